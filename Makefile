@@ -1,0 +1,41 @@
+# make env   the Python environment (.venv) from requirements.lock
+# make demo  the default configuration, from the shipped labels to every figure
+# make test  the tests in under ten minutes; make test-slow the rest
+# make lint  style, types of the rules, and the workflow's own linter
+
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
+STAMP := .venv/.installed
+
+.PHONY: env demo test test-slow lint lock clean
+
+env: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: env
+	$(SNAKEMAKE) --cores $(CORES)
+
+test: env
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow"
+
+test-slow: env
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(SNAKEMAKE) --lint
+
+lock:
+	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --output-file requirements.lock
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,27 @@
+"""Errors a user can mend, and how a command line reports them."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+
+class BornflowError(Exception):
+    """A user's mistake or a failed calculation.
+
+    The message names the file or structure, the value found, the value expected and the remedy.
+    """
+
+
+def command(main: Callable[[], None]) -> Callable[[], None]:
+    """Run a `main()` so that a `BornflowError` ends in one clear line and exit status 1."""
+
+    @functools.wraps(main)
+    def run() -> None:
+        try:
+            main()
+        except BornflowError as error:
+            sys.exit(f"error: {error}")
+        except FileNotFoundError as error:
+            sys.exit(f"error: {error.filename}: no such file")
+
+    return run

@@ -1,0 +1,145 @@
+"""The table of labelled quantities that every stage reads, and extxyz files of them.
+
+A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `atoms.arrays`
+(per atom) under the keys below, except energy and forces, which ASE keeps in a
+`SinglePointCalculator` and writes under the same keys. Any label may be missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from .errors import BornflowError
+from .files import whole
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One labelled quantity: its extxyz key, per-atom shape (None: one number a structure), unit."""
+
+    key: str
+    shape: tuple[int, ...] | None
+    unit: str
+    symbol: str
+    description: str
+
+
+ENERGY = Quantity("energy", None, "eV", "E", "total energy")
+FORCES = Quantity("forces", (3,), "eV/Å", "F", "forces, the negative gradient of the energy")
+BEC = Quantity("bec", (3, 3), "e", "Z", "Born effective charges, row-major [field, force]")
+LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
+
+# Information that travels in `atoms.info` beside the labels.
+INFO = {
+    "structure": "unique name",
+    "source": "where the geometry comes from",
+    "kind": "cluster (isolated) or bulk (periodic)",
+    "n_molecules": "number of molecules",
+    "label_hash": "hash of the calculation that made the labels",
+}
+
+
+def kind(atoms: Atoms) -> str:
+    """`cluster` for an isolated structure, `bulk` for one periodic in three directions."""
+    if not atoms.pbc.any():
+        return "cluster"
+    if atoms.pbc.all():
+        return "bulk"
+    name = atoms.info.get("structure", "a structure")
+    raise BornflowError(
+        f"{name} is periodic in {list(atoms.pbc)}; make it periodic in all three directions or in none"
+    )
+
+
+def label(atoms: Atoms, key: str) -> np.ndarray | float | None:
+    """The label `key` of a frame in the shape of the table, or None where it is missing."""
+    quantity = LABELS[key]
+    found = atoms.calc.results.get(key) if atoms.calc is not None else None
+    if found is None:
+        found = atoms.info.get(key) if quantity.shape is None else atoms.arrays.get(key)
+    if found is None:
+        return None
+    if quantity.shape is None:
+        return float(found)
+    return np.asarray(found, dtype=float).reshape(len(atoms), *quantity.shape)
+
+
+def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Atoms:
+    """A copy of `atoms` that carries `labels` (and no others); None means missing."""
+    new = atoms.copy()
+    new.calc = None
+    for key in LABELS:
+        new.info.pop(key, None)
+        new.arrays.pop(key, None)
+    present = {key: value for key, value in labels.items() if value is not None}
+    bec = present.pop(BEC.key, None)
+    if bec is not None:
+        new.arrays[BEC.key] = np.asarray(bec, dtype=float).reshape(len(atoms), 9)
+    if present:
+        new.calc = SinglePointCalculator(new, **present)
+    return new
+
+
+def read(path: str | Path, keys: Mapping[str, str] | None = None) -> list[Atoms]:
+    """Read every frame of an extxyz file, its labels brought under bornflow's keys.
+
+    `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}.
+    Raises BornflowError for an unreadable file, wrong shapes and values that are not finite.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise BornflowError(f"{path}: no such file")
+    try:
+        raw = ase.io.read(path, index=":", format="extxyz")
+    except Exception as error:  # ASE raises whatever its parser stumbles over
+        raise BornflowError(f"{path} cannot be read as extxyz: {error}") from error
+    if not raw:
+        raise BornflowError(f"{path} holds no structures")
+    return [_normalise(atoms, index, path, dict(keys or {})) for index, atoms in enumerate(raw)]
+
+
+def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> Atoms:
+    atoms.info.setdefault("structure", f"{path.stem}-{index}")
+    name = f"{path}, frame {index} ({atoms.info['structure']})"
+    if not np.isfinite(atoms.positions).all():
+        raise BornflowError(f"{name}: positions are not finite; remove or repair the frame")
+    results = atoms.calc.results if atoms.calc is not None else {}
+    found = {}
+    for key, quantity in LABELS.items():
+        source = keys.get(key, key)
+        value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
+        if value is None and quantity.shape is not None:
+            value = atoms.arrays.get(source)
+        if value is None:
+            if key in keys:
+                continue  # the mapping names the key, this frame lacks it: a missing label
+            continue
+        value = np.asarray(value, dtype=float)
+        size = 1 if quantity.shape is None else len(atoms) * int(np.prod(quantity.shape))
+        if value.size != size:
+            raise BornflowError(
+                f"{name}: '{source}' holds {value.size} numbers, {size} expected "
+                f"({quantity.description}); check the key and the file's columns"
+            )
+        if not np.isfinite(value).all():
+            raise BornflowError(f"{name}: '{source}' is not finite; remove or repair the frame")
+        found[key] = float(value.reshape(())) if quantity.shape is None else value
+        if source != key:
+            atoms.info.pop(source, None)
+            atoms.arrays.pop(source, None)
+    if FORCES.key in found:
+        found[FORCES.key] = found[FORCES.key].reshape(len(atoms), 3)
+    new = attach(atoms, found)
+    new.info["kind"] = kind(new)
+    return new
+
+
+def write(path: str | Path, frames: Sequence[Atoms]) -> None:
+    """Write frames as extxyz, whole or not at all."""
+    with whole(path) as scratch:
+        ase.io.write(scratch, list(frames), format="extxyz")

@@ -1,0 +1,226 @@
+"""Running CP2K: finding it, checking an input with its own grammar, one calculation, and its cache.
+
+A finished calculation is stored under the hash of its exact input, the data files it reads and
+the program's version. What is stored is never calculated again, whichever structure, batch or
+configuration asks for it.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from ..errors import BornflowError
+from ..files import write_json
+from . import cp2k_input
+from .cp2k_output import Output, RefusedOutput, parse
+
+DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
+
+
+class Program:
+    """An installed CP2K.
+
+    `command` launches it, with {ranks} in place of the number of MPI processes; `threads` cores
+    become so many processes of one OpenMP thread each, which is the fastest split for labels.
+    """
+
+    def __init__(self, command: str, threads: int = 1):
+        self.command = shlex.split(command.format(ranks=threads))
+        missing = [word for word in (self.command[0], self.executable) if not shutil.which(word)]
+        if missing:
+            raise BornflowError(
+                f"{missing[0]} is not installed: `apt-get install cp2k` on Debian, or the conda "
+                "environment envs/cp2k.yaml (`snakemake --sdm conda`), or set labels.cp2k.command"
+            )
+
+    @property
+    def executable(self) -> str:
+        """The program itself, without its launcher."""
+        return self.command[-1]
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version as the program prints it, e.g. 2023.1."""
+        printed = subprocess.run(
+            [self.executable, "--version"], capture_output=True, text=True, env=_environment()
+        ).stdout
+        words = printed.split()
+        if words[:2] != ["CP2K", "version"]:
+            raise BornflowError(f"`{self.executable} --version` printed '{printed[:80]}'")
+        return words[2]
+
+    @functools.cached_property
+    def data_hashes(self) -> dict[str, str]:
+        """SHA-256 of the basis set, pseudopotential and dispersion files that inputs name."""
+        names = (
+            cp2k_input.BASIS_FILE,
+            cp2k_input.POTENTIAL_FILE,
+            cp2k_input.DISPERSION_FILE,
+        )
+        return {
+            name: hashlib.sha256((self.data_directory / name).read_bytes()).hexdigest()
+            for name in names
+        }
+
+    @functools.cached_property
+    def data_directory(self) -> Path:
+        """Where the program looks for its data files."""
+        beside = Path(shutil.which(self.executable)).resolve().parent.parent / "share/cp2k/data"
+        places = [os.environ.get("CP2K_DATA_DIR"), beside, *DATA_DIRECTORIES]
+        for place in places:
+            if place and (Path(place) / cp2k_input.BASIS_FILE).exists():
+                return Path(place)
+        raise BornflowError(
+            f"CP2K's data files ({cp2k_input.BASIS_FILE}, ...) are in none of "
+            f"{[str(place) for place in places if place]}; set CP2K_DATA_DIR"
+        )
+
+    def key(self, text: str) -> str:
+        """The identity of a calculation: SHA-256 over input, data files and version."""
+        identity = json.dumps([text, self.data_hashes, self.version], sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+    def check(self, text: str, directory: Path) -> None:
+        """Have CP2K's own parser read an input (`-c`); raise BornflowError with its complaint."""
+        path = directory / "check.inp"
+        path.write_text(text)
+        result = subprocess.run(
+            [self.executable, "-c", path.name],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            env=_environment(),
+        )
+        path.unlink()
+        if "SUCCESS" not in result.stdout:
+            complaint = "\n".join(result.stdout.strip().splitlines()[-20:])
+            raise BornflowError(f"CP2K {self.version} refuses the input:\n{complaint}")
+
+    def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
+        """Run an input in `directory`; its output's text and the wall time in seconds.
+
+        Raises RefusedOutput if the program ends with a status other than 0.
+        """
+        output = directory / f"{name}.out"
+        output.unlink(missing_ok=True)  # CP2K appends to an output that exists
+        (directory / f"{name}.inp").write_text(text)
+        started = time.monotonic()
+        result = subprocess.run(
+            [*self.command, "-i", f"{name}.inp", "-o", output.name],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            env=_environment(),
+        )
+        printed = output.read_text(errors="replace") if output.exists() else ""
+        if result.returncode != 0:
+            lines = (result.stderr + printed[-2000:]).strip().splitlines()
+            reason = next((line.strip(" *") for line in lines if "ABORT" in line), None)
+            raise RefusedOutput(f"CP2K ended with status {result.returncode}: {reason or lines[-5:]}")
+        return printed, time.monotonic() - started
+
+
+def _environment() -> dict[str, str]:
+    """One OpenMP thread a process; Open MPI told that root and a few cores are fine."""
+    return os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        "OMPI_MCA_hwloc_base_binding_policy": "none",  # two jobs would bind to the same core
+    }
+
+
+class Cache:
+    """Finished calculations by their key, one JSON file each."""
+
+    def __init__(self, directory: str | Path):
+        self.directory = Path(directory)
+
+    def path(self, key: str) -> Path:
+        """Where the result of `key` is kept."""
+        return self.directory / key[:2] / f"{key}.json"
+
+    def get(self, key: str) -> Output | None:
+        """The stored result, or None."""
+        path = self.path(key)
+        if not path.exists():
+            return None
+        stored = json.loads(path.read_text())
+        return Output(
+            version=stored["version"],
+            energy=stored["energy"],
+            forces=np.array(stored["forces"]),
+            scf_steps=stored["scf_steps"],
+        )
+
+    def put(self, key: str, output: Output, wall: float) -> None:
+        """Store a result, whole or not at all."""
+        write_json(
+            self.path(key),
+            {
+                "version": output.version,
+                "energy": output.energy,
+                "forces": output.forces.tolist(),
+                "scf_steps": output.scf_steps,
+                "wall_s": round(wall, 2),
+            },
+        )
+
+
+def calculate(
+    program: Program,
+    cache: Cache,
+    directory: Path,
+    atoms: Atoms,
+    settings: Mapping,
+    field: tuple[int, int] | None = None,
+) -> tuple[str, Output]:
+    """One accepted calculation from the cache or from CP2K: its key and its result.
+
+    A run whose SCF does not converge is tried once more with a safer setting before
+    RefusedOutput is raised. The wave function of the field-free run stays in `directory`.
+    """
+    vector = None
+    if field is not None:
+        vector = [settings["field"] * field[1] if axis == field[0] else 0.0 for axis in range(3)]
+    name = "field-free" if field is None else f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
+    refusal = None
+    for safe in (False, True):
+        text = cp2k_input.build_input(atoms, settings, field, safe)
+        key = program.key(text)
+        stored = cache.get(key)
+        if stored is not None:
+            return key, stored
+        directory.mkdir(parents=True, exist_ok=True)
+        wavefunction = directory / cp2k_input.START_WAVEFUNCTION
+        if field is None:
+            wavefunction.unlink(missing_ok=True)
+            program.check(text, directory)
+        elif not wavefunction.exists():
+            text_start = text  # the wave function was lost: an atomic guess converges as well
+            text = text_start.replace("SCF_GUESS RESTART", "SCF_GUESS ATOMIC")
+        try:
+            printed, wall = program.run(text, directory, name)
+            output = parse(printed, atoms.get_chemical_symbols(), vector)
+        except RefusedOutput as error:
+            refusal = error
+            if "converge" not in str(error):
+                break
+            continue
+        if field is None:
+            (directory / f"{cp2k_input.PROJECT}-RESTART.wfn").replace(wavefunction)
+        cache.put(key, output, wall)
+        return key, output
+    raise RefusedOutput(f"{name} run: {refusal}")

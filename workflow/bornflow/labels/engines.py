@@ -1,0 +1,83 @@
+"""The programs that can make labels, behind one interface.
+
+An engine is a function `(atoms, settings, workdir, threads) -> Label`; `settings` is the section
+`labels` of a configuration. To add one, write such a function and name it in ENGINES.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from ..units import FORCE_AU, HARTREE
+from . import cp2k_input, cp2k_run, xtb
+from .finite_field import FiniteField, central_difference
+
+
+@dataclass(frozen=True)
+class Label:
+    """Energy [eV], forces [N, 3] [eV/Å] and Born effective charges of one structure."""
+
+    energy: float
+    forces: np.ndarray
+    response: FiniteField
+    hash: str
+    provenance: dict = field(default_factory=dict)
+
+
+def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
+    """Density-functional labels: a field-free run and six field runs from its wave function."""
+    options = settings["cp2k"]
+    program = cp2k_run.Program(options["command"], threads)
+    cache = cp2k_run.Cache(settings["cache"])
+    key = program.key(cp2k_input.build_input(atoms, options))
+    directory = Path(workdir) / key[:16]
+    key, free = cp2k_run.calculate(program, cache, directory, atoms, options)
+    outputs = {
+        axis_sign: cp2k_run.calculate(program, cache, directory, atoms, options, axis_sign)[1]
+        for axis_sign in cp2k_input.FIELDS
+    }
+    shutil.rmtree(directory, ignore_errors=True)
+    steps = [free.scf_steps, *(output.scf_steps for output in outputs.values())]
+    return Label(
+        energy=free.energy * HARTREE,
+        forces=free.forces * FORCE_AU,
+        response=central_difference(
+            {axis_sign: output.forces for axis_sign, output in outputs.items()},
+            free.forces,
+            options["field"],
+        ),
+        hash=key[:16],
+        provenance={
+            "label_program": f"cp2k-{free.version}",
+            "label_settings": (
+                f"revPBE-D3 {options['basis']} {options['cutoff']:g}/{options['rel_cutoff']:g}Ry "
+                f"vacuum={options['vacuum']:g}A eps_scf={options['eps_scf']:g} "
+                f"field={options['field']:g}au"
+            ),
+            "field_operator": cp2k_input.operator(atoms, options),
+            "scf_steps": " ".join(map(str, steps)),
+        },
+    )
+
+
+def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
+    """Tight-binding labels (GFN2-xTB) in fractions of a second; isolated structures only."""
+    free, forces, program = xtb.calculate(atoms, settings["xtb"]["field"])
+    return Label(
+        energy=free[0] * HARTREE,
+        forces=free[1] * FORCE_AU,
+        response=central_difference(forces, free[1], settings["xtb"]["field"]),
+        hash=xtb.key(atoms, settings["xtb"]),
+        provenance={
+            "label_program": program,
+            "label_settings": f"GFN2-xTB field={settings['xtb']['field']:g}au",
+            "field_operator": "position",
+        },
+    )
+
+
+ENGINES: dict[str, Callable[..., Label]] = {"cp2k": cp2k, "xtb": gfn2_xtb}

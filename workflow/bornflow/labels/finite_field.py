@@ -1,0 +1,69 @@
+"""Born effective charges from forces in an electric field (eq. 10 of the paper).
+
+    Z[i, α, β] = (F_iβ(+E_α) − F_iβ(−E_α)) / (2 E)
+
+The first index of Z is the field's, the second the force's. Physics only: no files, no programs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import BornflowError
+
+
+@dataclass(frozen=True)
+class FiniteField:
+    """What a label is made of besides energy and forces.
+
+    `bec` [N, 3, 3] in e, `sum_rule` the largest component of |Σ_i Z_i| in e, `nonlinearity` the
+    largest component of |F(+E) + F(−E) − 2 F(0)| in atomic units.
+    """
+
+    bec: Float[np.ndarray, "atoms 3 3"]
+    sum_rule: float
+    nonlinearity: float
+
+
+def central_difference(
+    forces: Mapping[tuple[int, int], Float[np.ndarray, "atoms 3"]],
+    field_free: Float[np.ndarray, "atoms 3"],
+    field: float,
+) -> FiniteField:
+    """Born effective charges from six force arrays, keyed by (axis, sign), and the field-free one.
+
+    Forces and `field` are in atomic units. Raises BornflowError if a run is missing.
+    """
+    missing = [
+        f"{'xyz'[axis]}{sign:+d}"
+        for axis in range(3)
+        for sign in (1, -1)
+        if (axis, sign) not in forces
+    ]
+    if missing:
+        raise BornflowError(f"field runs {', '.join(missing)} are missing; six are needed")
+    bec = np.stack(
+        [(forces[axis, 1] - forces[axis, -1]) / (2 * field) for axis in range(3)], axis=1
+    )
+    curvature = np.stack(
+        [forces[axis, 1] + forces[axis, -1] - 2 * field_free for axis in range(3)]
+    )
+    return FiniteField(
+        bec=bec,
+        sum_rule=float(np.abs(bec.sum(axis=0)).max()),
+        nonlinearity=float(np.abs(curvature).max()),
+    )
+
+
+def accept(result: FiniteField, gate: Mapping) -> None:
+    """Raise BornflowError unless the residuals are below the gate's limits.
+
+    `gate` is the section `labels.gate`: `sum_rule` in e, `nonlinearity` in atomic units.
+    """
+    for name, value in (("sum_rule", result.sum_rule), ("nonlinearity", result.nonlinearity)):
+        if not value <= gate[name]:
+            raise BornflowError(
+                f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})"
+            )

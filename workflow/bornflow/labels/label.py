@@ -1,0 +1,91 @@
+"""Label structures: energies, forces and Born effective charges from one of the engines.
+
+    python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
+        --out labelled.extxyz
+
+A structure that fails the gate is refused by name with the reason; the others go on. Finished
+calculations are kept in the cache, so a job that was killed goes on where it stopped.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ase import Atoms
+
+from .. import frames, settings
+from ..errors import BornflowError, command
+from ..files import whole
+from ..progress import track
+from .engines import ENGINES
+from .finite_field import accept
+
+
+def label_structures(
+    structures: Sequence[Atoms], engine: str, options: Mapping, workdir: Path, threads: int = 1
+) -> tuple[list[Atoms], list[tuple[str, str]]]:
+    """Labelled frames, and (name, reason) of every structure refused.
+
+    `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
+    """
+    labelled, refused = [], []
+    for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
+        name = atoms.info["structure"]
+        try:
+            label = ENGINES[engine](atoms, options, workdir, threads)
+            accept(label.response, options["gate"])
+        except BornflowError as error:
+            refused.append((name, str(error)))
+            print(f"refused {name}: {error}", file=sys.stderr, flush=True)
+            continue
+        values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
+        new = frames.attach(atoms, values)
+        new.info.update(label.provenance)
+        new.info["label_hash"] = label.hash
+        new.info["sum_rule"] = round(label.response.sum_rule, 8)
+        new.info["nonlinearity"] = round(label.response.nonlinearity, 10)
+        labelled.append(new)
+    return labelled, refused
+
+
+def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:
+    """The table of refusals."""
+    with whole(path) as scratch, scratch.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["structure", "reason"])
+        writer.writerows(refused)
+
+
+@command
+def main() -> None:
+    """Label the structures of a file, or one batch of them."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--structures", required=True)
+    parser.add_argument("--engine", choices=sorted(ENGINES), help="default: the configuration's")
+    parser.add_argument("--config", help="a configuration; its section labels is read")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--refused", help="CSV of the structures refused")
+    parser.add_argument("--workdir", default=None, help="default: beside the cache")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batch", type=int, help="label only this batch (counted from 0)")
+    args = parser.parse_args()
+    options = settings.load(args.config, "labels")
+    structures = frames.read(args.structures)
+    if args.batch is not None:
+        first = args.batch * options["batch_size"]
+        structures = structures[first : first + options["batch_size"]]
+    workdir = Path(args.workdir or Path(options["cache"]).parent / "work")
+    labelled, refused = label_structures(
+        structures, args.engine or options["engine"], options, workdir, args.threads
+    )
+    if args.refused:
+        write_refused(args.refused, refused)
+    elif refused:
+        raise BornflowError(f"{len(refused)} of {len(structures)} structures were refused")
+    frames.write(args.out, labelled)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""GFN2-xTB energies, forces and forces in a field, by tblite (Bannwarth et al., JCTC 2019).
+
+tblite's `electric-field` interaction wants a C array of three doubles, which its Python layer
+does not convert; it is handed over here. Its field is meaningless under periodic boundaries.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms
+from tblite.interface import Calculator
+from tblite.library import ffi
+
+from ..errors import BornflowError
+from ..units import BOHR
+from .cp2k_input import FIELDS
+
+
+@functools.cache
+def version() -> str:
+    """tblite's version as printed by the library."""
+    from tblite.library import get_version
+
+    return "tblite-" + ".".join(map(str, get_version()))
+
+
+def key(atoms: Atoms, settings: Mapping) -> str:
+    """A short hash of the exact calculation."""
+    identity = [atoms.get_chemical_symbols(), atoms.positions.tolist(), dict(settings), version()]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def calculate(
+    atoms: Atoms, field: float
+) -> tuple[tuple[float, np.ndarray], dict[tuple[int, int], np.ndarray], str]:
+    """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
+
+    `field` and all results are in atomic units. Raises BornflowError for a periodic structure.
+    """
+    if atoms.pbc.any():
+        raise BornflowError(
+            f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
+            "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
+        )
+    free = _single_point(atoms, np.zeros(3))
+    forces = {}
+    for axis, sign in FIELDS:
+        vector = np.zeros(3)
+        vector[axis] = sign * field
+        forces[axis, sign] = _single_point(atoms, vector)[1]
+    return free, forces, version()
+
+
+def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
+    calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / BOHR)
+    calculator.set("verbosity", 0)
+    calculator.set("accuracy", 0.01)
+    if field.any():
+        calculator.add("electric-field", ffi.new("double[3]", list(field)))
+    try:
+        result = calculator.singlepoint()
+    except Exception as error:  # tblite raises its own error types
+        raise BornflowError(f"GFN2-xTB failed for {atoms.info.get('structure')}: {error}") from error
+    return float(result.get("energy")), -np.array(result.get("gradient"))

@@ -1,0 +1,80 @@
+"""Progress of long work: done, rate and time left, as a live bar on a terminal and as lines in logs."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+LOG_INTERVAL = 10.0  # seconds between two lines in a log
+
+
+class Meter:
+    """Counts steps out of `total`; `note` is a short text (losses, temperatures) shown beside.
+
+    On a terminal it is a bar drawn by rich, elsewhere one line every LOG_INTERVAL seconds.
+    Use as a context manager.
+    """
+
+    def __init__(self, what: str, total: int, unit: str = "it", start: int = 0):
+        self.what, self.total, self.unit, self.done = what, total, unit, start
+        self._first, self._begun, self._logged = start, time.monotonic(), time.monotonic()
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn(what),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            )
+
+    def __enter__(self) -> "Meter":
+        if self._bar:
+            self._bar.start()
+            self._task = self._bar.add_task("", total=self.total, completed=self.done, note="")
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._bar:
+            self._bar.stop()
+        else:
+            self._line("")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """Count `steps` more as done."""
+        self.done += steps
+        if self._bar:
+            self._bar.update(self._task, advance=steps, note=note)
+        elif time.monotonic() - self._logged > LOG_INTERVAL:
+            self._line(note)
+            self._logged = time.monotonic()
+
+    def _line(self, note: str) -> None:
+        elapsed = max(time.monotonic() - self._begun, 1e-9)
+        rate = (self.done - self._first) / elapsed
+        left = (self.total - self.done) / rate if rate else float("nan")
+        print(
+            f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, "
+            f"{elapsed:.0f} s gone, {left:.0f} s left {note}".rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def track(items: Iterable[T], what: str, total: int, unit: str = "it") -> Iterator[T]:
+    """Iterate over `items` and show the progress."""
+    with Meter(what, total, unit) as meter:
+        for item in items:
+            yield item
+            meter.advance()

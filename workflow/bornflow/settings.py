@@ -1,0 +1,114 @@
+"""Configurations: defaults, checks and the sections that stages read.
+
+`workflow/schemas/config.schema.yaml` describes every key with its type, unit, range and default.
+A configuration file says only what differs; unknown keys, wrong types and impossible values are
+refused with the key, the value found and what is allowed.
+"""
+
+import argparse
+import difflib
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from .errors import BornflowError, command
+from .files import write_text
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+
+@functools.cache
+def schema() -> dict:
+    """The schema of a configuration."""
+    return yaml.safe_load(SCHEMA.read_text())
+
+
+def complete(config: Mapping, name: str = "config") -> dict:
+    """A configuration with every default filled in, or BornflowError naming what is wrong.
+
+    Ranges that span several keys are checked where the stage reads them.
+    """
+    full = _with_defaults(config, schema())
+    errors = sorted(Draft202012Validator(schema()).iter_errors(full), key=lambda e: list(e.path))
+    if errors:
+        raise BornflowError("\n       ".join(f"{name}: {_explain(error)}" for error in errors[:5]))
+    return full
+
+
+def load(path: str | Path | None, section: str) -> dict:
+    """One section of a configuration file (all defaults where `path` is None)."""
+    given = {}
+    if path is not None:
+        try:
+            given = yaml.safe_load(Path(path).read_text()) or {}
+        except yaml.YAMLError as error:
+            raise BornflowError(f"{path} is not YAML: {error}") from error
+        if not isinstance(given, dict):
+            raise BornflowError(f"{path}: sections are expected at the top, found {given!r}")
+    return complete(given, str(path))[section]
+
+
+def _with_defaults(value, node: Mapping):
+    if "$ref" in node:
+        node = schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    if value is None and "default" in node:
+        value = node["default"]
+    if not isinstance(value, Mapping):
+        return value
+    known, free = node.get("properties", {}), node.get("additionalProperties", False)
+    full = {
+        key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
+        for key, item in value.items()
+    }
+    for key, child in known.items():
+        if key not in full:
+            default = child.get("default")
+            if default is None and "properties" in child:
+                default = {}
+            if default is not None:
+                full[key] = _with_defaults(default, child)
+    return full
+
+
+def _explain(error) -> str:
+    place = ".".join(map(str, error.absolute_path)) or "top level"
+    if error.validator == "additionalProperties" and "properties" in error.schema:
+        known = sorted(error.schema["properties"])
+        unknown = sorted(set(error.instance) - set(known))
+        hints = [
+            f"'{key}'" + "".join(f" (did you mean '{near}'?)" for near in _nearest(key, known))
+            for key in unknown
+        ]
+        return f"{place}: unknown key {', '.join(hints)}; allowed are {', '.join(known)}"
+    allowed = {
+        key: error.schema[key]
+        for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "pattern", "minItems")
+        if key in error.schema
+    }
+    return f"{place}: {error.message}; allowed: {json.dumps(allowed)}. " + error.schema.get(
+        "description", ""
+    )
+
+
+def _nearest(key: str, known: list[str]) -> list[str]:
+    return difflib.get_close_matches(key, known, n=1)
+
+
+@command
+def main() -> None:
+    """Write one section, complete, as a configuration file of its own."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--section", required=True)
+    parser.add_argument("--json", required=True, help="the section's values")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    text = yaml.safe_dump({args.section: json.loads(args.json)}, sort_keys=False)
+    write_text(args.out, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A pool of candidate structures: packing, relaxation and molecular dynamics with GFN-xTB (tblite).
+
+    python -m bornflow.structures.generate --structure cluster-3 --config cfg.yaml --out pool.extxyz
+
+Each start is packed at random and relaxed; from the relaxed structure one run a temperature
+samples stretched and bent geometries.
+"""
+
+import argparse
+from collections.abc import Mapping
+
+import numpy as np
+from ase import Atoms, units
+from ase.md.bussi import Bussi
+from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.optimize import FIRE
+from tblite.ase import TBLite
+
+from .. import frames, settings
+from ..errors import command
+from ..progress import Meter
+from .packing import pack_water
+
+
+def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
+    """Candidate frames of one pool.
+
+    `options` is one entry of `structures.pools`. Frames are named `{name}-{start}-{origin}`, where
+    origin is `relaxed` or the temperature and a counter. The same seed gives the same frames.
+    """
+    pool = []
+    runs = options["starts"] * len(options["temperatures"])
+    with Meter(f"pool {name}", runs * options["steps"], "steps") as meter:
+        for start in range(options["starts"]):
+            rng = np.random.default_rng([seed, options["molecules"], start])
+            atoms = pack_water(options["molecules"], rng, options.get("density"))
+            atoms.calc = TBLite(method=options["method"], verbosity=0)
+            FIRE(atoms, logfile=None).run(fmax=0.05, steps=options["relaxation_steps"])
+            if options["keep_relaxed"]:
+                pool.append(_frame(atoms, f"{name}-{start}-relaxed", options))
+            for temperature in options["temperatures"]:
+                run = _run(atoms, temperature, options, rng, meter)
+                pool += [
+                    _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", options)
+                    for index, frame in enumerate(run)
+                ]
+    return pool
+
+
+def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) -> list[Atoms]:
+    atoms = start.copy()
+    atoms.calc = TBLite(method=options["method"], verbosity=0)
+    # The relaxed structure takes up half of the kinetic energy: start twice as hot.
+    thermalize_momenta(atoms, temperature_K=2 * temperature, rng=rng)
+    Stationary(atoms)
+    if not atoms.pbc.any() and len(atoms) > 3:
+        ZeroRotation(atoms)
+    dynamics = Bussi(
+        atoms,
+        timestep=options["timestep"] * units.fs,
+        temperature_K=temperature,
+        taut=50 * units.fs,
+        rng=rng,
+    )
+    sampled = []
+    for step in range(1, options["steps"] + 1):
+        dynamics.run(1)
+        meter.advance(note=f"{atoms.get_temperature():.0f} K")
+        if step % options["interval"] == 0:
+            sampled.append(atoms.copy())
+    return sampled
+
+
+def _frame(atoms: Atoms, name: str, options: Mapping) -> Atoms:
+    frame = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    frame.info = {
+        "structure": name,
+        "source": f"random packing, {options['method']}",
+        "kind": frames.kind(atoms),
+        "n_molecules": options["molecules"],
+    }
+    return frame
+
+
+@command
+def main() -> None:
+    """Write the pool of one structure family."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--structure", required=True, help="a key of structures.pools")
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    options = settings.load(args.config, "structures")
+    pool = generate(args.structure, options["pools"][args.structure], options["seed"])
+    frames.write(args.out, pool)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Farthest-point sampling of a pool in the space of averaged SOAP descriptors.
+
+    python -m bornflow.structures.select --pool pool.extxyz --count 12 --config cfg.yaml --out S.extxyz
+
+The order of the selection is kept: the first k structures of a longer selection are the selection
+of k, so a set can grow without repeating a label.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from ase import Atoms
+from dscribe.descriptors import SOAP
+from jaxtyping import Float
+from skmatter.sample_selection import FPS
+
+from .. import frames, settings
+from ..errors import BornflowError, command
+
+
+def descriptors(pool: Sequence[Atoms], soap: Mapping) -> Float[np.ndarray, "structures features"]:
+    """SOAP power spectra (Bartók et al., PRB 87, 184115) averaged over the atoms of a structure."""
+    species = sorted({symbol for atoms in pool for symbol in atoms.get_chemical_symbols()})
+    periodic = bool(pool[0].pbc.any())
+    describe = SOAP(
+        species=species,
+        r_cut=soap["cutoff"],
+        n_max=soap["n_max"],
+        l_max=soap["l_max"],
+        sigma=soap["sigma"],
+        periodic=periodic,
+    )
+    return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
+
+
+def select(pool: Sequence[Atoms], count: int, soap: Mapping) -> list[Atoms]:
+    """`count` structures, each as far as possible from those before it; the first is the pool's first.
+
+    Raises BornflowError if the pool is smaller than `count`.
+    """
+    if count > len(pool):
+        raise BornflowError(
+            f"{count} structures are asked for, the pool holds {len(pool)}; make the pool larger "
+            "(structures.pools: starts, temperatures, steps / interval) or ask for fewer"
+        )
+    if count == len(pool):
+        return list(pool)
+    chosen = FPS(n_to_select=count, initialize=0).fit(descriptors(pool, soap)).selected_idx_
+    return [pool[index] for index in chosen]
+
+
+@command
+def main() -> None:
+    """Write the selected structures of a pool."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--pool", required=True)
+    parser.add_argument("--count", required=True, type=int)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    soap = settings.load(args.config, "structures")["soap"]
+    frames.write(args.out, select(frames.read(args.pool), args.count, soap))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,23 @@
+"""Physical constants and unit conversions.
+
+Inside bornflow lengths are Å, energies eV, times fs, temperatures K, charges e.
+CP2K and tblite speak atomic units; the factors below are the only bridge.
+Values are CODATA 2018, as in `scipy.constants`.
+"""
+
+from scipy import constants as si
+
+HARTREE = si.physical_constants["Hartree energy in eV"][0]  # eV
+BOHR = si.physical_constants["Bohr radius"][0] / si.angstrom  # Å
+FORCE_AU = HARTREE / BOHR  # eV/Å, one hartree per bohr
+FIELD_AU = HARTREE / BOHR  # V/Å, the atomic unit of electric field
+
+COULOMB = 14.399645478  # eV Å e⁻², 1/(4 π ε₀)
+
+BOLTZMANN = si.physical_constants["Boltzmann constant in eV/K"][0]  # eV/K
+WATER_MOLAR_MASS = 18.01528  # g/mol
+
+# A frequency ν in fs⁻¹ is a wavenumber of ν · WAVENUMBER in cm⁻¹.
+WAVENUMBER = 1e15 / (100 * si.speed_of_light)
+# ... and ν · TERAHERTZ in THz.
+TERAHERTZ = 1e3
