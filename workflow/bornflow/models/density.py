@@ -1,0 +1,35 @@
+"""The density of neighbours around each atom, expanded in radial and angular functions.
+
+    A[i, s, r, lm] = Σ_{j ∈ N(i), z_j = s} f_c(r_ij) b_r(r_ij) (r_ij / r_c)^l Y_lm(R_ij)
+
+Filters that are linear in the radial functions, with weights that depend on the centre and on the
+neighbour's species only, factor through A, so no weight is ever built for a pair. Solid harmonics
+are taken in units of the cutoff, which keeps every degree of order one.
+"""
+
+import e3x
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .graph import Graph
+
+
+def expand(
+    vectors: Float[Array, "atoms max 3"],
+    distances: Float[Array, "atoms max"],
+    graph: Graph,
+    n_species: int,
+    cutoff: float,
+    n_radial: int,
+    max_degree: int,
+) -> tuple[Float[Array, "atoms species*radial lm"], Float[Array, "atoms"]]:
+    """The density A and the soft coordination number Σ_j f_c(r_ij) of every atom."""
+    switch = e3x.nn.cosine_cutoff(distances, cutoff) * graph.pair_mask
+    radial = e3x.nn.basic_bernstein(distances, n_radial, cutoff) * switch[..., None]
+    angular = e3x.so3.solid_harmonics(vectors / cutoff, max_degree, cartesian_order=True)
+    kinds = jnp.arange(n_species)
+    is_kind = (graph.species[graph.neighbours][..., None] == kinds).astype(radial.dtype)
+    by_kind = (is_kind[..., :, None] * radial[..., None, :]).reshape(
+        *radial.shape[:2], n_species * n_radial
+    )
+    return jnp.einsum("njk,njl->nkl", by_kind, angular), switch.sum(axis=1)
