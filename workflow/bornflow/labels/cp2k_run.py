@@ -5,13 +5,16 @@ the program's version. What is stored is never calculated again, whichever struc
 configuration asks for it.
 """
 
+import ctypes
 import functools
 import hashlib
 import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,6 +124,7 @@ class Program:
             capture_output=True,
             text=True,
             env=_environment(),
+            preexec_fn=_end_with_parent,
         )
         printed = output.read_text(errors="replace") if output.exists() else ""
         if result.returncode != 0:
@@ -128,6 +132,12 @@ class Program:
             reason = next((line.strip(" *") for line in lines if "ABORT" in line), None)
             raise RefusedOutput(f"CP2K ended with status {result.returncode}: {reason or lines[-5:]}")
         return printed, time.monotonic() - started
+
+
+def _end_with_parent() -> None:
+    """Have Linux end a run when its label job is killed, so that two never share a directory."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _environment() -> dict[str, str]:

@@ -41,6 +41,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         for axis_sign in cp2k_input.FIELDS
     }
     shutil.rmtree(directory, ignore_errors=True)
+    eps_scf = options["eps_scf_ot" if cp2k_input.uses_ot(atoms, options) else "eps_scf"]
     steps = [free.scf_steps, *(output.scf_steps for output in outputs.values())]
     return Label(
         energy=free.energy * HARTREE,
@@ -54,8 +55,8 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         provenance={
             "label_program": f"cp2k-{free.version}",
             "label_settings": (
-                f"revPBE-D3 {options['basis']} {options['cutoff']:g}/{options['rel_cutoff']:g}Ry "
-                f"vacuum={options['vacuum']:g}A eps_scf={options['eps_scf']:g} "
+                f"revPBE-D3 {options['basis']} {options['method']} {options['cutoff']:g}/{options['rel_cutoff']:g}Ry "
+                f"vacuum={options['vacuum']:g}A eps_scf={eps_scf:g} "
                 f"field={options['field']:g}au"
             ),
             "field_operator": cp2k_input.operator(atoms, options),

@@ -18,7 +18,10 @@ class Scalar(nn.Module):
 
     @nn.compact
     def __call__(self, scalars: Float[Array, "atoms features"]) -> Float[Array, "atoms"]:
-        return nn.Dense(1)(jax.nn.silu(nn.Dense(self.hidden)(scalars)))[:, 0]
+        hidden = jax.nn.silu(nn.Dense(self.hidden)(scalars))
+        # Small at first: sums over many atoms and their Coulomb energy start near zero.
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        return nn.Dense(1, kernel_init=small)(hidden)[:, 0]
 
 
 class GatedTensor(nn.Module):

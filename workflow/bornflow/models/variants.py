@@ -100,11 +100,15 @@ class Model:
         cell: np.ndarray | None,
         shape: Shape | None = None,
         dtype=np.float32,
+        skin: float = 0.0,
     ) -> Graph:
-        """The padded graph of a structure; a `cell` of None means isolated."""
+        """The padded graph of a structure; a `cell` of None means isolated.
+
+        Neighbours are listed up to the cutoff plus `skin` [Å].
+        """
         limit = electrostatics.k_max(self.cutoff, self.variant["ewald_accuracy"])
         return graph.build(
-            self.species(numbers), positions, cell, self.cutoff, limit, shape, dtype
+            self.species(numbers), positions, cell, self.cutoff + skin, limit, shape, dtype
         )
 
     def initialise(self, graph: Graph, seed: int):

@@ -1,0 +1,156 @@
+"""A trained model as an ASE calculator.
+
+    calc = BornflowCalculator.from_checkpoint("results/models/physical-uncoupled/0")
+
+Energy, forces and stress are exact derivatives of one function. In a constant electric field E
+    H = E_0 − E · (M − M₀)                    (eq. 11)
+    F_iβ = −∂E_0/∂r_iβ + Σ_α E_α Z[i, α, β]   (eq. 12)
+with M − M₀ integrated along the path of the atoms since the first evaluation.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from ..errors import BornflowError
+from ..frames import kind
+from ..models.graph import Graph, Shape, own_shape
+from ..training import checkpoint
+from ..training.checkpoint import Checkpoint
+from ..training.data import composition
+
+SKIN = 0.5  # Å; the neighbour list is made again when an atom has moved by half of it
+HEADROOM = 1.15  # room for more neighbours and wave vectors before anything is compiled again
+
+
+class BornflowCalculator(Calculator):
+    """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
+
+    `electric_field` [V/Å] is constant; born_effective_charges are [field, force] in e.
+    """
+
+    implemented_properties: ClassVar[list[str]] = [
+        "energy",
+        "free_energy",
+        "forces",
+        "stress",
+        "charges",
+        "born_effective_charges",
+    ]
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        electric_field: np.ndarray | None = None,
+        dtype: str = "float32",
+    ):
+        super().__init__()
+        if dtype not in ("float32", "float64"):
+            raise BornflowError(f"dtype is {dtype!r}; float32 and float64 are possible")
+        if dtype == "float64":
+            jax.config.update("jax_enable_x64", True)
+        self.model, self.baseline = checkpoint.model, checkpoint.baseline
+        self.dtype = np.dtype(dtype)
+        self.parameters = jax.tree.map(lambda x: np.asarray(x, self.dtype), checkpoint.parameters)
+        self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
+        self.reset()
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        directory: str | Path,
+        electric_field: np.ndarray | None = None,
+        dtype: str = "float32",
+    ) -> "BornflowCalculator":
+        """The calculator of a folder written by `bornflow.training.train`."""
+        return cls(checkpoint.load(directory), electric_field, dtype)
+
+    def reset(self) -> None:
+        """Forget results, the neighbour list and the path that the dipole was integrated along."""
+        super().reset()
+        self._graph: Graph | None = None
+        self._shape: Shape | None = None
+        self._listed: tuple | None = None  # positions, cell, species the list was made for
+        self._path: tuple | None = None  # positions, Born effective charges, M − M₀
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        """Evaluate the model; see the class for properties."""
+        super().calculate(atoms, properties, system_changes)
+        out = self.model(self.parameters, self._current_graph(self.atoms))
+        n = len(self.atoms)
+        counts = composition(self.atoms, self.model.elements)
+        energy = float(out["energy"]) + float(counts @ self.baseline)
+        forces = np.asarray(out["forces"][:n], float)
+        bec = np.asarray(out["bec"][:n], float)
+        if self.electric_field is not None:
+            energy -= float(self.electric_field @ self._dipole_change(self.atoms.positions, bec))
+            forces = forces + np.einsum("iab,a->ib", bec, self.electric_field)
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "forces": forces,
+            "charges": np.asarray(out["charges"][:n], float),
+            "born_effective_charges": bec,
+        }
+        if self.atoms.pbc.all():
+            stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+
+    def renew_neighbours(self) -> None:
+        """Make the neighbour list again at the next evaluation, whatever the atoms do."""
+        self._listed = None
+
+    def _dipole_change(self, positions: np.ndarray, bec: np.ndarray) -> np.ndarray:
+        """M − M₀ [e Å] by the trapezoidal rule over the path of the atoms."""
+        if self._path is None:
+            self._path = (positions.copy(), bec, np.zeros(3))
+        before, bec_before, change = self._path
+        step = np.einsum("iab,ib->a", (bec + bec_before) / 2, positions - before)
+        self._path = (positions.copy(), bec, change + step)
+        return change + step
+
+    def _current_graph(self, atoms: Atoms) -> Graph:
+        if not np.isfinite(atoms.positions).all():
+            bad = int(np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[0])
+            raise BornflowError(f"the position of atom {bad} is not finite: the run has diverged")
+        cell = atoms.cell.array if kind(atoms) == "bulk" else None
+        if cell is not None and abs(np.linalg.det(cell)) < 1e-6:
+            raise BornflowError("the cell has no volume; set a cell or switch periodicity off")
+        if self._listed is None or self._moved(atoms, cell):
+            self._build(atoms, cell)
+        padded = np.zeros((self._shape.atoms, 3), self.dtype)
+        padded[: len(atoms)] = atoms.positions
+        return self._graph._replace(positions=padded)
+
+    def _moved(self, atoms: Atoms, cell: np.ndarray | None) -> bool:
+        positions, listed_cell, numbers = self._listed
+        if len(numbers) != len(atoms) or (numbers != atoms.numbers).any():
+            return True
+        if (cell is None) != (listed_cell is None):
+            return True
+        if cell is not None and (cell != listed_cell).any():
+            return True
+        return np.sum((atoms.positions - positions) ** 2, axis=1).max() > (SKIN / 2) ** 2
+
+    def _build(self, atoms: Atoms, cell: np.ndarray | None) -> None:
+        composition(atoms, self.model.elements)  # refuses unknown elements
+        build = self.model.graph
+        graph = build(atoms.numbers, atoms.positions, cell, dtype=self.dtype, skin=SKIN)
+        needed = own_shape(graph)
+        if self._shape is None or any(
+            have < need for have, need in zip(self._shape, needed, strict=True)
+        ) or self._shape.atoms != needed.atoms or (self._shape.kpoints == 0) != (needed.kpoints == 0):
+            self._shape = Shape(
+                needed.atoms,
+                int(np.ceil(HEADROOM * needed.neighbours / 4)) * 4,
+                int(np.ceil(HEADROOM * needed.kpoints)),
+            )
+        self._graph = build(
+            atoms.numbers, atoms.positions, cell, self._shape, self.dtype, skin=SKIN
+        )
+        self._listed = (atoms.positions.copy(), cell, atoms.numbers.copy())

@@ -1,0 +1,174 @@
+"""Labelled frames as batches of padded arrays, prepared once a run.
+
+Structures are sorted by size into a few buckets; each bucket has one padded shape, so that a run
+compiles a few programs only. Missing labels carry a weight of zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from ase import Atoms
+from jaxtyping import Array, Float
+
+from .. import frames
+from ..errors import BornflowError
+from ..models.graph import Graph, Shape, own_shape
+from ..models.variants import Model
+
+
+class Batch(NamedTuple):
+    """Structures of one shape with their labels; `has_*` is 1 where a label exists."""
+
+    graph: Graph
+    energy: Float[Array, "batch"]  # eV, baseline subtracted
+    forces: Float[Array, "batch atoms 3"]  # eV/Å
+    bec: Float[Array, "batch atoms 3 3"]  # e
+    has_energy: Float[Array, "batch"]
+    has_forces: Float[Array, "batch"]
+    has_bec: Float[Array, "batch"]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """All structures of one shape: their place in the list of frames, and one large batch."""
+
+    indices: np.ndarray
+    data: Batch
+    batch_size: int
+
+
+def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
+    """The elements of a set, sorted by atomic number."""
+    found = {(n, s) for a in structures for n, s in zip(a.numbers, a.symbols, strict=True)}
+    return tuple(symbol for _, symbol in sorted(found))
+
+
+def split(
+    structures: Sequence[Atoms], fraction: float, seed: int
+) -> tuple[list[Atoms], list[Atoms]]:
+    """Random training and validation parts; each kind (cluster, bulk) is split by itself."""
+    rng = np.random.default_rng(seed)
+    train, valid = [], []
+    for kind in ("cluster", "bulk"):
+        part = [atoms for atoms in structures if frames.kind(atoms) == kind]
+        order = rng.permutation(len(part))
+        cut = round(fraction * len(part))
+        train += [part[index] for index in order[:cut]]
+        valid += [part[index] for index in order[cut:]]
+    return train, valid
+
+
+def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
+    """Atoms of each element in `known`; BornflowError for an element that is not known."""
+    symbols = atoms.get_chemical_symbols()
+    unknown = sorted(set(symbols) - set(known))
+    if unknown:
+        raise BornflowError(
+            f"structure {atoms.info.get('structure')} holds {', '.join(unknown)}; the model knows "
+            f"{', '.join(known)} only: train it on structures with that element"
+        )
+    return np.array([symbols.count(element) for element in known], dtype=float)
+
+
+def baseline(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
+    """Energy [eV] per element by minimum-norm least squares over the structures with an energy.
+
+    The minimum norm makes it unique where compositions are proportional, as in water.
+    """
+    labelled = [atoms for atoms in structures if frames.label(atoms, "energy") is not None]
+    if not labelled:
+        return np.zeros(len(known))
+    counts = np.stack([composition(atoms, known) for atoms in labelled])
+    energies = np.array([frames.label(atoms, "energy") for atoms in labelled])
+    return np.linalg.lstsq(counts, energies, rcond=None)[0]
+
+
+def mean_bec(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
+    """A third of the mean trace of the Born effective charges [e] of each element."""
+    traces = {element: [] for element in known}
+    for atoms in structures:
+        bec = frames.label(atoms, "bec")
+        if bec is not None:
+            for symbol, tensor in zip(atoms.get_chemical_symbols(), bec, strict=True):
+                traces[symbol].append(np.trace(tensor) / 3)
+    return np.array([np.mean(found) if found else 0.0 for found in traces.values()])
+
+
+def prepare(
+    structures: Sequence[Atoms], model: Model, energies: np.ndarray, batch_atoms: int
+) -> list[Bucket]:
+    """Buckets of padded structures. `energies` is the baseline, `batch_atoms` the atoms of a batch.
+
+    Clusters fall into buckets by factors of two in their number of atoms, periodic structures into
+    one bucket for each number of atoms, rounded up to 32.
+    """
+    groups: dict[tuple[bool, int], list[int]] = {}
+    for index, atoms in enumerate(structures):
+        composition(atoms, model.elements)
+        periodic = frames.kind(atoms) == "bulk"
+        size = -(-len(atoms) // 32) * 32 if periodic else 3 * 2 ** int(np.ceil(np.log2(len(atoms) / 3)))
+        groups.setdefault((periodic, size), []).append(index)
+    buckets = []
+    for indices in groups.values():
+        members = [structures[index] for index in indices]
+        shape = _common_shape(members, model)
+        stacked = [_one(atoms, model, energies, shape) for atoms in members]
+        data = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
+        buckets.append(Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms)))
+    return buckets
+
+
+def _common_shape(structures: Sequence[Atoms], model: Model) -> Shape:
+    shapes = [own_shape(_graph(atoms, model)) for atoms in structures]
+    return Shape(*(max(sizes) for sizes in zip(*shapes, strict=True)))
+
+
+def _graph(atoms: Atoms, model: Model, shape: Shape | None = None) -> Graph:
+    cell = atoms.cell.array if atoms.pbc.any() else None
+    return model.graph(atoms.numbers, atoms.positions, cell, shape)
+
+
+def _one(atoms: Atoms, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
+    energy, forces, bec = (frames.label(atoms, key) for key in ("energy", "forces", "bec"))
+    padded_forces = np.zeros((shape.atoms, 3), np.float32)
+    padded_bec = np.zeros((shape.atoms, 3, 3), np.float32)
+    if forces is not None:
+        padded_forces[: len(atoms)] = forces
+    if bec is not None:
+        padded_bec[: len(atoms)] = bec
+    excess = 0.0 if energy is None else energy - composition(atoms, model.elements) @ energies
+    return Batch(
+        graph=_graph(atoms, model, shape),
+        energy=np.float32(excess),
+        forces=padded_forces,
+        bec=padded_bec,
+        has_energy=np.float32(energy is not None),
+        has_forces=np.float32(forces is not None),
+        has_bec=np.float32(bec is not None),
+    )
+
+
+def take(bucket: Bucket, rows: np.ndarray) -> Batch:
+    """A batch of `bucket.batch_size` structures; missing rows repeat the first with weight zero."""
+    missing = bucket.batch_size - len(rows)
+    padded = np.concatenate([rows, np.repeat(rows[:1], missing)])
+    batch = jax.tree.map(lambda leaf: leaf[padded], bucket.data)
+    weight = np.concatenate([np.ones(len(rows)), np.zeros(missing)]).astype(np.float32)
+    return batch._replace(
+        has_energy=batch.has_energy * weight,
+        has_forces=batch.has_forces * weight,
+        has_bec=batch.has_bec * weight,
+    )
+
+
+def epoch(buckets: Sequence[Bucket], rng: np.random.Generator) -> list[Batch]:
+    """One pass over all structures in random batches, in random order."""
+    batches = []
+    for bucket in buckets:
+        order = rng.permutation(len(bucket.indices))
+        for first in range(0, len(order), bucket.batch_size):
+            batches.append(take(bucket, order[first : first + bucket.batch_size]))
+    return [batches[index] for index in rng.permutation(len(batches))]

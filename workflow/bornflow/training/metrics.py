@@ -1,0 +1,89 @@
+"""Predictions for labelled frames, and how far they are from the labels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from .. import frames
+from ..models.variants import Model
+from .checkpoint import Checkpoint
+from .data import Bucket, composition, prepare, take
+
+# Units that errors are reported in: name, factor from the frames' unit.
+REPORTED = {"energy": ("meV/atom", 1e3), "forces": ("meV/Å", 1e3), "bec": ("1e-3 e", 1e3)}
+
+
+def predict(
+    checkpoint: Checkpoint, structures: Sequence[Atoms], buckets: Sequence[Bucket] | None = None
+) -> list[Atoms]:
+    """The frames with predicted labels (and charges [e]) in place of their own."""
+    model = checkpoint.model
+    if buckets is None:
+        buckets = prepare(structures, model, checkpoint.baseline, batch_atoms=256)
+    predicted: list[Atoms | None] = [None] * len(structures)
+    for bucket in buckets:
+        for first in range(0, len(bucket.indices), bucket.batch_size):
+            rows = np.arange(first, min(first + bucket.batch_size, len(bucket.indices)))
+            out = _outputs(model, checkpoint.parameters, take(bucket, rows).graph)
+            for place, row in enumerate(rows):
+                index = bucket.indices[row]
+                atoms = structures[index]
+                n = len(atoms)
+                offset = composition(atoms, model.elements) @ checkpoint.baseline
+                values = {
+                    "energy": float(out["energy"][place]) + offset,
+                    "forces": out["forces"][place, :n].astype(float),
+                    "bec": out["bec"][place, :n].astype(float),
+                }
+                new = frames.attach(atoms, values)
+                new.arrays["charges"] = out["charges"][place, :n].astype(float)
+                predicted[index] = new
+    return predicted
+
+
+def _outputs(model: Model, parameters, graph) -> dict[str, np.ndarray]:
+    return {key: np.asarray(value) for key, value in model.batch(parameters, graph).items()}
+
+
+def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, dict[str, float]]:
+    """MAE, RMSE and R² of energy per atom, forces and BEC for `all`, `cluster` and `bulk`.
+
+    Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_sum_rule` is the mean
+    over structures of the largest component of |Σ_i Z_i| of the predictions.
+    """
+    table = {}
+    for part in ("all", "cluster", "bulk"):
+        pairs = [
+            (truth, guess)
+            for truth, guess in zip(labelled, predicted, strict=True)
+            if part in ("all", frames.kind(truth))
+        ]
+        if pairs:
+            table[part] = _part(pairs)
+    return table
+
+
+def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float]:
+    row: dict[str, float] = {"structures": len(pairs)}
+    for key, (unit, factor) in REPORTED.items():
+        truths, guesses = [], []
+        for truth, guess in pairs:
+            label = frames.label(truth, key)
+            if label is None:
+                continue
+            scale = factor / (len(truth) if key == "energy" else 1)
+            truths.append(np.ravel(label) * scale)
+            guesses.append(np.ravel(frames.label(guess, key)) * scale)
+        if not truths:
+            continue
+        truth, guess = np.concatenate(truths), np.concatenate(guesses)
+        residual = guess - truth
+        row[f"{key}_mae [{unit}]"] = float(np.abs(residual).mean())
+        row[f"{key}_rmse [{unit}]"] = float(np.sqrt((residual**2).mean()))
+        spread = float(((truth - truth.mean()) ** 2).sum())
+        if spread > 0:
+            row[f"{key}_r2"] = 1 - float((residual**2).sum()) / spread
+    residuals = [np.abs(frames.label(guess, "bec").sum(axis=0)).max() for _, guess in pairs]
+    row["bec_sum_rule [e]"] = float(np.mean(residuals))
+    return row

@@ -1,0 +1,36 @@
+"""Split labelled structures at random into a training and a validation part.
+
+    python -m bornflow.training.split --labels A.extxyz B.extxyz --config cfg.yaml \\
+        --train train.extxyz --valid valid.extxyz
+"""
+
+import argparse
+
+from .. import frames, settings
+from ..errors import BornflowError, command
+from .data import split
+
+
+@command
+def main() -> None:
+    """Write both parts."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--labels", required=True, nargs="+")
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--train", required=True)
+    parser.add_argument("--valid", required=True)
+    args = parser.parse_args()
+    options = settings.load(args.config, "training")
+    structures = [atoms for path in args.labels for atoms in frames.read(path, options["keys"])]
+    train, valid = split(structures, options["train_fraction"], options["split_seed"])
+    if not train or not valid:
+        raise BornflowError(
+            f"{len(structures)} labelled structures give {len(train)} for training and "
+            f"{len(valid)} for validation; more structures are needed"
+        )
+    frames.write(args.train, train)
+    frames.write(args.valid, valid)
+
+
+if __name__ == "__main__":
+    main()
