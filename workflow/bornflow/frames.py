@@ -142,4 +142,5 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> At
 def write(path: str | Path, frames: Sequence[Atoms]) -> None:
     """Write frames as extxyz, whole or not at all."""
     with whole(path) as scratch:
-        ase.io.write(scratch, list(frames), format="extxyz")
+        if frames:  # no frame is an empty file
+            ase.io.write(scratch, list(frames), format="extxyz")

@@ -89,9 +89,7 @@ def _explain(error) -> str:
         for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "pattern", "minItems")
         if key in error.schema
     }
-    return f"{place}: {error.message}; allowed: {json.dumps(allowed)}. " + error.schema.get(
-        "description", ""
-    )
+    return f"{place}: {error.message}; allowed: {json.dumps(allowed)}. " + error.schema.get("description", "")
 
 
 def _nearest(key: str, known: list[str]) -> list[str]:
@@ -100,14 +98,12 @@ def _nearest(key: str, known: list[str]) -> list[str]:
 
 @command
 def main() -> None:
-    """Write one section, complete, as a configuration file of its own."""
+    """Write a part of a configuration as a file of its own."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--section", required=True)
-    parser.add_argument("--json", required=True, help="the section's values")
+    parser.add_argument("--json", required=True, help="the sections and their values")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    text = yaml.safe_dump({args.section: json.loads(args.json)}, sort_keys=False)
-    write_text(args.out, text)
+    write_text(args.out, yaml.safe_dump(json.loads(args.json), sort_keys=False))
 
 
 if __name__ == "__main__":

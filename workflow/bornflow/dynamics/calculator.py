@@ -142,15 +142,16 @@ class BornflowCalculator(Calculator):
         build = self.model.graph
         graph = build(atoms.numbers, atoms.positions, cell, dtype=self.dtype, skin=SKIN)
         needed = own_shape(graph)
-        if self._shape is None or any(
-            have < need for have, need in zip(self._shape, needed, strict=True)
-        ) or self._shape.atoms != needed.atoms or (self._shape.kpoints == 0) != (needed.kpoints == 0):
+        if (
+            self._shape is None
+            or any(have < need for have, need in zip(self._shape, needed, strict=True))
+            or self._shape.atoms != needed.atoms
+            or (self._shape.kpoints == 0) != (needed.kpoints == 0)
+        ):
             self._shape = Shape(
                 needed.atoms,
                 int(np.ceil(HEADROOM * needed.neighbours / 4)) * 4,
                 int(np.ceil(HEADROOM * needed.kpoints)),
             )
-        self._graph = build(
-            atoms.numbers, atoms.positions, cell, self._shape, self.dtype, skin=SKIN
-        )
+        self._graph = build(atoms.numbers, atoms.positions, cell, self._shape, self.dtype, skin=SKIN)
         self._listed = (atoms.positions.copy(), cell, atoms.numbers.copy())

@@ -19,6 +19,7 @@ from ase import Atoms, units
 from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+from ase.optimize import FIRE
 
 from .. import frames, settings
 from ..errors import BornflowError, command
@@ -47,7 +48,12 @@ def simulate(
     atoms.calc = calculator
     if state is None:
         _start(atoms, options, rng)
-        state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
+        state = {
+            "step": -options["equilibration"],
+            "heat": 0.0,
+            "dipole": [0.0] * 3,
+            "current": None,
+        }
     else:
         atoms.positions = state["positions"]
         atoms.set_momenta(state["momenta"])
@@ -61,7 +67,8 @@ def simulate(
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
             last = min(step + options["part_steps"], total if step >= 0 else 0)
-            for step in range(step + 1, last + 1):
+            while step < last:
+                step += 1
                 dynamics.run(1)
                 _watch(atoms, step, options)
                 if step > 0:
@@ -96,6 +103,8 @@ def simulate(
 
 def _start(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
     """Velocities at the temperature, without motion (and, for clusters, rotation) of the whole."""
+    if options["relax"]:
+        FIRE(atoms, logfile=None).run(fmax=0.01, steps=1000)
     thermalize_momenta(atoms, temperature_K=options["temperature"], rng=rng)
     Stationary(atoms)
     if not atoms.pbc.any():
@@ -202,6 +211,12 @@ def main() -> None:
     options |= section["systems"][system]
     structures = frames.read(args.structure)
     atoms = structures[min(args.frame, len(structures) - 1)]
+    if atoms.pbc.all() and options["repeat"] != [1, 1, 1]:
+        info = atoms.info | {
+            "n_molecules": atoms.info.get("n_molecules", 0) * int(np.prod(options["repeat"]))
+        }
+        atoms = atoms.repeat(options["repeat"])
+        atoms.info = info
     calculator = BornflowCalculator.from_checkpoint(args.checkpoint, dtype=options["dtype"])
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
     digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes())

@@ -20,9 +20,7 @@ from ..files import whole
 from .engines import cp2k
 
 
-def compare(
-    structures: Sequence[Atoms], options: Mapping, workdir: Path, threads: int
-) -> pd.DataFrame:
+def compare(structures: Sequence[Atoms], options: Mapping, workdir: Path, threads: int) -> pd.DataFrame:
     """One row per structure and variant of `options["convergence"]`.
 
     Columns: max |ΔF| [meV/Å], max |ΔZ| [e], sum rule [e], beside the settings.

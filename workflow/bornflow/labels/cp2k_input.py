@@ -69,7 +69,10 @@ def build_input(
         "basis_set_file_name": BASIS_FILE,
         "potential_file_name": POTENTIAL_FILE,
         "mgrid": {"cutoff": settings["cutoff"], "rel_cutoff": settings["rel_cutoff"]},
-        "qs": {"method": settings["method"].split("_")[0].upper(), "eps_default": settings["eps_default"]},
+        "qs": {
+            "method": settings["method"].split("_")[0].upper(),
+            "eps_default": settings["eps_default"],
+        },
         "poisson": {"periodic": "XYZ", "poisson_solver": "PERIODIC"}
         if periodic
         else {"periodic": "NONE", "poisson_solver": "WAVELET"},

@@ -15,9 +15,7 @@ import numpy as np
 from ..errors import BornflowError
 
 NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
-ENERGY_LINE = re.compile(
-    r"ENERGY\| Total FORCE_EVAL \( QS \) energy \[?(?:a\.u\.|hartree)\]?:?\s+(\S+)"
-)
+ENERGY_LINE = re.compile(r"ENERGY\| Total FORCE_EVAL \( QS \) energy \[?(?:a\.u\.|hartree)\]?:?\s+(\S+)")
 VERSION_LINE = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
 OUTER_CONVERGED = re.compile(r"outer SCF loop converged in\s+(\d+) iterations or\s+(\d+) steps")

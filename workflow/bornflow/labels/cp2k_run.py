@@ -70,10 +70,7 @@ class Program:
             cp2k_input.POTENTIAL_FILE,
             cp2k_input.DISPERSION_FILE,
         )
-        return {
-            name: hashlib.sha256((self.data_directory / name).read_bytes()).hexdigest()
-            for name in names
-        }
+        return {name: hashlib.sha256((self.data_directory / name).read_bytes()).hexdigest() for name in names}
 
     @functools.cached_property
     def data_directory(self) -> Path:

@@ -55,9 +55,9 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         provenance={
             "label_program": f"cp2k-{free.version}",
             "label_settings": (
-                f"revPBE-D3 {options['basis']} {options['method']} {options['cutoff']:g}/{options['rel_cutoff']:g}Ry "
-                f"vacuum={options['vacuum']:g}A eps_scf={eps_scf:g} "
-                f"field={options['field']:g}au"
+                f"revPBE-D3 {options['basis']} {options['method']} "
+                f"{options['cutoff']:g}/{options['rel_cutoff']:g}Ry vacuum={options['vacuum']:g}A "
+                f"eps_scf={eps_scf:g} field={options['field']:g}au"
             ),
             "field_operator": cp2k_input.operator(atoms, options),
             "scf_steps": " ".join(map(str, steps)),

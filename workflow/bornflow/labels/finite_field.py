@@ -37,19 +37,12 @@ def central_difference(
     Forces and `field` are in atomic units. Raises BornflowError if a run is missing.
     """
     missing = [
-        f"{'xyz'[axis]}{sign:+d}"
-        for axis in range(3)
-        for sign in (1, -1)
-        if (axis, sign) not in forces
+        f"{'xyz'[axis]}{sign:+d}" for axis in range(3) for sign in (1, -1) if (axis, sign) not in forces
     ]
     if missing:
         raise BornflowError(f"field runs {', '.join(missing)} are missing; six are needed")
-    bec = np.stack(
-        [(forces[axis, 1] - forces[axis, -1]) / (2 * field) for axis in range(3)], axis=1
-    )
-    curvature = np.stack(
-        [forces[axis, 1] + forces[axis, -1] - 2 * field_free for axis in range(3)]
-    )
+    bec = np.stack([(forces[axis, 1] - forces[axis, -1]) / (2 * field) for axis in range(3)], axis=1)
+    curvature = np.stack([forces[axis, 1] + forces[axis, -1] - 2 * field_free for axis in range(3)])
     return FiniteField(
         bec=bec,
         sum_rule=float(np.abs(bec.sum(axis=0)).max()),

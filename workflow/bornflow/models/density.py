@@ -22,14 +22,12 @@ def expand(
     cutoff: float,
     n_radial: int,
     max_degree: int,
-) -> tuple[Float[Array, "atoms species*radial lm"], Float[Array, "atoms"]]:
+) -> tuple[Float[Array, "atoms species*radial lm"], Float[Array, " atoms"]]:
     """The density A and the soft coordination number Σ_j f_c(r_ij) of every atom."""
     switch = e3x.nn.cosine_cutoff(distances, cutoff) * graph.pair_mask
     radial = e3x.nn.basic_bernstein(distances, n_radial, cutoff) * switch[..., None]
     angular = e3x.so3.solid_harmonics(vectors / cutoff, max_degree, cartesian_order=True)
     kinds = jnp.arange(n_species)
     is_kind = (graph.species[graph.neighbours][..., None] == kinds).astype(radial.dtype)
-    by_kind = (is_kind[..., :, None] * radial[..., None, :]).reshape(
-        *radial.shape[:2], n_species * n_radial
-    )
+    by_kind = (is_kind[..., :, None] * radial[..., None, :]).reshape(*radial.shape[:2], n_species * n_radial)
     return jnp.einsum("njk,njl->nkl", by_kind, angular), switch.sum(axis=1)

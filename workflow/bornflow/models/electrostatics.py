@@ -33,12 +33,12 @@ def k_max(cutoff: float, accuracy: float) -> float:
 
 
 def potentials(
-    charges: Float[Array, "atoms"],
+    charges: Float[Array, " atoms"],
     graph: Graph,
     distances: Float[Array, "atoms max"],
     cutoff: float,
     accuracy: float,
-) -> Float[Array, "atoms"]:
+) -> Float[Array, " atoms"]:
     """V_i [V] at every atom from `charges` [e]; `distances` are those of the neighbour list [Å].
 
     A charged periodic cell is neutralised by a uniform background.
@@ -59,7 +59,7 @@ def potentials(
     return COULOMB * (real + rest) * graph.atom_mask
 
 
-def _all_pairs(charges: Float[Array, "atoms"], graph: Graph) -> Float[Array, "atoms"]:
+def _all_pairs(charges: Float[Array, " atoms"], graph: Graph) -> Float[Array, " atoms"]:
     vectors = graph.positions[None, :] - graph.positions[:, None]
     mask = graph.atom_mask[None, :] * graph.atom_mask[:, None]
     mask = mask * (1 - jnp.eye(len(charges), dtype=mask.dtype))

@@ -14,13 +14,13 @@ from jaxtyping import Array, Float, Int
 class Graph(NamedTuple):
     """One structure. A batch has one more leading axis on every array."""
 
-    species: Int[Array, "atoms"]  # index into the model's elements; 0 for padding
+    species: Int[Array, " atoms"]  # index into the model's elements; 0 for padding
     positions: Float[Array, "atoms 3"]  # Å
     cell: Float[Array, "3 3"]  # Å, rows; the identity for isolated structures
     neighbours: Int[Array, "atoms max"]
     shifts: Float[Array, "atoms max 3"]  # lattice vectors added to the neighbour
     pair_mask: Float[Array, "atoms max"]
-    atom_mask: Float[Array, "atoms"]
+    atom_mask: Float[Array, " atoms"]
     kpoints: Float[Array, "k 3"] | None  # integer wave vectors of half of k-space; None: isolated
 
 
@@ -54,9 +54,9 @@ def wave_vectors(cell: np.ndarray, k_max: float) -> np.ndarray:
     """Integer triples n with |2π n · cell⁻ᵀ| < k_max, one of each pair ±n, without zero."""
     reciprocal = 2 * np.pi * np.linalg.inv(cell).T
     reach = np.ceil(k_max * np.linalg.norm(cell, axis=1) / (2 * np.pi)).astype(int)
-    grid = np.stack(
-        np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1
-    ).reshape(-1, 3)
+    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
     half = grid[len(grid) // 2 + 1 :]  # the grid is symmetric about its middle, which is zero
     return half[np.linalg.norm(half @ reciprocal, axis=1) < k_max].astype(float)
 

@@ -17,7 +17,7 @@ class Scalar(nn.Module):
     hidden: int = 128
 
     @nn.compact
-    def __call__(self, scalars: Float[Array, "atoms features"]) -> Float[Array, "atoms"]:
+    def __call__(self, scalars: Float[Array, "atoms features"]) -> Float[Array, " atoms"]:
         hidden = jax.nn.silu(nn.Dense(self.hidden)(scalars))
         # Small at first: sums over many atoms and their Coulomb energy start near zero.
         small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
@@ -50,7 +50,10 @@ class GatedTensor(nn.Module):
         linear = linear.at[:, 1:4].set(0)  # vectors are odd, the antisymmetric part is even
         gates = nn.Dense(2 * 3 * self.channels, name="gates")(hidden)
         gates = jnp.repeat(
-            gates.reshape(-1, 3, 2 * self.channels), np.array([1, 3, 5]), axis=1, total_repeat_length=9
+            gates.reshape(-1, 3, 2 * self.channels),
+            np.array([1, 3, 5]),
+            axis=1,
+            total_repeat_length=9,
         )
         irreps = jnp.sum(gates * jnp.concatenate([linear, quadratic], axis=-1), axis=-1)
         mean = self.param("mean", nn.initializers.zeros, (self.n_species,))

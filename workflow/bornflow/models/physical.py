@@ -52,9 +52,7 @@ class Physical(nn.Module):
             self.max_degree,
         )
         amplitudes = amplitudes / (1 + neighbours)[:, None, None]
-        embedding = self.param(
-            "embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding)
-        )
+        embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
         scalars = self._scalars(amplitudes[..., 0], embedding, graph)
         spherical = self._spherical(amplitudes, scalars, embedding)
         power = jnp.stack(
@@ -82,9 +80,7 @@ class Physical(nn.Module):
         of_centre = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
         of_species = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
         of_centre = of_centre.reshape(-1, *shape)
-        by_species = amplitudes.reshape(
-            len(amplitudes), self.n_species, self.n_radial, amplitudes.shape[-1]
-        )
+        by_species = amplitudes.reshape(len(amplitudes), self.n_species, self.n_radial, amplitudes.shape[-1])
         total = by_species.sum(axis=1)
         flat = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
         blocks = []
@@ -99,4 +95,4 @@ class Physical(nn.Module):
 
 def degrees(spherical: Float[Array, "atoms lm channels"], max_degree: int) -> list[Array]:
     """The blocks [atoms, 2 l + 1, channels] of spherical features, l = 0 … max_degree."""
-    return [spherical[:, l**2 : (l + 1) ** 2] for l in range(max_degree + 1)]
+    return [spherical[:, n**2 : (n + 1) ** 2] for n in range(max_degree + 1)]

@@ -107,9 +107,7 @@ class Model:
         Neighbours are listed up to the cutoff plus `skin` [Å].
         """
         limit = electrostatics.k_max(self.cutoff, self.variant["ewald_accuracy"])
-        return graph.build(
-            self.species(numbers), positions, cell, self.cutoff + skin, limit, shape, dtype
-        )
+        return graph.build(self.species(numbers), positions, cell, self.cutoff + skin, limit, shape, dtype)
 
     def initialise(self, graph: Graph, seed: int):
         """Random parameters."""

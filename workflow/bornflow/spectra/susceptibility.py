@@ -32,7 +32,7 @@ ERROR_COLUMN = "standard_error"
 
 def current_spectra(
     currents: Sequence[Float[np.ndarray, "steps 3"]], timestep: float, resolution: float
-) -> tuple[Float[np.ndarray, "frequencies"], Float[np.ndarray, "samples frequencies"]]:
+) -> tuple[Float[np.ndarray, " frequencies"], Float[np.ndarray, "samples frequencies"]]:
     """Frequencies [fs⁻¹] and two-sided spectral densities S_J [e² Å² / fs] of all samples.
 
     `currents` [e Å / fs] are those of the replicas, `timestep` in fs. A sample is one direction of one
@@ -63,7 +63,7 @@ def current_spectra(
 
 
 def susceptibility(
-    frequencies: Float[np.ndarray, "frequencies"],
+    frequencies: Float[np.ndarray, " frequencies"],
     spectra: Float[np.ndarray, "samples frequencies"],
     temperature: float,
     volume: float,

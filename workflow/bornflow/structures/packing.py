@@ -20,9 +20,7 @@ def box_edge(n_molecules: int, density: float) -> float:
     return (n_molecules * WATER_MOLAR_MASS * GRAMS_PER_CM3 / density) ** (1 / 3)
 
 
-def pack_water(
-    n_molecules: int, rng: np.random.Generator, density: float | None = None
-) -> Atoms:
+def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None = None) -> Atoms:
     """Waters at random places and orientations.
 
     With a `density` [g/cm³] they fill a periodic cube, without they lie in a sphere of a volume

@@ -23,12 +23,12 @@ class Batch(NamedTuple):
     """Structures of one shape with their labels; `has_*` is 1 where a label exists."""
 
     graph: Graph
-    energy: Float[Array, "batch"]  # eV, baseline subtracted
+    energy: Float[Array, " batch"]  # eV, baseline subtracted
     forces: Float[Array, "batch atoms 3"]  # eV/Å
     bec: Float[Array, "batch atoms 3 3"]  # e
-    has_energy: Float[Array, "batch"]
-    has_forces: Float[Array, "batch"]
-    has_bec: Float[Array, "batch"]
+    has_energy: Float[Array, " batch"]
+    has_forces: Float[Array, " batch"]
+    has_bec: Float[Array, " batch"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
     return tuple(symbol for _, symbol in sorted(found))
 
 
-def split(
-    structures: Sequence[Atoms], fraction: float, seed: int
-) -> tuple[list[Atoms], list[Atoms]]:
+def split(structures: Sequence[Atoms], fraction: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
     """Random training and validation parts; each kind (cluster, bulk) is split by itself."""
     rng = np.random.default_rng(seed)
     train, valid = [], []

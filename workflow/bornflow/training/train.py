@@ -86,13 +86,13 @@ def train(
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
             rows = []
             for batch in data.epoch(buckets, rng):
-                parameters, average, optimiser_state, row = step(
-                    parameters, average, optimiser_state, batch
-                )
+                parameters, average, optimiser_state, row = step(parameters, average, optimiser_state, batch)
                 rows.append(row)
             row = np.mean(np.array(rows), axis=0)
             if not np.isfinite(row).all():
-                bad = [key for key, value in zip(("total", *TERMS), row, strict=True) if not np.isfinite(value)]
+                bad = [
+                    key for key, value in zip(("total", *TERMS), row, strict=True) if not np.isfinite(value)
+                ]
                 raise BornflowError(
                     f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; lower "
                     "training.learning_rate (the last good state is kept)"
@@ -118,9 +118,7 @@ def _optimiser(options: Mapping, steps_per_epoch: int) -> optax.GradientTransfor
             0.0, options["learning_rate"], warmup, total, options["final_learning_rate"]
         )
     else:
-        rate = optax.linear_schedule(
-            options["learning_rate"], options["final_learning_rate"], total
-        )
+        rate = optax.linear_schedule(options["learning_rate"], options["final_learning_rate"], total)
     return optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(rate))
 
 
@@ -159,7 +157,9 @@ def _restore(state: State, path: Path | None, identity: str) -> State:
     content = serialization.msgpack_restore(path.read_bytes())
     if content["identity"] != identity:
         return state  # left by a run with other data or settings
-    restored = serialization.from_state_dict(state._replace(history=content["state"]["history"]), content["state"])
+    restored = serialization.from_state_dict(
+        state._replace(history=content["state"]["history"]), content["state"]
+    )
     return jax.tree.map(lambda leaf: leaf, restored)
 
 

@@ -1,0 +1,59 @@
+# structures → labels → training → dynamics → spectra → figures; one rule file a stage.
+# `snakemake --cores N` makes the figures; `snakemake STAGE` stops at a stage.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/structures.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/dynamics.smk"
+include: "workflow/rules/spectra.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        FIGURES,
+        ERRORS,
+        LABEL_CHECK,
+
+
+rule structures:
+    input:
+        SELECTED,
+
+
+rule labels:
+    input:
+        LABELLED,
+
+
+rule training:
+    input:
+        ERRORS,
+
+
+rule dynamics:
+    input:
+        RUNS,
+
+
+rule spectra:
+    input:
+        SPECTRA,
+
+
+rule figures:
+    input:
+        FIGURES,
+
+
+onsuccess:
+    print(f"figures: {RESULTS}/figures    tables: {RESULTS}/training/errors.csv, {RESULTS}/spectra")

@@ -1,0 +1,65 @@
+"""Label one shipped structure afresh with the CP2K found here and compare.
+
+python -m bornflow.labels.check --shipped water.extxyz --config cfg.yaml --out check.csv
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .. import frames, settings
+from ..errors import BornflowError, command
+from ..files import whole
+from .engines import cp2k
+
+LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # what another version of CP2K may differ by
+
+
+def compare(atoms, options, threads: int) -> pd.DataFrame:
+    """Largest differences of forces and Born effective charges from the frame's labels."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = cp2k(atoms, dict(options) | {"cache": f"{folder}/cache"}, Path(folder), threads)
+    differences = {
+        "forces [eV/Å]": np.abs(fresh.forces - frames.label(atoms, "forces")).max(),
+        "bec [e]": np.abs(fresh.response.bec - frames.label(atoms, "bec")).max(),
+    }
+    return pd.DataFrame(
+        {
+            "structure": atoms.info["structure"],
+            "shipped": atoms.info["label_program"],
+            "here": fresh.provenance["label_program"],
+            "quantity": differences.keys(),
+            "largest_difference": differences.values(),
+            "limit": LIMITS.values(),
+        }
+    )
+
+
+@command
+def main() -> None:
+    """Write the comparison; fail if a difference is above its limit."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--shipped", required=True)
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    options = settings.load(args.config, "labels")
+    smallest = min(frames.read(args.shipped), key=len)
+    table = compare(smallest, options, args.threads)
+    print(table.to_string(index=False))
+    bad = table[table["largest_difference"] > table["limit"]]
+    if len(bad):
+        raise BornflowError(
+            f"the label of {smallest.info['structure']} differs from the shipped one: "
+            f"{bad.to_dict('records')}; the shipped set was made with {smallest.info['label_settings']}"
+        )
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.3g")
+
+
+if __name__ == "__main__":
+    main()

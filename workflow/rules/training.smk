@@ -1,0 +1,93 @@
+# One model for each variant and seed, its predictions and its errors.
+DATA = [LABELLED if path == "computed" else path for path in SETTINGS["training"]["data"]]
+ERRORS = f"{RESULTS}/training/errors.csv"
+
+
+rule split:
+    input:
+        labels=DATA,
+        config=f"{RESULTS}/settings/split.yaml",
+    output:
+        train=f"{RESULTS}/training/train.extxyz",
+        valid=f"{RESULTS}/training/valid.extxyz",
+    log:
+        f"{RESULTS}/logs/training/split.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    shell:
+        "python -m bornflow.training.split --labels {input.labels} --config {input.config}"
+        " --train {output.train} --valid {output.valid} &> {log}"
+
+
+rule train:
+    input:
+        train=f"{RESULTS}/training/train.extxyz",
+        valid=f"{RESULTS}/training/valid.extxyz",
+        config=f"{RESULTS}/settings/model-{{model}}.yaml",
+    output:
+        multiext(
+            f"{RESULTS}/models/{{model}}/{{seed}}/",
+            config="config.yaml",
+            parameters="parameters.msgpack",
+            metrics="metrics.json",
+            history="history.csv",
+        ),
+    log:
+        f"{RESULTS}/logs/training/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
+    conda:
+        "../../envs/jax.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        folder=subpath(output.config, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.training.train --train {input.train}"
+        " --valid {input.valid} --model {wildcards.model} --seed {wildcards.seed}"
+        " --config {input.config} --out {params.folder} &> {log}"
+
+
+rule evaluate:
+    input:
+        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
+        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        valid=f"{RESULTS}/training/valid.extxyz",
+        config=f"{RESULTS}/settings/split.yaml",
+    output:
+        metrics=f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json",
+        predictions=f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz",
+    log:
+        f"{RESULTS}/logs/training/evaluate-{{model}}-{{seed}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder=subpath(input.model, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.training.evaluate --checkpoint {params.folder}"
+        " --data {input.valid} --config {input.config} --out {output.metrics}"
+        " --predictions {output.predictions} &> {log}"
+
+
+rule errors:
+    input:
+        expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json", model=MODELS, seed=SEEDS),
+    output:
+        ERRORS,
+    log:
+        f"{RESULTS}/logs/training/errors.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m bornflow.training.tabulate --metrics {input} --out {output} &> {log}"
