@@ -107,20 +107,20 @@ def _generator() -> CP2KInputGenerator:
     return CP2KInputGenerator()  # reads a large grammar: seconds, so once a process
 
 
-def uses_ot(atoms: Atoms, settings: Mapping) -> bool:
+def uses_ot(atoms: Atoms, settings: Mapping, in_field: bool) -> bool:
     """Whether the SCF is solved by orbital transformation.
 
-    The Berry-phase field is implemented for it only; small isolated structures converge in half as
-    many steps by diagonalization.
+    The Berry-phase field is implemented for it only. Everything else converges in half as many steps
+    by diagonalization, unless `settings["scf"]` asks for ot throughout.
     """
-    return settings["scf"] == "ot" or operator(atoms, settings) == "berry"
+    return settings["scf"] == "ot" or (in_field and operator(atoms, settings) == "berry")
 
 
 def _scf(atoms: Atoms, settings: Mapping, restart: bool, safe: bool) -> dict:
     scf = {"scf_guess": "RESTART" if restart else "ATOMIC"}
     scf["eps_scf"] = settings["eps_scf"]
     scf["max_scf"] = settings["max_scf"]
-    if safe or uses_ot(atoms, settings):
+    if safe or uses_ot(atoms, settings, restart):
         scf["eps_scf"] = settings["eps_scf_ot"]
         scf["ot"] = {
             "minimizer": "CG" if safe else "DIIS",

@@ -41,7 +41,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         for axis_sign in cp2k_input.FIELDS
     }
     shutil.rmtree(directory, ignore_errors=True)
-    eps_scf = options["eps_scf_ot" if cp2k_input.uses_ot(atoms, options) else "eps_scf"]
+    eps_scf = options["eps_scf_ot" if cp2k_input.uses_ot(atoms, options, True) else "eps_scf"]
     steps = [free.scf_steps, *(output.scf_steps for output in outputs.values())]
     return Label(
         energy=free.energy * HARTREE,

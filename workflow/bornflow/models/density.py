@@ -22,7 +22,7 @@ def expand(
     cutoff: float,
     n_radial: int,
     max_degree: int,
-) -> tuple[Float[Array, "atoms species*radial lm"], Float[Array, " atoms"]]:
+) -> tuple[Float[Array, "atoms species_radial lm"], Float[Array, " atoms"]]:
     """The density A and the soft coordination number Σ_j f_c(r_ij) of every atom."""
     switch = e3x.nn.cosine_cutoff(distances, cutoff) * graph.pair_mask
     radial = e3x.nn.basic_bernstein(distances, n_radial, cutoff) * switch[..., None]

@@ -52,4 +52,4 @@ def _fits(trial: Atoms, packed: Atoms) -> bool:
     cell = packed.cell if packed.pbc.any() else None
     pbc = packed.pbc if packed.pbc.any() else None
     _, distances = get_distances(trial.positions, packed.positions, cell=cell, pbc=pbc)
-    return distances.min() > CLOSEST and distances[0, ::3].min() > CENTRES
+    return bool(distances.min() > CLOSEST and distances[0, ::3].min() > CENTRES)

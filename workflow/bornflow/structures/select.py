@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 from dscribe.descriptors import SOAP
 from jaxtyping import Float
+from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
 from .. import frames, settings
@@ -34,14 +35,23 @@ def descriptors(pool: Sequence[Atoms], soap: Mapping) -> Float[np.ndarray, "stru
     return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
 
 
-def select(pool: Sequence[Atoms], count: int, soap: Mapping) -> list[Atoms]:
+def holds_together(atoms: Atoms, gap: float) -> bool:
+    """Whether every part of a cluster is nearer than `gap` [Å] to another; periodic boxes always are."""
+    if atoms.pbc.any():
+        return True
+    near = atoms.get_all_distances() < gap
+    return bool(connected_components(near, directed=False, return_labels=False) == 1)
+
+
+def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list[Atoms]:
     """`count` structures, each as far as possible from those before it; the first is the pool's first.
 
-    Raises BornflowError if the pool is smaller than `count`.
+    Clusters that fell apart are left out. Raises BornflowError if fewer than `count` are left.
     """
+    pool = [atoms for atoms in pool if holds_together(atoms, gap)]
     if count > len(pool):
         raise BornflowError(
-            f"{count} structures are asked for, the pool holds {len(pool)}; make the pool larger "
+            f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the pool larger "
             "(structures.pools: starts, temperatures, steps / interval) or ask for fewer"
         )
     if count == len(pool):
@@ -59,8 +69,9 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    soap = settings.load(args.config, "structures")["soap"]
-    frames.write(args.out, select(frames.read(args.pool), args.count, soap))
+    options = settings.load(args.config, "structures")
+    chosen = select(frames.read(args.pool), args.count, options["soap"], options["gap"])
+    frames.write(args.out, chosen)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,63 @@
+"""Potentials against known constants and plain sums."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bornflow.models import electrostatics, graph
+from bornflow.models.variants import edges
+from bornflow.units import COULOMB
+
+# Madelung constants referred to the nearest-neighbour distance.
+ROCK_SALT, CAESIUM_CHLORIDE = 1.7475645946, 1.7626747730
+
+
+def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
+    limit = electrostatics.k_max(cutoff, accuracy)
+    built = graph.build(np.zeros(len(charges), int), positions, cell, cutoff, limit, dtype=np.float64)
+    return np.asarray(
+        electrostatics.potentials(jnp.asarray(charges, float), built, edges(built)[1], cutoff, accuracy)
+    )
+
+
+@pytest.mark.parametrize("skew", [np.eye(3), np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1.0]])])
+def test_rock_salt(skew):
+    grid = np.stack(np.meshgrid(*[range(2)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    charges = (-1.0) ** grid.sum(axis=1)
+    found = potentials(grid * 2.8, charges, skew @ np.eye(3) * 5.6)
+    np.testing.assert_allclose(found * charges, -ROCK_SALT * COULOMB / 2.8, rtol=1e-7)
+
+
+def test_caesium_chloride():
+    found = potentials(np.array([[0, 0, 0], [2, 2, 2.0]]), [1, -1], 4 * np.eye(3))
+    np.testing.assert_allclose(found, [-CAESIUM_CHLORIDE * COULOMB / np.sqrt(12)] * 2 * np.array([1, -1]), rtol=1e-7)
+
+
+def test_isolated_charges():
+    positions = np.random.default_rng(0).uniform(0, 12, (7, 3))
+    charges = np.random.default_rng(1).normal(size=7)
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=-1) + np.diag([np.inf] * 7)
+    expected = COULOMB * (charges / distances).sum(axis=1)
+    np.testing.assert_allclose(potentials(positions, charges, None), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("accuracy", [1e-3, 1e-5])
+def test_force_error_follows_the_accuracy_asked_for(accuracy):
+    rng = np.random.default_rng(2)
+    cell, charges = 9.0 * np.eye(3), np.tile([-0.8, 0.4, 0.4], 16)
+    positions = rng.uniform(0, 9, (48, 3))
+
+    def forces(setting):
+        limit = electrostatics.k_max(5.0, setting)
+        built = graph.build(np.zeros(48, int), positions, cell, 5.0, limit, dtype=np.float64)
+
+        def energy(moving):
+            new = built._replace(positions=moving)
+            return 0.5 * charges @ electrostatics.potentials(jnp.asarray(charges), new, edges(new)[1], 5.0, setting)
+
+        return -np.asarray(jax.grad(energy)(built.positions))
+
+    exact = forces(1e-12)
+    error = np.sqrt(np.mean((forces(accuracy) - exact) ** 2) / np.mean(exact**2))
+    assert error < 3 * accuracy
