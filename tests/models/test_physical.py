@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from bornflow.models.graph import Shape, own_shape
 
-STEP = 1e-3  # Å
+STEP = 4e-4  # Å
 
 
 def derivative(function):

@@ -1,9 +1,11 @@
 """The programs that can make labels, behind one interface.
 
-An engine is a function `(atoms, settings, workdir, threads) -> Label`; `settings` is the section
-`labels` of a configuration. To add one, write such a function and name it in ENGINES.
+An engine is a pair of functions: `identify(atoms, settings) -> str`, a hash of the exact calculation,
+and `label(atoms, settings, workdir, threads) -> Label`; `settings` is the section `labels` of a
+configuration. To add one, write both and name them in ENGINES.
 """
 
+import functools
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,14 +30,34 @@ class Label:
     provenance: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Engine:
+    """One program: see the module's text."""
+
+    identify: Callable[[Atoms, Mapping], str]
+    label: Callable[[Atoms, Mapping, Path, int], Label]
+
+
+def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
+    """Hash of the field-free run's input, the data files it reads and CP2K's version, and the field."""
+    options = settings["cp2k"]
+    inputs = cp2k_input.build_input(atoms, options) + cp2k_input.build_input(atoms, options, (0, 1))
+    return _program(options["command"], 1).key(inputs)[:16]
+
+
+@functools.cache
+def _program(command: str, threads: int) -> cp2k_run.Program:
+    return cp2k_run.Program(command, threads)
+
+
 def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     """Density-functional labels: a field-free run and six field runs from its wave function."""
     options = settings["cp2k"]
-    program = cp2k_run.Program(options["command"], threads)
+    program = _program(options["command"], threads)
     cache = cp2k_run.Cache(settings["cache"])
     key = program.key(cp2k_input.build_input(atoms, options))
     directory = Path(workdir) / key[:16]
-    key, free = cp2k_run.calculate(program, cache, directory, atoms, options)
+    _, free = cp2k_run.calculate(program, cache, directory, atoms, options)
     outputs = {
         axis_sign: cp2k_run.calculate(program, cache, directory, atoms, options, axis_sign)[1]
         for axis_sign in cp2k_input.FIELDS
@@ -51,7 +73,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
             free.forces,
             options["field"],
         ),
-        hash=key[:16],
+        hash=identify_cp2k(atoms, settings),
         provenance={
             "label_program": f"cp2k-{free.version}",
             "label_settings": (
@@ -65,6 +87,11 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     )
 
 
+def identify_xtb(atoms: Atoms, settings: Mapping) -> str:
+    """Hash of the structure, the field and tblite's version."""
+    return xtb.key(atoms, settings["xtb"])
+
+
 def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     """Tight-binding labels (GFN2-xTB) in fractions of a second; isolated structures only."""
     free, forces, program = xtb.calculate(atoms, settings["xtb"]["field"])
@@ -72,7 +99,7 @@ def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> La
         energy=free[0] * HARTREE,
         forces=free[1] * FORCE_AU,
         response=central_difference(forces, free[1], settings["xtb"]["field"]),
-        hash=xtb.key(atoms, settings["xtb"]),
+        hash=identify_xtb(atoms, settings),
         provenance={
             "label_program": program,
             "label_settings": f"GFN2-xTB field={settings['xtb']['field']:g}au",
@@ -81,4 +108,4 @@ def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> La
     )
 
 
-ENGINES: dict[str, Callable[..., Label]] = {"cp2k": cp2k, "xtb": gfn2_xtb}
+ENGINES = {"cp2k": Engine(identify_cp2k, cp2k), "xtb": Engine(identify_xtb, gfn2_xtb)}

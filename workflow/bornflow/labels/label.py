@@ -4,7 +4,8 @@
         --out labelled.extxyz
 
 A structure that fails the gate is refused by name with the reason; the others go on. Finished
-calculations are kept in the cache, so a job that was killed goes on where it stopped.
+calculations are kept in the cache, so a job that was killed goes on where it stopped, and a label that
+one of the files `labels.known` holds already is taken from there.
 """
 
 import argparse
@@ -31,10 +32,15 @@ def label_structures(
     `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
     """
     labelled, refused = [], []
+    known = _known(options["known"])
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
-            label = ENGINES[engine](atoms, options, workdir, threads)
+            answered = known and known.get(ENGINES[engine].identify(atoms, options))
+            if answered:
+                labelled.append(_renamed(answered, atoms))
+                continue
+            label = ENGINES[engine].label(atoms, options, workdir, threads)
             accept(label.response, options["gate"])
         except BornflowError as error:
             refused.append((name, str(error)))
@@ -48,6 +54,19 @@ def label_structures(
         new.info["nonlinearity"] = round(label.response.nonlinearity, 10)
         labelled.append(new)
     return labelled, refused
+
+
+def _known(paths: Sequence[str]) -> dict[str, Atoms]:
+    """Frames that are labelled already, by the hash of their calculation."""
+    found = [atoms for path in paths if Path(path).exists() for atoms in frames.read(path)]
+    return {atoms.info["label_hash"]: atoms for atoms in found if "label_hash" in atoms.info}
+
+
+def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
+    """The labels of `answered` under the name and source of `atoms`."""
+    new = frames.attach(answered, {key: frames.label(answered, key) for key in frames.LABELS})
+    new.info.update(atoms.info)
+    return new
 
 
 def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:

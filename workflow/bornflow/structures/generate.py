@@ -39,7 +39,7 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
             if options["keep_relaxed"]:
                 pool.append(_frame(atoms, f"{name}-{start}-relaxed", options))
             for temperature in options["temperatures"]:
-                run = _run(atoms, temperature, options, rng, meter)
+                run = _run(atoms, float(temperature), options, rng, meter)
                 pool += [
                     _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", options)
                     for index, frame in enumerate(run)

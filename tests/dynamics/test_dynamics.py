@@ -1,0 +1,166 @@
+"""The calculator as ASE wants it, energy conservation, currents, and runs that survive a kill."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+from ase import units
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.md.verlet import VelocityVerlet
+from conftest import water
+
+from bornflow import frames
+from bornflow.dynamics.calculator import BornflowCalculator
+from bornflow.dynamics.md import simulate
+from bornflow.dynamics.series import read_run
+from bornflow.errors import BornflowError
+from bornflow.settings import complete
+from bornflow.training import checkpoint
+from bornflow.training.checkpoint import Checkpoint
+
+SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibration": 40}
+
+
+def options(**changes):
+    section = complete({"dynamics": {"systems": {"s": SYSTEM | changes}, "part_steps": 50}})["dynamics"]
+    return {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
+
+
+@pytest.fixture(scope="module")
+def gentle(model, parameters):
+    """The random model with a tenth of its weights in the readouts: forces an integrator can follow."""
+    import jax
+
+    shrink = lambda path, leaf: leaf * (0.03 if "'energy'" in str(path) or "'charge'" in str(path) else 1)
+    return Checkpoint(model, jax.tree_util.tree_map_with_path(shrink, parameters), np.array([-10.0, -100.0]))
+
+
+@pytest.fixture
+def calculator(gentle):
+    return BornflowCalculator(gentle, dtype="float64")
+
+
+@pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
+def test_ase_finds_forces_and_stress_consistent(calculator, density):
+    atoms = water(3 if density is None else 8, density)
+    atoms.calc = calculator
+    numerical = calculate_numerical_forces(atoms, eps=1e-4, iatoms=[0, 4])
+    np.testing.assert_allclose(atoms.get_forces()[[0, 4]], numerical, atol=1e-5)
+    if density:
+        np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-6)
+    assert atoms.calc.get_property("born_effective_charges").shape == (len(atoms), 3, 3)
+    counts = np.array([atoms.symbols.count("H"), atoms.symbols.count("O")])
+    assert atoms.get_potential_energy() == pytest.approx(counts @ [-10, -100], abs=50)
+
+
+def test_the_field_adds_its_force_and_its_work(gentle):
+    field = np.array([0.02, -0.05, 0.03])
+    atoms = water(2)
+    free, driven = atoms.copy(), atoms.copy()
+    free.calc = BornflowCalculator(gentle, dtype="float64")
+    driven.calc = BornflowCalculator(gentle, electric_field=field, dtype="float64")
+    bec = free.calc.get_property("born_effective_charges", free)
+    assert np.abs(bec - bec.transpose(0, 2, 1)).max() > 1e-4
+    expected = np.array([field @ z for z in bec])  # F_β = Σ_α E_α Z_αβ
+    np.testing.assert_allclose(driven.get_forces() - free.get_forces(), expected, atol=1e-10)
+    step = np.random.default_rng(0).normal(size=(6, 3)) * 1e-4
+    start = [a.get_potential_energy() for a in (free, driven)]
+    for a in (free, driven):
+        a.positions += step
+    change = [a.get_potential_energy() - s for a, s in zip((free, driven), start, strict=True)]
+    assert change[1] - change[0] == pytest.approx(-np.sum(expected * step), abs=1e-8)
+
+
+def test_energy_is_conserved_and_the_error_falls_with_the_square_of_the_step(calculator):
+    errors = []
+    for timestep in (0.4, 0.2):
+        atoms = water(3)
+        atoms.calc = calculator
+        atoms.set_velocities(np.zeros((9, 3)))
+        dynamics = VelocityVerlet(atoms, timestep * units.fs)
+        energies = []
+        for _ in range(round(40 / timestep)):
+            dynamics.run(1)
+            energies.append(atoms.get_total_energy())
+        errors.append(np.std(energies))
+    assert errors[1] < 0.4 * errors[0]
+
+
+def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
+    atoms = water(8, 0.9)
+    atoms.calc = calculator
+    atoms.get_forces()
+    listed = calculator._listed
+    atoms.positions += 0.05
+    forces = atoms.get_forces()
+    assert calculator._listed is listed
+    atoms.positions[0] += 0.6
+    atoms.get_forces()
+    assert calculator._listed is not listed
+    atoms.positions[0] -= 0.6
+    np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-6)
+
+
+def test_bad_structures_are_refused(calculator):
+    atoms = water(8, 0.9)
+    atoms.calc = calculator
+    atoms.positions[3, 1] = np.nan
+    with pytest.raises(BornflowError, match="atom 3 is not finite"):
+        atoms.get_forces()
+    flat = water(2)
+    flat.pbc, flat.calc = True, calculator
+    with pytest.raises(BornflowError, match="no volume"):
+        flat.get_forces()
+
+
+def test_currents_are_velocities_times_charges(calculator, tmp_path):
+    atoms = water(2)
+    simulate(atoms, calculator, options(frame_interval=1, steps=20), 0, tmp_path / "r.h5")
+    attributes, series = read_run(tmp_path / "r.h5", "current", "positions", "velocities", "dipole")
+    assert attributes["kind"] == "cluster"
+    atoms.calc = BornflowCalculator(Checkpoint(calculator.model, calculator.parameters, calculator.baseline), dtype="float64")
+    for index in (0, 7, 19):
+        atoms.positions = series["positions"][index]
+        bec = atoms.calc.get_property("born_effective_charges", atoms)
+        expected = sum(bec[i] @ series["velocities"][index][i] for i in range(6))
+        np.testing.assert_allclose(series["current"][index], expected, atol=1e-5)
+    steps = 0.5 * (series["current"][1:] + series["current"][:-1]) / 2
+    np.testing.assert_allclose(np.diff(series["dipole"], axis=0), steps, atol=1e-9)
+
+
+def test_a_run_that_leaves_physics_is_stopped_with_a_reason(calculator, tmp_path):
+    with pytest.raises(BornflowError, match=r"step .*temperature .* above 20 K"):
+        simulate(water(2), calculator, options(temperature_limit=20), 0, tmp_path / "r.h5")
+    assert not (tmp_path / "r.h5").exists()
+
+
+def test_a_killed_run_equals_an_undisturbed_one(gentle, tmp_path):
+    checkpoint.save(tmp_path / "model", gentle, "m", {}, 0)
+    frames.write(tmp_path / "s.extxyz", [water(3)])
+    section = {"part_steps": 50, "systems": {"s": SYSTEM | {"steps": 1500}}, "dtype": "float64"}
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"dynamics": section}))
+
+    def command(out):
+        paths = ["--checkpoint", "model", "--structure", "s.extxyz", "--config", "cfg.yaml", "--out", out]
+        return [sys.executable, "-m", "bornflow.dynamics.md", *paths]
+
+    subprocess.run(command("undisturbed.h5"), cwd=tmp_path, check=True, capture_output=True)
+    for parts in (1, 3):
+        process = subprocess.Popen(command("killed.h5"), cwd=tmp_path, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while len(list((tmp_path / "killed.parts").glob("part-*"))) < parts and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "killed.h5").exists(), "the run ended before it was killed"
+    subprocess.run(command("killed.h5"), cwd=tmp_path, check=True, capture_output=True)
+    names = ("current", "dipole", "conserved_energy", "temperature", "positions", "velocities")
+    one, two = (read_run(tmp_path / f"{name}.h5", *names)[1] for name in ("undisturbed", "killed"))
+    for name in names:
+        np.testing.assert_array_equal(one[name], two[name])
+    assert len(one["current"]) == 1500
+    assert not (tmp_path / "killed.parts").exists()

@@ -1,0 +1,109 @@
+"""Outputs: a real one (shortened) is read, every damaged one is refused with a reason.
+
+`outputs/2023.1-field.out` is CP2K 2023.1's output of a water dimer in a field along x, with the lines
+that the parser does not look at left out. Other versions' formats are made from it line by line.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bornflow.labels.cp2k_output import RefusedOutput, parse
+
+TEXT = (Path(__file__).parent / "outputs/2023.1-field.out").read_text()
+SYMBOLS = ["O", "H", "H"] * 2
+FIELD = [5e-4, 0.0, 0.0]
+FORCE = r"^( +{0} +\d+ +[OH] +)(\S+)( +\S+ +\S+)$"
+
+
+def as_2025_1(text: str) -> str:
+    """The same numbers as 2025.1 prints them: FORCES| lines and [hartree]."""
+    text = text.replace("energy [a.u.]:", "energy [hartree]")
+    text = re.sub(
+        r"^ ATOMIC FORCES in \[a\.u\.\]\n\n.*$",
+        " FORCES| Atomic forces [hartree/bohr]\n FORCES| Atom x y z |f|",
+        text,
+        flags=re.MULTILINE,
+    )
+    text = re.sub(r"^ +(\d+) +\d+ +[OH] +(\S+ +\S+ +\S+)$", r" FORCES| \1 \2 1.0", text, flags=re.MULTILINE)
+    return re.sub(r"^ SUM OF ATOMIC FORCES +(.*)$", r" FORCES| Sum \1", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("form", [str, as_2025_1], ids=["2023.1", "2025.1"])
+def test_a_good_output_is_read(form):
+    output = parse(form(TEXT), SYMBOLS, FIELD)
+    assert output.version == "2023.1"
+    assert output.energy == pytest.approx(-34.48, abs=0.05)
+    assert output.forces.shape == (6, 3)
+    assert np.abs(output.forces.sum(axis=0)).max() < 2e-3
+    first = re.search(FORCE.format(1), TEXT, re.MULTILINE)
+    assert output.forces[0, 0] == float(first[2])
+    assert output.scf_steps > 3
+
+
+def test_an_ot_run_counts_the_steps_of_all_outer_loops():
+    line = re.search(r"^.*SCF run converged.*$", TEXT, re.MULTILINE)[0]
+    outer = "  outer SCF loop converged in   2 iterations or   31 steps"
+    assert parse(TEXT.replace(line, f"{line}\n{outer}"), SYMBOLS, FIELD).scf_steps == 31
+
+
+def _replace(pattern, new):
+    def damage(text):
+        damaged = re.sub(pattern, new, text, flags=re.MULTILINE)
+        assert damaged != text, f"{pattern} does not occur"
+        return damaged
+
+    return damage
+
+
+DAMAGES = {
+    "not converged": _replace(r"SCF run converged in +\d+ steps", "SCF run NOT converged"),
+    "no word on convergence": _replace(r"^.*SCF run converged.*\n", ""),
+    "aborted": lambda text: text + " *   [ABORT]\n",
+    "density on the edges": lambda text: text + " *** Density non-zero on the edges of the cell ***\n",
+    "two runs appended": lambda text: text + text,
+    "two outputs' ends": lambda text: text + text.splitlines()[-1] + "\n",
+    "no end": _replace(r"^.*PROGRAM ENDED.*\n", ""),
+    "no energy": _replace(r"^ ENERGY\|.*\n", ""),
+    "energy not a number": _replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1NaN"),
+    "stars for the energy": _replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1*****"),
+    "no version": _replace(r"^.*version string.*\n", ""),
+    "no forces": _replace(r"^ ATOMIC FORCES.*\n", ""),
+    "two force blocks": _replace(r"^( ATOMIC FORCES.*\n)", r"\1\1"),
+    "forces in another unit": _replace(r"ATOMIC FORCES in \[a\.u\.\]", "ATOMIC FORCES in [eV/angstrom]"),
+    "force not a number": _replace(FORCE.format(2), r"\g<1>NaN\3"),
+    "force infinite": _replace(FORCE.format(3), r"\g<1>Infinity\3"),
+    "stars for a force": _replace(FORCE.format(4), r"\g<1>**************\3"),
+    "an atom missing": _replace(FORCE.format(5) + "\n", ""),
+    "an atom twice": _replace(FORCE.format(5), r"\g<0>\n\g<0>"),
+    "atoms swapped": _replace(r"^( +1 +\d+ +)O(.*\n +2 +\d+ +)H", r"\1H\2O"),
+    "numbers swapped": lambda text: _replace(r"^( +)1( +\d+ +O)", r"\g<1>4\2")(text),
+    "field along -x": _replace(r"POLARISATION +1\.0", "POLARISATION -1.0"),
+    "field along y": _replace(r"(POLARISATION) +(\S+) +(\S+)", r"\1 \3 \2"),
+    "field of half the size": _replace(r"(INTENSITY +)5\.0", r"\g<1>2.5"),
+    "no field": _replace(r"&EFIELD\n(.*\n)*? *&END EFIELD", ""),
+    "field unreadable": _replace(r"INTENSITY .*", ""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_damage_is_refused(damage):
+    with pytest.raises(RefusedOutput) as error:
+        parse(damage(TEXT), SYMBOLS, FIELD)
+    assert str(error.value)
+
+
+@pytest.mark.parametrize("form", [str, as_2025_1], ids=["2023.1", "2025.1"])
+def test_an_output_cut_off_anywhere_is_refused(form):
+    text = form(TEXT)
+    end = text.index("PROGRAM ENDED AT")
+    for cut in np.linspace(0, end, 60).astype(int):
+        with pytest.raises(RefusedOutput):
+            parse(text[:cut], SYMBOLS, FIELD)
+
+
+def test_a_field_that_nobody_asked_for_is_refused():
+    with pytest.raises(RefusedOutput, match="none was asked for"):
+        parse(TEXT, SYMBOLS, None)

@@ -1,0 +1,92 @@
+"""extxyz files: what goes in comes out, missing stays missing, damage is named."""
+
+import numpy as np
+import pytest
+from conftest import water
+
+from bornflow import frames
+from bornflow.errors import BornflowError
+
+
+def labelled(n=2):
+    atoms, rng = water(n), np.random.default_rng(0)
+    values = {
+        "energy": -931.25,
+        "forces": rng.normal(size=(3 * n, 3)),
+        "bec": rng.normal(size=(3 * n, 3, 3)),
+    }
+    return frames.attach(atoms, values), values
+
+
+def test_round_trip_keeps_labels_and_the_order_of_indices(tmp_path):
+    atoms, values = labelled()
+    frames.write(tmp_path / "a.extxyz", [atoms])
+    (back,) = frames.read(tmp_path / "a.extxyz")
+    assert back.info["structure"] == atoms.info["structure"]
+    for key, value in values.items():
+        np.testing.assert_allclose(frames.label(back, key), value, atol=1e-8)
+    row = next(line for line in (tmp_path / "a.extxyz").read_text().splitlines() if line.startswith("O"))
+    numbers = [float(word) for word in row.split()[1:]]
+    written = np.array(numbers[3:12]).reshape(3, 3)  # row-major [field, force]
+    np.testing.assert_allclose(written, values["bec"][0], atol=1e-8)
+
+
+def test_a_missing_label_stays_missing(tmp_path):
+    atoms, values = labelled()
+    only = frames.attach(atoms, {"bec": values["bec"]})
+    frames.write(tmp_path / "a.extxyz", [only])
+    (back,) = frames.read(tmp_path / "a.extxyz")
+    assert frames.label(back, "energy") is None
+    assert frames.label(back, "forces") is None
+    assert frames.label(back, "bec") is not None
+
+
+def test_keys_can_be_mapped(tmp_path):
+    atoms, values = labelled()
+    plain = frames.attach(atoms, {})
+    plain.info["dft_energy"] = values["energy"]
+    plain.arrays["apt"] = values["bec"].reshape(-1, 9)
+    frames.write(tmp_path / "a.extxyz", [plain])
+    (back,) = frames.read(tmp_path / "a.extxyz", {"energy": "dft_energy", "bec": "apt"})
+    assert frames.label(back, "energy") == values["energy"]
+    np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
+
+
+def test_damage_is_named(tmp_path):
+    atoms, values = labelled()
+    path = tmp_path / "a.extxyz"
+    bad = values["forces"].copy()
+    bad[1, 2] = np.nan
+    frames.write(path, [frames.attach(atoms, {"forces": bad})])
+    with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0 .*'forces' is not finite"):
+        frames.read(path)
+    wrong = frames.attach(atoms, {})
+    wrong.arrays["apt"] = np.zeros((6, 6))
+    frames.write(path, [wrong])
+    with pytest.raises(BornflowError, match="'apt' holds 36 numbers, 54 expected"):
+        frames.read(path, {"bec": "apt"})
+    path.write_text(path.read_text()[:150])
+    with pytest.raises(BornflowError, match="cannot be read as extxyz"):
+        frames.read(path)
+    with pytest.raises(BornflowError, match="no such file"):
+        frames.read(tmp_path / "none.extxyz")
+
+
+def test_mixed_periodicity_is_refused():
+    atoms = water(1)
+    atoms.set_cell([5, 5, 5])
+    atoms.pbc = (True, True, False)
+    with pytest.raises(BornflowError, match="three directions or in none"):
+        frames.kind(atoms)
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+    from bornflow.files import whole
+
+    target = tmp_path / "a.txt"
+    target.write_text("good")
+    with pytest.raises(RuntimeError), whole(target) as scratch:
+        scratch.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "good"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

@@ -1,0 +1,71 @@
+"""Configurations: the shipped ones are complete, wrong ones are refused with the key and a remedy."""
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from bornflow import settings
+from bornflow.errors import BornflowError
+
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_are_accepted(path):
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    given = yaml.safe_load(path.read_text())
+    for section, values in given.items():
+        if isinstance(values, dict):
+            default[section] = _merge(default.get(section, {}), values)
+    settings.complete(default)
+
+
+def _merge(base, change):
+    merged = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"trainig": {}}, ["trainig", "did you mean 'training'"]),
+        ({"training": {"epoch": 3}}, ["training", "'epoch'", "did you mean 'epochs'"]),
+        ({"training": {"epochs": "many"}}, ["training.epochs", "many", "integer"]),
+        ({"training": {"epochs": 0}}, ["training.epochs", "minimum"]),
+        ({"labels": {"engine": "vasp"}}, ["labels.engine", "vasp", "cp2k"]),
+        ({"labels": {"cp2k": {"cutoff": -1}}}, ["labels.cp2k.cutoff", "-1"]),
+        ({"models": {"m": {"backbone": "schnet"}}}, ["models.m.backbone", "schnet", "physical"]),
+        ({"models": {}}, ["models"]),
+        ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
+        ({"structures": {"pools": {"bad name": {"molecules": 1, "select": 1}}}}, ["structures.pools"]),
+    ],
+)
+def test_wrong_configurations_are_refused(config, words):
+    with pytest.raises(BornflowError) as error:
+        settings.complete(config)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_every_key_is_described_and_has_a_default():
+    def walk(node, place):
+        for key, child in node.get("properties", {}).items():
+            assert child.get("description"), f"{place}.{key} has no description"
+            has_default = "default" in child or "properties" in child
+            optional = key in ("density", "title", "equilibration", "temperature_limit")
+            assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
+            walk(child, f"{place}.{key}")
+        if isinstance(node.get("additionalProperties"), dict):
+            walk(node["additionalProperties"], f"{place}.*")
+
+    walk(settings.schema(), "")
+
+
+def test_defaults_are_filled_in_at_every_depth():
+    full = settings.complete({"models": {"a": {"channels": 3}}})
+    assert full["models"]["a"]["channels"] == 3
+    assert full["models"]["a"]["backbone"] == "physical"
+    assert full["labels"]["gate"]["sum_rule"] > 0

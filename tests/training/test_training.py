@@ -1,0 +1,159 @@
+"""Training: masked labels, the baseline, resuming, and what is refused."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+import yaml
+from conftest import variant, water
+
+from bornflow import frames
+from bornflow.errors import BornflowError
+from bornflow.labels import xtb
+from bornflow.labels.finite_field import central_difference
+from bornflow.models.variants import Model
+from bornflow.settings import complete
+from bornflow.training import checkpoint, data, metrics
+from bornflow.training.loss import loss
+from bornflow.training.train import train
+from bornflow.units import FORCE_AU, HARTREE
+
+OPTIONS = complete({"training": {"epochs": 6, "batch_atoms": 12, "checkpoint_epochs": 1}})["training"]
+SMALL = variant(radial=6, max_degree=2, features=8, channels=2)
+
+
+def labelled(atoms):
+    free, forces, _ = xtb.calculate(atoms, 5e-4)
+    response = central_difference(forces, free[1], 5e-4)
+    values = {"energy": free[0] * HARTREE, "forces": free[1] * FORCE_AU, "bec": response.bec}
+    return frames.attach(atoms, values)
+
+
+@pytest.fixture(scope="module")
+def structures():
+    return [labelled(water(2, seed=seed)) for seed in range(8)]  # one size: one shape to compile
+
+
+@pytest.fixture(scope="module")
+def trained(structures):
+    return train(structures, SMALL, OPTIONS | {"epochs": 60, "average": 0.5}, seed=0)
+
+
+def without(atoms, *keys):
+    return frames.attach(atoms, {k: frames.label(atoms, k) for k in frames.LABELS if k not in keys})
+
+
+def test_baseline_has_the_minimum_norm(structures):
+    energies = data.baseline(structures, ("H", "O"))
+    mean = np.mean([frames.label(a, "energy") / (len(a) // 3) for a in structures])
+    assert 2 * energies[0] + energies[1] == pytest.approx(mean, abs=0.5)
+    # For water any multiple of (1, −2) can be added; the minimum norm is orthogonal to it.
+    assert energies @ [1, -2] == pytest.approx(0, abs=1e-6)
+
+
+def test_missing_labels_do_not_count(structures):
+    model = Model(SMALL, ("H", "O"))
+    energies = data.baseline(structures, model.elements)
+    (full,) = data.prepare([structures[0]], model, energies, 1)
+    (lacking,) = data.prepare([without(structures[0], "forces", "bec")], model, energies, 1)
+    parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], full.data.graph), 0)
+    rows = np.array([0])
+    terms = []
+    for bucket in (full, lacking):
+        batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, rows))
+        terms.append(loss(model.batch(parameters, batch.graph), batch, OPTIONS["loss"])[1])
+    assert terms[1]["energy"] == pytest.approx(float(terms[0]["energy"]))
+    assert terms[0]["forces"] > 0
+    assert terms[1]["forces"] == terms[1]["bec"] == 0
+
+
+def test_padding_rows_do_not_count(structures):
+    model = Model(SMALL, ("H", "O"))
+    energies = data.baseline(structures, model.elements)
+    same = [structures[0], structures[0]]
+    (bucket,) = data.prepare(same, model, energies, 6)
+    parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), 0)
+    values = []
+    for rows in ([0], [0, 1]):
+        batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, np.array(rows)))
+        values.append(float(loss(model.batch(parameters, batch.graph), batch, OPTIONS["loss"])[0]))
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+
+
+def test_training_lowers_the_errors(structures, trained):
+    model, history = trained
+    assert history.shape == (60, 5)
+    assert history[-1, 2] < 0.5 * history[0, 2], "forces"
+    assert history[-1, 3] < 0.5 * history[0, 3], "Born effective charges"
+    table = metrics.errors(structures, metrics.predict(model, structures))
+    assert table["cluster"]["structures"] == 8
+    assert table["all"]["bec_mae [1e-3 e]"] < 300
+
+
+def test_same_seed_same_numbers(structures):
+    runs = [train(structures, SMALL, OPTIONS, seed)[0] for seed in (1, 1)]
+    leaves = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(run.parameters)]) for run in runs]
+    np.testing.assert_array_equal(leaves[0], leaves[1])
+
+
+def test_a_killed_run_ends_with_the_same_parameters(structures, tmp_path):
+    frames.write(tmp_path / "a.extxyz", structures)
+    training = {"epochs": 600, "batch_atoms": 12, "checkpoint_epochs": 5}
+    config = {"training": training, "models": {"small": SMALL}}
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump(config))
+
+    def command(out):
+        paths = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", "cfg.yaml", "--out", out]
+        return [sys.executable, "-m", "bornflow.training.train", "--model", "small", *paths]
+
+    subprocess.run(command("undisturbed"), cwd=tmp_path, check=True, capture_output=True)
+    for _ in range(1):
+        process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
+        state = tmp_path / "killed/state.msgpack"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if state.exists() and state.stat().st_mtime_ns != before:
+                break
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (tmp_path / "killed/config.yaml").exists(), "the run ended before it was killed"
+    subprocess.run(command("killed"), cwd=tmp_path, check=True, capture_output=True)
+    one, two = ((tmp_path / name / "parameters.msgpack").read_bytes() for name in ("undisturbed", "killed"))
+    assert one == two
+    assert not state.exists()
+
+
+def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, tmp_path):
+    checkpoint.save(tmp_path, trained[0], "small", OPTIONS, 0)
+    loaded = checkpoint.load(tmp_path)
+    for a, b in zip(*(metrics.predict(c, structures) for c in (trained[0], loaded)), strict=True):
+        np.testing.assert_array_equal(frames.label(a, "forces"), frames.label(b, "forces"))
+    weights = tmp_path / "parameters.msgpack"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    with pytest.raises(BornflowError, match="damaged"):
+        checkpoint.load(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("format: 1", "format: 0"))
+    with pytest.raises(BornflowError, match="format 0, this version reads 1"):
+        checkpoint.load(tmp_path)
+
+
+def test_an_unknown_element_is_refused(trained):
+    stranger = water(1)
+    stranger.symbols[0] = "S"
+    with pytest.raises(BornflowError, match="holds S; the model knows H, O only"):
+        metrics.predict(trained[0], [stranger])
+
+
+def test_the_split_keeps_every_structure_once_and_both_kinds():
+    pool = [water(1, seed=s) for s in range(10)] + [water(8, 0.9, seed=s) for s in range(5)]
+    train_part, valid_part = data.split(pool, 0.8, seed=0)
+    assert len(train_part) == 12
+    assert {frames.kind(atoms) for atoms in valid_part} == {"cluster", "bulk"}
+    assert {id(a) for a in train_part + valid_part} == {id(a) for a in pool}

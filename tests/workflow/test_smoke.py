@@ -1,0 +1,136 @@
+"""Whole runs in a copy of the repository: every stage, nothing twice, a clear word on a wrong key."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from bornflow import frames
+
+PARTS = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
+SMOKE = ("--configfile", "config/smoke.yaml")
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished smoke run and how long it took."""
+    folder = tmp_path_factory.mktemp("clone") / "bornflow"
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    started = time.monotonic()
+    result = snakemake(folder, *SMOKE)
+    logs = "\n".join(p.read_text() for p in (folder / "results").rglob("*.log") if p.stat().st_size < 5000)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:] + logs[-6000:]
+    assert "figures: results/smoke/figures" in result.stdout + result.stderr
+    return folder, time.monotonic() - started
+
+
+def test_every_stage_leaves_its_results(run):
+    folder, wall = run
+    results = folder / "results/smoke"
+    labelled = frames.read(results / "labels/labels.extxyz")
+    assert len(labelled) == 20
+    assert all(frames.label(atoms, key) is not None for atoms in labelled for key in frames.LABELS)
+    assert {"label_program", "label_settings", "label_hash", "sum_rule"} <= set(labelled[0].info)
+    assert (results / "labels/refused.csv").read_text().splitlines() == ["structure,reason"]
+    model = results / "models/physical-uncoupled/0"
+    expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv"}
+    assert {path.name for path in model.iterdir()} == expected
+    errors = pd.read_csv(results / "training/errors.csv")
+    assert errors["bec_mae [1e-3 e]"].between(0, 200).all()
+    with h5py.File(results / "dynamics/cage/physical-uncoupled-0-1.h5") as file:
+        assert file["current"].shape == (600, 3)
+        assert file["current"].attrs["unit"] == "e Å / fs"
+        assert np.isfinite(file["temperature"][:]).all()
+    assert len(pd.read_csv(results / "spectra/bulk/physical-uncoupled-0.csv")) == 25
+    for figure in ("bec_parity-physical-uncoupled", "spectrum"):
+        assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
+        assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
+    limit = 180 if os.cpu_count() >= 2 and os.getloadavg()[0] < 2.5 else 600
+    assert wall < limit, f"the smoke run took {wall:.0f} s"
+
+
+def test_a_second_run_has_nothing_to_do(run):
+    folder, _ = run
+    assert "Nothing to be done" in (result := snakemake(folder, "-n", *SMOKE)).stdout + result.stderr
+
+
+def test_touching_every_source_file_reruns_nothing(run):
+    folder, _ = run
+    for part in PARTS:
+        for path in [folder / part, *(folder / part).rglob("*")]:
+            if path.is_file() and "resources" not in path.parts:
+                path.touch()
+    result = snakemake(folder, "-n", *SMOKE)
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_restyling_draws_again_and_does_nothing_else(run):
+    folder, _ = run
+    style = folder / "workflow/bornflow/figures/bornflow.mplstyle"
+    before = style.read_text()
+    style.write_text(before + "lines.linewidth: 2\n")
+    result = snakemake(folder, "-n", *SMOKE)
+    style.write_text(before)
+    planned = result.stdout + result.stderr
+    assert "rule spectrum:" in planned
+    assert "rule bec_parity:" in planned
+    assert "rule train:" not in planned
+    assert "rule md:" not in planned
+
+
+def test_a_changed_setting_reruns_only_what_reads_it(run):
+    folder, _ = run
+    result = snakemake(folder, "-n", *SMOKE, "--config", "spectra={resolution: 300}")
+    planned = result.stdout + result.stderr
+    assert "rule susceptibility:" in planned
+    assert "rule train:" not in planned
+    assert "rule md:" not in planned
+
+
+def test_a_wrong_key_is_refused_before_any_job(run):
+    folder, _ = run
+    result = snakemake(folder, *SMOKE, "--config", "trainig={epochs: 3}")
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert "unknown key 'trainig' (did you mean 'training'?)" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize("target", ["structures", "labels", "training", "dynamics", "spectra", "figures"])
+def test_stages_are_targets(run, target):
+    folder, _ = run
+    assert snakemake(folder, "-n", *SMOKE, target).returncode == 0
+
+
+@pytest.mark.parametrize("config", ["config", "labels", "paper"])
+def test_the_other_configurations_have_a_complete_plan(run, config):
+    folder, _ = run
+    result = snakemake(folder, "-n", "--quiet", "--configfile", f"config/{config}.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_report_holds_the_figures(run):
+    folder, _ = run
+    result = snakemake(folder, *SMOKE, "--report", "report.zip")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (folder / "report.zip").stat().st_size > 100_000
