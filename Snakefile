@@ -9,6 +9,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/settings.smk"
 include: "workflow/rules/structures.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"

@@ -53,7 +53,9 @@ STRUCTURES = {
     "triclinic": None,
 }
 _sheared = water(8, 0.9, seed=1)
-_sheared.set_cell(_sheared.cell.array @ (np.eye(3) + [[0, 0, 0], [0.2, 0, 0], [0.1, 0.15, 0]]), scale_atoms=False)
+_sheared.set_cell(
+    _sheared.cell.array @ (np.eye(3) + [[0, 0, 0], [0.2, 0, 0], [0.1, 0.15, 0]]), scale_atoms=False
+)
 STRUCTURES["triclinic"] = _sheared
 
 

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 import yaml
 from ase import units
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from conftest import water
 
@@ -26,16 +28,17 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 
 
 def options(**changes):
-    section = complete({"dynamics": {"systems": {"s": SYSTEM | changes}, "part_steps": 50}})["dynamics"]
-    return {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
+    section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
+    return {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"] | changes
 
 
 @pytest.fixture(scope="module")
 def gentle(model, parameters):
     """The random model with a tenth of its weights in the readouts: forces an integrator can follow."""
-    import jax
 
-    shrink = lambda path, leaf: leaf * (0.03 if "'energy'" in str(path) or "'charge'" in str(path) else 1)
+    def shrink(path, leaf):
+        return leaf * (0.3 if "'energy'" in str(path) or "'charge'" in str(path) else 1)
+
     return Checkpoint(model, jax.tree_util.tree_map_with_path(shrink, parameters), np.array([-10.0, -100.0]))
 
 
@@ -80,7 +83,7 @@ def test_energy_is_conserved_and_the_error_falls_with_the_square_of_the_step(cal
     for timestep in (0.4, 0.2):
         atoms = water(3)
         atoms.calc = calculator
-        atoms.set_velocities(np.zeros((9, 3)))
+        thermalize_momenta(atoms, temperature_K=300, rng=np.random.default_rng(0))
         dynamics = VelocityVerlet(atoms, timestep * units.fs)
         energies = []
         for _ in range(round(40 / timestep)):
@@ -122,7 +125,9 @@ def test_currents_are_velocities_times_charges(calculator, tmp_path):
     simulate(atoms, calculator, options(frame_interval=1, steps=20), 0, tmp_path / "r.h5")
     attributes, series = read_run(tmp_path / "r.h5", "current", "positions", "velocities", "dipole")
     assert attributes["kind"] == "cluster"
-    atoms.calc = BornflowCalculator(Checkpoint(calculator.model, calculator.parameters, calculator.baseline), dtype="float64")
+    atoms.calc = BornflowCalculator(
+        Checkpoint(calculator.model, calculator.parameters, calculator.baseline), dtype="float64"
+    )
     for index in (0, 7, 19):
         atoms.positions = series["positions"][index]
         bec = atoms.calc.get_property("born_effective_charges", atoms)

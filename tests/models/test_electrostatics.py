@@ -31,7 +31,9 @@ def test_rock_salt(skew):
 
 def test_caesium_chloride():
     found = potentials(np.array([[0, 0, 0], [2, 2, 2.0]]), [1, -1], 4 * np.eye(3))
-    np.testing.assert_allclose(found, [-CAESIUM_CHLORIDE * COULOMB / np.sqrt(12)] * 2 * np.array([1, -1]), rtol=1e-7)
+    np.testing.assert_allclose(
+        found, [-CAESIUM_CHLORIDE * COULOMB / np.sqrt(12)] * 2 * np.array([1, -1]), rtol=1e-7
+    )
 
 
 def test_isolated_charges():
@@ -54,7 +56,11 @@ def test_force_error_follows_the_accuracy_asked_for(accuracy):
 
         def energy(moving):
             new = built._replace(positions=moving)
-            return 0.5 * charges @ electrostatics.potentials(jnp.asarray(charges), new, edges(new)[1], 5.0, setting)
+            return (
+                0.5
+                * charges
+                @ electrostatics.potentials(jnp.asarray(charges), new, edges(new)[1], 5.0, setting)
+            )
 
         return -np.asarray(jax.grad(energy)(built.positions))
 

@@ -67,7 +67,9 @@ def test_the_spectrum_does_not_depend_on_the_stride():
     run = oscillator(40_000, 0.25, seed=9)
     fine, coarse = (current_spectra([run[::n]], 0.25 * n, 10.0) for n in (1, 2))
     low = fine[0] < 3000 / WAVENUMBER
-    np.testing.assert_allclose(np.interp(fine[0][low], *_mean(coarse)), _mean(fine)[1][low], rtol=0.2, atol=1e-6)
+    np.testing.assert_allclose(
+        np.interp(fine[0][low], *_mean(coarse)), _mean(fine)[1][low], rtol=0.2, atol=1e-6
+    )
 
 
 def _mean(spectrum):

@@ -79,7 +79,12 @@ def test_shipped_hexamers_have_their_hydrogen_bonds(name, bonds):
 @pytest.mark.skipif(not SHARED_DATA.exists(), reason="published structures are not at hand")
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("hexamers/book.xyz", "book"), ("hexamers/cage.xyz", "cage"), ("water27/H2O6.xyz", "prism"), ("water27/H2O6c2.xyz", None)],
+    [
+        ("hexamers/book.xyz", "book"),
+        ("hexamers/cage.xyz", "cage"),
+        ("water27/H2O6.xyz", "prism"),
+        ("water27/H2O6c2.xyz", None),
+    ],
 )
 def test_published_hexamers_are_recognised(path, name):
     assert isomer(ase.io.read(SHARED_DATA / path)) == name

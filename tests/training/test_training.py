@@ -40,7 +40,7 @@ def structures():
 
 @pytest.fixture(scope="module")
 def trained(structures):
-    return train(structures, SMALL, OPTIONS | {"epochs": 60, "average": 0.5}, seed=0)
+    return train(structures, SMALL, OPTIONS | {"epochs": 250, "average": 0.5}, seed=0)
 
 
 def without(atoms, *keys):
@@ -75,7 +75,7 @@ def test_padding_rows_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = data.baseline(structures, model.elements)
     same = [structures[0], structures[0]]
-    (bucket,) = data.prepare(same, model, energies, 6)
+    (bucket,) = data.prepare(same, model, energies, 12)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), 0)
     values = []
     for rows in ([0], [0, 1]):
@@ -86,7 +86,7 @@ def test_padding_rows_do_not_count(structures):
 
 def test_training_lowers_the_errors(structures, trained):
     model, history = trained
-    assert history.shape == (60, 5)
+    assert history.shape == (250, 5)
     assert history[-1, 2] < 0.5 * history[0, 2], "forces"
     assert history[-1, 3] < 0.5 * history[0, 3], "Born effective charges"
     table = metrics.errors(structures, metrics.predict(model, structures))

@@ -22,7 +22,9 @@ STAGES = ["structures", "labels", "models", "training", "dynamics", "spectra", "
 
 def locked() -> dict[str, set[str]]:
     pins: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE):
+    for name, version in re.findall(
+        r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    ):
         pins.setdefault(name, set()).add(version)
     return pins
 

@@ -21,13 +21,23 @@ LOG_INTERVAL = 10.0  # seconds between two lines in a log
 class Meter:
     """Counts steps out of `total`; `note` is a short text (losses, temperatures) shown beside.
 
+    `speed` is a second unit of the rate, as (factor, name): (0.0432, "ns/day") for steps of 0.5 fs.
+
     On a terminal it is a bar drawn by rich, elsewhere one line every LOG_INTERVAL seconds.
     Use as a context manager.
     """
 
-    def __init__(self, what: str, total: int, unit: str = "it", start: int = 0):
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        unit: str = "it",
+        start: int = 0,
+        speed: tuple[float, str] | None = None,
+    ):
         self.what, self.total, self.unit, self.done = what, total, unit, start
         self._first, self._begun, self._logged = start, time.monotonic(), time.monotonic()
+        self._speed = speed
         self._bar = None
         if sys.stderr.isatty():
             self._bar = Progress(
@@ -55,6 +65,9 @@ class Meter:
         """Count `steps` more as done."""
         self.done += steps
         if self._bar:
+            if self._speed:
+                rate = (self.done - self._first) / max(time.monotonic() - self._begun, 1e-9)
+                note = f"{rate * self._speed[0]:.3g} {self._speed[1]} {note}"
             self._bar.update(self._task, advance=steps, note=note)
         elif time.monotonic() - self._logged > LOG_INTERVAL:
             self._line(note)
@@ -64,8 +77,9 @@ class Meter:
         elapsed = max(time.monotonic() - self._begun, 1e-9)
         rate = (self.done - self._first) / elapsed
         left = (self.total - self.done) / rate if rate else float("nan")
+        also = f"{rate * self._speed[0]:.3g} {self._speed[1]}, " if self._speed else ""
         print(
-            f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, "
+            f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
             f"{elapsed:.0f} s gone, {left:.0f} s left {note}".rstrip(),
             file=sys.stderr,
             flush=True,

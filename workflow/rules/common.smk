@@ -1,6 +1,6 @@
 # The configuration, checked and completed, and the names that rules and targets share.
 import json
-import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 PACKAGES = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGES))
 # Rules call `python -m bornflow…` in whatever environment they run in, also one made by conda.
-os.environ["PYTHONPATH"] = str(PACKAGES)
+shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
 from bornflow import settings
 from bornflow.errors import BornflowError
@@ -56,7 +56,9 @@ def settings_of(wildcards):
         part = {"training": {key: SETTINGS["training"][key] for key in kept}}
     elif kind == "model":
         part = {
-            "training": without(SETTINGS["training"], "data", "seeds", "train_fraction", "split_seed"),
+            "training": without(
+                SETTINGS["training"], "data", "pretraining", "seeds", "train_fraction", "split_seed"
+            ),
             "models": {name: MODELS[name]},
         }
     else:
@@ -96,20 +98,3 @@ def title(system):
     options = SYSTEMS[system]
     length = options["replicas"] * options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
     return f"{options.get('title', system)}, {options['temperature']:g} K, {length:g} ps"
-
-
-rule settings:
-    output:
-        f"{RESULTS}/settings/{{part}}.yaml",
-    log:
-        f"{RESULTS}/logs/settings/{{part}}.log",
-    localrule: True
-    conda:
-        "../../envs/analysis.yaml"
-    resources:
-        mem_mb=200,
-        runtime=5,
-    params:
-        values=settings_of,
-    shell:
-        "python -m bornflow.settings --json {params.values:q} --out {output} &> {log}"

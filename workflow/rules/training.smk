@@ -26,6 +26,7 @@ rule train:
     input:
         train=f"{RESULTS}/training/train.extxyz",
         valid=f"{RESULTS}/training/valid.extxyz",
+        pretraining=SETTINGS["training"]["pretraining"],
         config=f"{RESULTS}/settings/model-{{model}}.yaml",
     output:
         multiext(
@@ -49,7 +50,7 @@ rule train:
         folder=subpath(output.config, parent=True),
     shell:
         "NPROC={threads} python -m bornflow.training.train --train {input.train}"
-        " --valid {input.valid} --model {wildcards.model} --seed {wildcards.seed}"
+        " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
         " --config {input.config} --out {params.folder} &> {log}"
 
 

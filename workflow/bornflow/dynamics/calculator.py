@@ -135,7 +135,8 @@ class BornflowCalculator(Calculator):
             return True
         if cell is not None and (cell != listed_cell).any():
             return True
-        return np.sum((atoms.positions - positions) ** 2, axis=1).max() > (SKIN / 2) ** 2
+        farthest = np.sum((atoms.positions - positions) ** 2, axis=1).max()
+        return bool(farthest > (SKIN / 2) ** 2)
 
     def _build(self, atoms: Atoms, cell: np.ndarray | None) -> None:
         composition(atoms, self.model.elements)  # refuses unknown elements

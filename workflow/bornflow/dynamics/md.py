@@ -63,7 +63,9 @@ def simulate(
     recorder = _Recorder(options, np.array(state["dipole"]), state["current"])
     step, total = state["step"], options["steps"]
     span = options["equilibration"] + total
-    with Meter(f"md {out.stem}", span, "steps", start=step + options["equilibration"]) as meter:
+    speed = (options["timestep"] * 1e-6 * 86400, "ns/day")
+    start = step + options["equilibration"]
+    with Meter(f"md {out.stem}", span, "steps", start, speed) as meter:
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
             last = min(step + options["part_steps"], total if step >= 0 else 0)
@@ -73,8 +75,7 @@ def simulate(
                 _watch(atoms, step, options)
                 if step > 0:
                     recorder.record(step, atoms, dynamics)
-                rate = options["timestep"] * 86.4e-3
-                meter.advance(note=f"{atoms.get_temperature():.0f} K (x{rate:.3g} ns/day)")
+                meter.advance(note=f"{atoms.get_temperature():.0f} K")
             series = recorder.flush(len(atoms))
             parts.add(
                 series,

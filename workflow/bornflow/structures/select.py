@@ -51,8 +51,8 @@ def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list
     pool = [atoms for atoms in pool if holds_together(atoms, gap)]
     if count > len(pool):
         raise BornflowError(
-            f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the pool larger "
-            "(structures.pools: starts, temperatures, steps / interval) or ask for fewer"
+            f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the "
+            "pool larger (structures.pools: starts, temperatures, steps / interval) or ask for fewer"
         )
     if count == len(pool):
         return list(pool)

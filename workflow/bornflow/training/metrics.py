@@ -46,7 +46,7 @@ def _outputs(model: Model, parameters, graph) -> dict[str, np.ndarray]:
     return {key: np.asarray(value) for key, value in model.batch(parameters, graph).items()}
 
 
-def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, dict[str, float]]:
+def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, dict[str, float | int]]:
     """MAE, RMSE and R² of energy per atom, forces and BEC for `all`, `cluster` and `bulk`.
 
     Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_sum_rule` is the mean
@@ -64,8 +64,8 @@ def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, d
     return table
 
 
-def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float]:
-    row: dict[str, float] = {"structures": len(pairs)}
+def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
+    row: dict[str, float | int] = {"structures": len(pairs)}
     for key, (unit, factor) in REPORTED.items():
         truths, guesses = [], []
         for truth, guess in pairs:

@@ -3,7 +3,7 @@
     python -m bornflow.training.train --train A.extxyz --valid B.extxyz --model physical-uncoupled \\
         --config cfg.yaml --seed 0 --out DIR
 
-The run keeps its state in DIR/state.msgpack and goes on from it after a kill; the result is the same
+The run keeps its state in DIR/*.msgpack and goes on from it after a kill; the result is the same
 as without one. When it is done DIR holds config.yaml, parameters.msgpack, metrics.json, history.csv.
 """
 
@@ -30,6 +30,7 @@ from ..models.variants import Model
 from ..progress import Meter
 from . import checkpoint, data, metrics
 from .checkpoint import Checkpoint
+from .data import Bucket
 from .loss import loss
 
 TERMS = ("energy", "forces", "bec", "charge")
@@ -51,20 +52,22 @@ def train(
     options: Mapping,
     seed: int,
     state_path: Path | None = None,
+    initial: Checkpoint | None = None,
 ) -> tuple[Checkpoint, np.ndarray]:
     """The trained model and its history [epochs, 1 + terms].
 
     `variant` is an entry of `models`, `options` the section `training` of a configuration. With a
-    `state_path` the run resumes from that file if it was written by the same run.
+    `state_path` the run resumes from that file if it was written by the same run. It starts from the
+    parameters of `initial` where that is given, which must know the same elements.
     """
-    model = Model(variant, data.elements(structures))
+    model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
     buckets = data.prepare(structures, model, energies, options["batch_atoms"])
     weights = {key: options["loss"][key] for key in TERMS}
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     optimiser = _optimiser(options, steps)
-    identity = _identity(structures, variant, options, seed)
-    state = _initial(model, buckets, optimiser, options, seed)
+    identity = _identity(structures, variant, options, seed, initial)
+    state = _initial(model, buckets, optimiser, seed, initial)
     state = _restore(state, state_path, identity)
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
@@ -122,17 +125,30 @@ def _optimiser(options: Mapping, steps_per_epoch: int) -> optax.GradientTransfor
     return optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(rate))
 
 
-def _initial(model: Model, buckets, optimiser, options: Mapping, seed: int) -> State:
-    graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
-    parameters = model.initialise(graph, seed)
+def _initial(
+    model: Model,
+    buckets: Sequence[Bucket],
+    optimiser: optax.GradientTransformation,
+    seed: int,
+    initial: Checkpoint | None,
+) -> State:
+    if initial is None:
+        graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
+        parameters = model.initialise(graph, seed)
+    else:
+        parameters = jax.tree.map(jnp.asarray, initial.parameters)
     copy = jax.tree.map(jnp.array, parameters)
     history = np.zeros((0, 1 + len(TERMS)))
     return State(parameters, copy, optimiser.init(parameters), 0, history)
 
 
-def _identity(structures, variant: Mapping, options: Mapping, seed: int) -> str:
+def _identity(
+    structures: Sequence[Atoms], variant: Mapping, options: Mapping, seed: int, initial: Checkpoint | None
+) -> str:
     """A hash over all that determines the run, so that a state of another run is not resumed."""
     digest = hashlib.sha256(json.dumps([variant, options, seed], sort_keys=True).encode())
+    for leaf in jax.tree.leaves(initial.parameters if initial else None):
+        digest.update(np.asarray(leaf).tobytes())
     for atoms in structures:
         digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
         for key in frames.LABELS:
@@ -187,6 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--train", required=True)
     parser.add_argument("--valid", required=True)
+    parser.add_argument("--pretrain", nargs="*", default=[], help="extxyz files to train on first")
     parser.add_argument("--model", required=True, help="a key of the configuration's models")
     parser.add_argument("--config", help="a configuration; its sections training and models are read")
     parser.add_argument("--seed", type=int, default=0)
@@ -200,8 +217,13 @@ def main() -> None:
     held_out = frames.read(args.valid, options["keys"])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    state_path = out / "state.msgpack"
-    trained, history = train(structures, variants[args.model], options, args.seed, state_path)
+    states = [out / "pretraining.msgpack", out / "state.msgpack"]
+    variant, initial = variants[args.model], None
+    if args.pretrain:
+        cheap = [atoms for path in args.pretrain for atoms in frames.read(path, options["keys"])]
+        first = options | {"epochs": options["pretraining_epochs"]}
+        initial, _ = train(cheap, variant, first, args.seed, states[0])
+    trained, history = train(structures, variant, options, args.seed, states[1], initial)
     report = {
         part: metrics.errors(part_frames, metrics.predict(trained, part_frames))
         for part, part_frames in (("train", structures), ("valid", held_out))
@@ -209,7 +231,8 @@ def main() -> None:
     write_history(out / "history.csv", history)
     write_json(out / "metrics.json", report)
     checkpoint.save(out, trained, args.model, options, args.seed)
-    state_path.unlink(missing_ok=True)
+    for state in states:
+        state.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

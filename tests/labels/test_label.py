@@ -1,0 +1,109 @@
+"""The labelling job: refusals are named and the rest goes on, known labels are taken, batches join."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+from conftest import water
+
+from bornflow import frames
+from bornflow.errors import BornflowError
+from bornflow.labels.gather import gather
+from bornflow.labels.label import label_structures, write_refused
+from bornflow.settings import complete
+
+OPTIONS = complete({"labels": {"known": []}})["labels"]
+
+
+def test_a_refused_structure_is_named_and_the_rest_goes_on(tmp_path):
+    structures = [water(1, seed=0), water(8, 0.9, seed=1), water(2, seed=2)]
+    labelled, refused = label_structures(structures, "xtb", OPTIONS, tmp_path)
+    assert [atoms.info["structure"] for atoms in labelled] == ["water-1-0", "water-2-2"]
+    assert [name for name, _ in refused] == ["water-8-1"]
+    assert "is periodic" in refused[0][1]
+    write_refused(tmp_path / "refused.csv", refused)
+    assert (tmp_path / "refused.csv").read_text().startswith("structure,reason\nwater-8-1,")
+
+
+def test_the_gate_is_applied(tmp_path):
+    strict = OPTIONS | {"gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
+    labelled, refused = label_structures([water(1)], "xtb", strict, tmp_path)
+    assert not labelled
+    assert "labels.gate.nonlinearity" in refused[0][1]
+
+
+def test_a_known_label_is_taken_as_it_is(tmp_path):
+    path = tmp_path / "known.extxyz"
+    frames.write(tmp_path / "s.extxyz", [water(2)])
+    structures = frames.read(tmp_path / "s.extxyz")
+    (made,), _ = label_structures(structures, "xtb", OPTIONS, tmp_path)
+    marked = frames.attach(made, {"energy": 1.25, "bec": frames.label(made, "bec")})
+    frames.write(path, [marked])
+    renamed = structures[0].copy()
+    renamed.info["structure"] = "again"
+    (taken,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
+    assert frames.label(taken, "energy") == 1.25
+    assert taken.info["structure"] == "again"
+    renamed.positions[0, 0] += 1e-3
+    (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
+    assert frames.label(fresh, "energy") < -100
+
+
+def run(module, *arguments, cwd):
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
+    structures = [water(1 + seed % 2, seed=seed) for seed in range(5)] + [water(8, 0.9, seed=9)]
+    frames.write(tmp_path / "s.extxyz", structures)
+    labels = {"engine": "xtb", "batch_size": 4, "known": [], "max_refused": 0.2}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
+    for batch in "01":
+        common = ("--structures", "s.extxyz", "--config", "c.yaml", "--batch", batch)
+        result = run(
+            "bornflow.labels.label",
+            *common,
+            "--out",
+            f"{batch}.extxyz",
+            "--refused",
+            f"{batch}.csv",
+            cwd=tmp_path,
+        )
+        assert result.returncode == 0, result.stderr
+    join = (
+        "--labelled",
+        "0.extxyz",
+        "1.extxyz",
+        "--refused",
+        "0.csv",
+        "1.csv",
+        "--config",
+        "c.yaml",
+        "--out",
+        "all.extxyz",
+        "--out-refused",
+        "refused.csv",
+    )
+    result = run("bornflow.labels.gather", *join, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    joined = frames.read(tmp_path / "all.extxyz")
+    assert [atoms.info["structure"] for atoms in joined] == [a.info["structure"] for a in structures[:5]]
+    assert np.isfinite(frames.label(joined[0], "bec")).all()
+    labels["max_refused"] = 0.1
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
+    (tmp_path / "all.extxyz").unlink()
+    result = run("bornflow.labels.gather", *join, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "1 of 6 structures were refused" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "refused.csv").read_text().count("\nwater-8-9,") == 1
+    assert not (tmp_path / "all.extxyz").exists()
+
+
+def test_a_structure_labelled_twice_is_refused(tmp_path):
+    frames.write(tmp_path / "a.extxyz", [water(1)])
+    with pytest.raises(BornflowError, match="water-1-0 was labelled twice"):
+        gather([str(tmp_path / "a.extxyz")] * 2)

@@ -1,0 +1,18 @@
+# The parts of the configuration that jobs read, each a file of its own.
+
+
+rule settings:
+    output:
+        f"{RESULTS}/settings/{{part}}.yaml",
+    log:
+        f"{RESULTS}/logs/settings/{{part}}.log",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        values=settings_of,
+    shell:
+        "python -m bornflow.settings --json {params.values:q} --out {output} &> {log}"
