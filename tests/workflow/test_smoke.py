@@ -119,7 +119,7 @@ def test_a_wrong_key_is_refused_before_any_job(run):
 @pytest.mark.parametrize("target", ["structures", "labels", "training", "dynamics", "spectra", "figures"])
 def test_stages_are_targets(run, target):
     folder, _ = run
-    assert snakemake(folder, "-n", *SMOKE, target).returncode == 0
+    assert snakemake(folder, target, "-n", *SMOKE).returncode == 0
 
 
 @pytest.mark.parametrize("config", ["config", "labels", "paper"])
