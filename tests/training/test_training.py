@@ -102,7 +102,7 @@ def test_same_seed_same_numbers(structures):
 
 def test_a_killed_run_ends_with_the_same_parameters(structures, tmp_path):
     frames.write(tmp_path / "a.extxyz", structures)
-    training = {"epochs": 600, "batch_atoms": 12, "checkpoint_epochs": 5}
+    training = {"epochs": 200, "batch_atoms": 12, "checkpoint_epochs": 5}
     config = {"training": training, "models": {"small": SMALL}}
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump(config))
 

@@ -122,7 +122,7 @@ def test_stages_are_targets(run, target):
     assert snakemake(folder, target, "-n", *SMOKE).returncode == 0
 
 
-@pytest.mark.parametrize("config", ["config", "labels", "paper"])
+@pytest.mark.parametrize("config", ["config", "labels", "paper", "pretraining"])
 def test_the_other_configurations_have_a_complete_plan(run, config):
     folder, _ = run
     result = snakemake(folder, "-n", "--quiet", "--configfile", f"config/{config}.yaml")
