@@ -47,7 +47,7 @@ def test_forces_are_the_gradient_of_the_energy(model, parameters, structure):
             displaced = moved(structure, structure.positions + step * direction)
             return evaluate(model, parameters, displaced)["energy"]
 
-        assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-6)
+        assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
 
 
 def test_virial_is_the_derivative_with_strain(model, parameters, structure):
@@ -62,7 +62,7 @@ def test_virial_is_the_derivative_with_strain(model, parameters, structure):
         strained = moved(structure, structure.positions @ deform, structure.cell.array @ deform)
         return evaluate(model, parameters, strained)["energy"]
 
-    assert derivative(energy) == pytest.approx(np.sum(virial * strain), abs=1e-6)
+    assert derivative(energy) == pytest.approx(np.sum(virial * strain), abs=1e-7)
 
 
 @pytest.mark.parametrize("improper", [1, -1])

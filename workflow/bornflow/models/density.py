@@ -9,9 +9,21 @@ are taken in units of the cutoff, which keeps every degree of order one.
 
 import e3x
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
+from scipy.special import comb
 
 from .graph import Graph
+
+
+def bernstein(x: Float[Array, "..."], number: int) -> Float[Array, "... {number}"]:
+    """Bernstein polynomials C(K−1, k) x^k (1−x)^(K−1−k), k = 0 … K−1, for x within [0, 1].
+
+    Written out because the derivative of e3x's logarithmic form is exact to 10⁻⁶ only.
+    """
+    k = np.arange(number)
+    x = jnp.clip(x, 0, 1)[..., None]
+    return jnp.asarray(comb(number - 1, k), x.dtype) * x**k * (1 - x) ** (number - 1 - k)
 
 
 def expand(
@@ -25,7 +37,7 @@ def expand(
 ) -> tuple[Float[Array, "atoms species_radial lm"], Float[Array, " atoms"]]:
     """The density A and the soft coordination number Σ_j f_c(r_ij) of every atom."""
     switch = e3x.nn.cosine_cutoff(distances, cutoff) * graph.pair_mask
-    radial = e3x.nn.basic_bernstein(distances, n_radial, cutoff) * switch[..., None]
+    radial = bernstein(distances / cutoff, n_radial) * switch[..., None]
     angular = e3x.so3.solid_harmonics(vectors / cutoff, max_degree, cartesian_order=True)
     kinds = jnp.arange(n_species)
     is_kind = (graph.species[graph.neighbours][..., None] == kinds).astype(radial.dtype)
