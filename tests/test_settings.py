@@ -69,3 +69,8 @@ def test_defaults_are_filled_in_at_every_depth():
     assert full["models"]["a"]["channels"] == 3
     assert full["models"]["a"]["backbone"] == "physical"
     assert full["labels"]["gate"]["sum_rule"] > 0
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers():
+    given = yaml.safe_load("labels: {cp2k: {eps_scf: 1e-7}}")
+    assert settings.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7

@@ -6,6 +6,7 @@ refused with the key, the value found and what is allowed.
 """
 
 import argparse
+import contextlib
 import difflib
 import functools
 import json
@@ -58,7 +59,7 @@ def _with_defaults(value, node: Mapping):
     if value is None and "default" in node:
         value = node["default"]
     if not isinstance(value, Mapping):
-        return value
+        return _number(value) if node.get("type") in ("number", "integer") else value
     known, free = node.get("properties", {}), node.get("additionalProperties", False)
     full = {
         key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
@@ -72,6 +73,15 @@ def _with_defaults(value, node: Mapping):
             if default is not None:
                 full[key] = _with_defaults(default, child)
     return full
+
+
+def _number(value):
+    """A number written as text, which YAML makes of 1e-7 and Snakemake of nested `--config` values."""
+    if isinstance(value, str):
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                return kind(value)
+    return value
 
 
 def _explain(error) -> str:
