@@ -116,8 +116,6 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> At
         if value is None and quantity.shape is not None:
             value = atoms.arrays.get(source)
         if value is None:
-            if key in keys:
-                continue  # the mapping names the key, this frame lacks it: a missing label
             continue
         value = np.asarray(value, dtype=float)
         size = 1 if quantity.shape is None else len(atoms) * int(np.prod(quantity.shape))

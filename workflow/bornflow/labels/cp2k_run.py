@@ -216,8 +216,8 @@ def calculate(
             wavefunction.unlink(missing_ok=True)
             program.check(text, directory)
         elif not wavefunction.exists():
-            text_start = text  # the wave function was lost: an atomic guess converges as well
-            text = text_start.replace("SCF_GUESS RESTART", "SCF_GUESS ATOMIC")
+            # The wave function was lost: an atomic guess converges as well.
+            text = text.replace("SCF_GUESS RESTART", "SCF_GUESS ATOMIC")
         try:
             printed, wall = program.run(text, directory, name)
             output = parse(printed, atoms.get_chemical_symbols(), vector)

@@ -104,11 +104,11 @@ def train(
             state = State(parameters, average, optimiser_state, epoch + 1, history)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
                 _store(state, state_path, identity)
-            meter.advance(note=_note(row, weights))
+            meter.advance(note=_note(row))
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state.history
 
 
-def _note(row: np.ndarray, weights: Mapping[str, float]) -> str:
+def _note(row: np.ndarray) -> str:
     rms = np.sqrt(row[1:4]) * 1e3
     return f"rms: E {rms[0]:.1f} meV/atom, F {rms[1]:.0f} meV/Å, Z {rms[2]:.0f}e-3 e"
 
@@ -173,10 +173,8 @@ def _restore(state: State, path: Path | None, identity: str) -> State:
     content = serialization.msgpack_restore(path.read_bytes())
     if content["identity"] != identity:
         return state  # left by a run with other data or settings
-    restored = serialization.from_state_dict(
-        state._replace(history=content["state"]["history"]), content["state"]
-    )
-    return jax.tree.map(lambda leaf: leaf, restored)
+    target = state._replace(history=content["state"]["history"])
+    return serialization.from_state_dict(target, content["state"])
 
 
 def write_history(path: Path, history: np.ndarray) -> None:
