@@ -27,9 +27,15 @@ def variant(**changes) -> dict:
     return complete({"models": {"m": small | changes}})["models"]["m"]
 
 
-@pytest.fixture(scope="session")
-def model() -> Model:
-    return Model(variant(ewald_accuracy=1e-9), ("H", "O"))
+VARIANTS = [
+    (backbone, kind) for backbone in ("physical", "lorem") for kind in ("uncoupled", "global", "local")
+]
+
+
+@pytest.fixture(scope="session", params=VARIANTS, ids="-".join)
+def model(request) -> Model:
+    backbone, kind = request.param
+    return Model(variant(backbone=backbone, charges=kind, ewald_accuracy=1e-9), ("H", "O"))
 
 
 def jiggle(atoms: Atoms, seed: int, width: float = 0.05) -> Atoms:

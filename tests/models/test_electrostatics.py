@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bornflow.models import electrostatics, graph
-from bornflow.models.variants import edges
+from bornflow.models.graph import edges, lengths
 from bornflow.units import COULOMB
 
 # Madelung constants referred to the nearest-neighbour distance.
@@ -17,7 +17,7 @@ def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
     limit = electrostatics.k_max(cutoff, accuracy)
     built = graph.build(np.zeros(len(charges), int), positions, cell, cutoff, limit, dtype=np.float64)
     return np.asarray(
-        electrostatics.potentials(jnp.asarray(charges, float), built, edges(built)[1], cutoff, accuracy)
+        electrostatics.potentials(jnp.asarray(charges, float), built, lengths(edges(built)), cutoff, accuracy)
     )
 
 
@@ -59,7 +59,7 @@ def test_force_error_follows_the_accuracy_asked_for(accuracy):
             return (
                 0.5
                 * charges
-                @ electrostatics.potentials(jnp.asarray(charges), new, edges(new)[1], 5.0, setting)
+                @ electrostatics.potentials(jnp.asarray(charges), new, lengths(edges(new)), 5.0, setting)
             )
 
         return -np.asarray(jax.grad(energy)(built.positions))

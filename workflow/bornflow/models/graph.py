@@ -1,11 +1,12 @@
 """The arrays a model sees: one structure as padded neighbour lists, built on the host with numpy.
 
-Neighbours are laid out as [atoms, max neighbours], so that sums over them are dense contractions.
+`edges` and `from_neighbours` are what the device does with them. Neighbours are laid out as [atoms, max neighbours], so that sums over them are dense contractions.
 Padding atoms come last; padding neighbours point at the atom itself with a mask of zero.
 """
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import vesin
 from jaxtyping import Array, Float, Int
@@ -18,6 +19,7 @@ class Graph(NamedTuple):
     positions: Float[Array, "atoms 3"]  # Å
     cell: Float[Array, "3 3"]  # Å, rows; the identity for isolated structures
     neighbours: Int[Array, "atoms max"]
+    opposite: Int[Array, "atoms max"]  # place in the flattened list of the pair seen from the other end
     shifts: Float[Array, "atoms max 3"]  # lattice vectors added to the neighbour
     pair_mask: Float[Array, "atoms max"]
     atom_mask: Float[Array, " atoms"]
@@ -50,6 +52,18 @@ def neighbour_pairs(
     return first[order].astype(np.int64), second[order].astype(np.int64), shifts[order]
 
 
+def _opposite(first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """For each pair (i, j, shift) of a full list the index of (j, i, −shift)."""
+    atoms, reach = int(first.max(initial=0)) + 1, int(np.abs(shifts).max(initial=0))
+    width = 2 * reach + 1
+    code = (shifts @ np.array([width**2, width, 1])).astype(np.int64)
+    order = np.argsort((first * atoms + second) * width**3 + code)
+    mirrored = np.argsort((second * atoms + first) * width**3 - code)
+    opposite = np.empty(len(first), np.int64)
+    opposite[order] = mirrored
+    return opposite
+
+
 def wave_vectors(cell: np.ndarray, k_max: float) -> np.ndarray:
     """Integer triples n with |2π n · cell⁻ᵀ| < k_max, one of each pair ±n, without zero."""
     reciprocal = 2 * np.pi * np.linalg.inv(cell).T
@@ -79,6 +93,8 @@ def build(
     slots = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
     neighbours = np.repeat(np.arange(shape.atoms)[:, None], shape.neighbours, axis=1)
     neighbours[first, slots] = second
+    opposite = np.arange(shape.atoms * shape.neighbours).reshape(shape.atoms, shape.neighbours)
+    opposite[first, slots] = (first * shape.neighbours + slots)[_opposite(first, second, shifts)]
     padded_shifts = np.zeros((shape.atoms, shape.neighbours, 3), dtype)
     padded_shifts[first, slots] = shifts
     pair_mask = np.zeros((shape.atoms, shape.neighbours), dtype)
@@ -98,11 +114,37 @@ def build(
         positions=padded_positions,
         cell=np.asarray(np.eye(3) if cell is None else cell, dtype),
         neighbours=neighbours.astype(np.int32),
+        opposite=opposite.astype(np.int32),
         shifts=padded_shifts,
         pair_mask=pair_mask,
         atom_mask=atom_mask,
         kpoints=padded_kpoints,
     )
+
+
+def edges(graph: Graph) -> Float[Array, "atoms max 3"]:
+    """Vectors r_j + shift − r_i [Å] of all neighbours.
+
+    Padding gets a vector of unit length, so that no derivative is singular.
+    """
+    vectors = graph.positions[graph.neighbours] + graph.shifts @ graph.cell - graph.positions[:, None]
+    return jnp.where(graph.pair_mask[..., None] > 0, vectors, jnp.array([0.0, 0.0, 1.0], vectors.dtype))
+
+
+def lengths(vectors: Float[Array, "*rest 3"]) -> Float[Array, "*rest"]:
+    """Euclidean norms of vectors that are not zero."""
+    return jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+
+
+def from_neighbours(values: Float[Array, "atoms max *rest"], graph: Graph) -> Float[Array, "atoms max *rest"]:
+    """For each pair (i, j) the value that `values` holds for (j, i).
+
+    With it Σ_e over the pairs that end in an atom is a gather and a sum, which is faster than adding
+    into places of memory.
+    """
+    flat = values.reshape(-1, *values.shape[2:])
+    mask = graph.pair_mask.reshape(*graph.pair_mask.shape, *(1,) * (values.ndim - 2))
+    return flat[graph.opposite] * mask
 
 
 def own_shape(graph: Graph) -> Shape:

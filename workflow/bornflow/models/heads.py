@@ -1,4 +1,4 @@
-"""Readouts: numbers and tensors of each atom from its features."""
+"""Tensor readout of the uncoupled models: Born effective charges from the features of each atom."""
 
 import e3x
 import flax.linen as nn
@@ -7,21 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .features import Features
 from .graph import Graph
-from .physical import Features
-
-
-class Scalar(nn.Module):
-    """One number an atom: Dense, SiLU, Dense."""
-
-    hidden: int = 128
-
-    @nn.compact
-    def __call__(self, scalars: Float[Array, "atoms features"]) -> Float[Array, " atoms"]:
-        hidden = jax.nn.silu(nn.Dense(self.hidden)(scalars))
-        # Small at first: sums over many atoms and their Coulomb energy start near zero.
-        small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
-        return nn.Dense(1, kernel_init=small)(hidden)[:, 0]
 
 
 class GatedTensor(nn.Module):

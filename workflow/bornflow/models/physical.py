@@ -1,6 +1,6 @@
-"""The `physical` descriptor: scalars and spherical features of each atom from its density."""
+"""The `physical` backbone: features from the density, and the Coulomb energy of learned charges."""
 
-from typing import NamedTuple
+from typing import ClassVar
 
 import flax.linen as nn
 import jax
@@ -8,20 +8,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import density
-from .graph import Graph
-
-
-class Features(NamedTuple):
-    """Invariant and equivariant features of each atom; the latter in e3x's order of (l, m)."""
-
-    scalars: Float[Array, "atoms features"]
-    spherical: Float[Array, "atoms lm channels"]
+from .features import Features, degrees, species_pairs
+from .graph import Graph, lengths
 
 
 class Physical(nn.Module):
     """Density → features, without message passing.
 
-    With n_i = 1 + Σ_j f_c, s_z the embedding of a species and W, C linear maps:
+    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, W and C linear maps, and solid harmonics
+    in units of the cutoff:
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
       f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
       p_i,l = Σ_m f_i,lm²,   x_i ← LayerNorm(x_i + Dense(p_i))
@@ -35,16 +30,14 @@ class Physical(nn.Module):
     features: int
     channels: int
 
+    energy_widths: ClassVar = (128,)
+    charge_widths: ClassVar = (128,)
+
     @nn.compact
-    def __call__(
-        self,
-        vectors: Float[Array, "atoms max 3"],
-        distances: Float[Array, "atoms max"],
-        graph: Graph,
-    ) -> Features:
+    def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
         amplitudes, neighbours = density.expand(
-            vectors,
-            distances,
+            vectors / self.cutoff,
+            lengths(vectors),
             graph,
             self.n_species,
             self.cutoff,
@@ -62,14 +55,7 @@ class Physical(nn.Module):
         return Features(nn.LayerNorm()(scalars + mixed), spherical)
 
     def _scalars(self, amplitudes, embedding, graph: Graph):
-        pairs = jnp.concatenate(
-            [
-                jnp.repeat(embedding[:, None], self.n_species, axis=1),
-                jnp.repeat(embedding[None], self.n_species, axis=0),
-            ],
-            axis=-1,
-        )
-        weights = nn.Dense(self.n_radial * self.features, name="filter_scalar")(pairs)
+        weights = nn.Dense(self.n_radial * self.features, name="filter_scalar")(species_pairs(embedding))
         weights = weights.reshape(self.n_species, -1, self.features)
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         return jnp.einsum("nz,nk,zkc->nc", centre, amplitudes, weights)
@@ -93,6 +79,16 @@ class Physical(nn.Module):
         return jnp.concatenate(blocks, axis=1)
 
 
-def degrees(spherical: Float[Array, "atoms lm channels"], max_degree: int) -> list[Array]:
-    """The blocks [atoms, 2 l + 1, channels] of spherical features, l = 0 … max_degree."""
-    return [spherical[:, n**2 : (n + 1) ** 2] for n in range(max_degree + 1)]
+class CoulombEnergy(nn.Module):
+    """½ q_i V_i (eq. 5): the potential is that of a classical charge."""
+
+    features: int
+
+    def __call__(
+        self,
+        scalars: Float[Array, "atoms features"],
+        charges: Float[Array, " atoms"],
+        potentials: Float[Array, " atoms"],
+        graph: Graph,
+    ) -> Float[Array, " atoms"]:
+        return 0.5 * charges * potentials

@@ -14,28 +14,35 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from . import electrostatics, graph
-from .graph import Graph, Shape
-from .heads import GatedTensor, Scalar
-from .physical import Physical
+from .charges import SCREENINGS, born_effective_charges
+from .features import Features, Readout
+from .graph import Graph, Shape, edges, from_neighbours, lengths
+from .heads import GatedTensor
+from .lorem import Lorem, PotentialEnergy
+from .physical import CoulombEnergy, Physical
 
-BACKBONES = {"physical": Physical}
+BACKBONES = {"physical": (Physical, CoulombEnergy), "lorem": (Lorem, PotentialEnergy)}
 
 
 class Network(nn.Module):
-    """Energy [eV, without the baseline], charges [e] and Born effective charges [e] of one graph.
+    """The parts of a variant and how they are joined; `Model.evaluate` takes the derivatives.
 
-    E = Σ_i ε_i + ½ Σ_i q_i V_i (eq. 5); the Born effective charges of an uncoupled model come from
-    a tensor head on the features.
+    E = Σ_i ε(x_i) + Σ_i E_lr(x_i, q_i, V_i), without the baseline, with the long-range energy of the
+    backbone (eqs. 5 and 6). Coupled models have a `screening` γ_i, uncoupled ones a tensor `bec`.
     """
 
     variant: Mapping
     n_species: int
 
-    @nn.compact
-    def __call__(self, graph: Graph) -> dict[str, jax.Array]:
+    @property
+    def is_coupled(self) -> bool:
+        """Whether Born effective charges come from the charges that make the energy."""
+        return self.variant["charges"] in SCREENINGS
+
+    def setup(self):
         options = self.variant
-        vectors, distances = edges(graph)
-        backbone = BACKBONES[options["backbone"]](
+        descriptor, long_range = BACKBONES[options["backbone"]]
+        self.backbone = descriptor(
             n_species=self.n_species,
             cutoff=options["cutoff"],
             n_radial=options["radial"],
@@ -44,33 +51,47 @@ class Network(nn.Module):
             features=options["features"],
             channels=options["channels"],
         )
-        features = backbone(vectors, distances, graph)
-        local = Scalar(name="energy")(features.scalars) * graph.atom_mask
-        charges = Scalar(name="charge")(features.scalars) * graph.atom_mask
+        self.energy = Readout(descriptor.energy_widths)
+        self.charge = Readout(descriptor.charge_widths)
+        self.long_range = long_range(options["features"])
+        if self.is_coupled:
+            self.screening = SCREENINGS[options["charges"]]()
+        else:
+            self.bec = GatedTensor(self.n_species, options["tensor_channels"])
+
+    def describe(self, vectors: jax.Array, graph: Graph) -> Features:
+        """Features of each atom; they depend on the edge vectors that leave it only."""
+        return self.backbone(vectors, graph)
+
+    def total_energy(
+        self, scalars: jax.Array, vectors: jax.Array, graph: Graph
+    ) -> tuple[jax.Array, jax.Array]:
+        """Energy [eV], and charges [e]."""
+        charges = self.charge(scalars, graph)
         potentials = electrostatics.potentials(
-            charges, graph, distances, options["cutoff"], options["ewald_accuracy"]
+            charges, graph, lengths(vectors), self.variant["cutoff"], self.variant["ewald_accuracy"]
         )
-        bec = GatedTensor(self.n_species, options["tensor_channels"], name="bec")(features, graph)
-        return {
-            "energy": jnp.sum(local) + 0.5 * jnp.sum(charges * potentials),
-            "charges": charges,
-            "bec": bec * graph.atom_mask[:, None, None],
-        }
+        energies = self.energy(scalars, graph) + self.long_range(scalars, charges, potentials, graph)
+        return jnp.sum(energies), charges
 
+    def effective_charges(self, scalars: jax.Array, graph: Graph) -> tuple[jax.Array, jax.Array]:
+        """Q_i = γ_i q_i [e], and the screening γ_i."""
+        screening = self.screening(scalars, graph)
+        return screening * self.charge(scalars, graph), screening
 
-def edges(graph: Graph) -> tuple[jax.Array, jax.Array]:
-    """Vectors r_j + shift − r_i [Å] and distances [Å] of all neighbours; (0, 0, r_c-ish) for padding.
+    def tensors(self, features: Features, graph: Graph) -> jax.Array:
+        """Born effective charges [e] of the tensor head."""
+        return self.bec(features, graph) * graph.atom_mask[:, None, None]
 
-    Padding gets a vector of unit length, so that no derivative is singular.
-    """
-    vectors = (
-        graph.positions[graph.neighbours]
-        + jnp.einsum("njs,sc->njc", graph.shifts, graph.cell)
-        - graph.positions[:, None]
-    )
-    padding = jnp.array([0.0, 0.0, 1.0], vectors.dtype)
-    vectors = jnp.where(graph.pair_mask[..., None] > 0, vectors, padding)
-    return vectors, jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+    def __call__(self, graph: Graph) -> None:
+        """A pass through all parts, to give them parameters."""
+        vectors = edges(graph)
+        features = self.describe(vectors, graph)
+        self.total_energy(features.scalars, vectors, graph)
+        if self.is_coupled:
+            self.effective_charges(features.scalars, graph)
+        else:
+            self.tensors(features, graph)
 
 
 class Model:
@@ -116,20 +137,48 @@ class Model:
     def evaluate(self, parameters, graph: Graph) -> dict[str, jax.Array]:
         """Everything the model says of one graph.
 
-        energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, and
-        virial [3, 3] [eV] = ∂E/∂strain (stress times volume).
+        energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, virial [3, 3]
+        [eV] = ∂E/∂strain (stress times volume), and screening [N] of coupled models.
+
+        Descriptors are functions of the edge vectors, so one transposed map takes the derivatives
+        with respect to the features of E and, for coupled models, of Σ_k Q_k to the edges.
         """
+        network = partial(self.network.apply, parameters)
+        vectors = edges(graph)
 
-        def energy(positions, strain):
-            deform = jnp.eye(3, dtype=positions.dtype) + strain
-            moved = graph._replace(positions=positions @ deform, cell=graph.cell @ deform)
-            out = self.network.apply(parameters, moved)
-            return out["energy"], out
+        def describe(vectors):
+            features = network(vectors, graph, method="describe")
+            return features.scalars, features
 
-        strain = jnp.zeros((3, 3), graph.positions.dtype)
-        gradient = jax.grad(energy, argnums=(0, 1), has_aux=True)
-        (by_position, by_strain), out = gradient(graph.positions, strain)
-        return out | {"forces": -by_position, "virial": 0.5 * (by_strain + by_strain.T)}
+        def energy(scalars, vectors, positions, cell):
+            moved = graph._replace(positions=positions, cell=cell)
+            return network(scalars, vectors, moved, method="total_energy")
+
+        scalars, pull_back, features = jax.vjp(describe, vectors, has_aux=True)
+        (total, charges), (by_scalars, by_edges, by_positions, by_cell) = jax.value_and_grad(
+            energy, argnums=(0, 1, 2, 3), has_aux=True
+        )(scalars, vectors, graph.positions, graph.cell)
+        out = {"energy": total, "charges": charges}
+        if self.network.is_coupled:
+
+            def total_charge(scalars):
+                effective, screening = network(scalars, graph, method="effective_charges")
+                return jnp.sum(effective), (effective, screening)
+
+            charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
+            ((through_features, charge_by_edges),) = jax.vmap(pull_back)(
+                jnp.stack([by_scalars, charge_by_scalars])
+            )
+            out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
+        else:
+            (through_features,) = pull_back(by_scalars)
+            out["bec"] = network(features, graph, method="tensors")
+        by_edges = by_edges + through_features
+        pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=1)
+        out["forces"] = pairs - by_positions
+        virial = jnp.einsum("nja,njb->ab", vectors, by_edges)
+        virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell
+        return out | {"virial": 0.5 * (virial + virial.T)}
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, graph: Graph) -> dict[str, jax.Array]:

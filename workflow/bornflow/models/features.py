@@ -1,0 +1,58 @@
+"""What a backbone says of each atom, and the small networks that all parts of a model share."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .graph import Graph
+
+
+class Features(NamedTuple):
+    """Invariant and equivariant features of each atom; the latter in e3x's order of (l, m)."""
+
+    scalars: Float[Array, "atoms features"]
+    spherical: Float[Array, "atoms lm channels"]
+
+
+class MLP(nn.Module):
+    """Dense layers of the given widths with SiLU between them."""
+
+    widths: Sequence[int]
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*rest inputs"]) -> Float[Array, "*rest outputs"]:
+        for width in self.widths[:-1]:
+            x = jax.nn.silu(nn.Dense(width)(x))
+        return nn.Dense(self.widths[-1])(x)
+
+
+class Readout(nn.Module):
+    """One number an atom, zero for padding: dense layers of the given widths with SiLU, then one output."""
+
+    widths: Sequence[int]
+    offset: float = 0.0  # what an untrained readout says
+
+    @nn.compact
+    def __call__(self, scalars: Float[Array, "atoms features"], graph: Graph) -> Float[Array, " atoms"]:
+        for width in self.widths:
+            scalars = jax.nn.silu(nn.Dense(width)(scalars))
+        # Small at first: sums over many atoms and their Coulomb energy start near zero.
+        small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        bias = nn.initializers.constant(self.offset)
+        return nn.Dense(1, kernel_init=small, bias_init=bias)(scalars)[:, 0] * graph.atom_mask
+
+
+def species_pairs(embedding: Float[Array, "species width"]) -> Float[Array, "species species twice_width"]:
+    """The embeddings of centre and neighbour, side by side, for each ordered pair of species."""
+    n = len(embedding)
+    centre, neighbour = jnp.repeat(embedding[:, None], n, axis=1), jnp.repeat(embedding[None], n, axis=0)
+    return jnp.concatenate([centre, neighbour], axis=-1)
+
+
+def degrees(spherical: Float[Array, "atoms lm channels"], max_degree: int) -> list[Array]:
+    """The blocks [atoms, 2 l + 1, channels] of spherical features, l = 0 … max_degree."""
+    return [spherical[:, n**2 : (n + 1) ** 2] for n in range(max_degree + 1)]

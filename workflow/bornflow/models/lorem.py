@@ -1,0 +1,156 @@
+"""The `lorem` backbone (eq. 6): richer features from the density, and the potential as a descriptor.
+
+The paper's form of LOREM: no message passing, scalar charges only.
+"""
+
+from typing import ClassVar
+
+import e3x
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..units import COULOMB
+from . import density
+from .features import MLP, Features, Readout, degrees, species_pairs
+from .graph import Graph, lengths
+
+SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
+
+
+class Lorem(nn.Module):
+    """Density → features, without message passing.
+
+    With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, D and C linear
+    maps and unit-normalised harmonics:
+      x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
+      f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ |f_i,l|)
+    """
+
+    n_species: int
+    cutoff: float
+    n_radial: int
+    max_degree: int
+    embedding: int
+    features: int
+    channels: int
+
+    energy_widths: ClassVar = (128, 128)
+    charge_widths: ClassVar = (256,)
+
+    @nn.compact
+    def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
+        distances = lengths(vectors)
+        amplitudes, _ = density.expand(
+            vectors / distances[..., None],
+            distances,
+            graph,
+            self.n_species,
+            self.cutoff,
+            self.n_radial,
+            self.max_degree,
+        )
+        embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
+        filters = MLP((self.features, self.n_radial * self.features), name="filter")(species_pairs(embedding))
+        # [centre, neighbour and radial function, features]
+        filters = filters.reshape(self.n_species, self.n_species * self.n_radial, self.features)
+        centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
+        weights = nn.Dense(self.features, use_bias=False, name="filter_scalar")(filters)
+        sums = jnp.einsum("nz,nk,zkc->nc", centre, amplitudes[..., 0], weights)
+        scalars = Update(self.features)(jnp.zeros_like(sums), sums)
+        spherical = self._spherical(amplitudes, filters, centre)
+        spherical = TensorProduct(self.max_degree, self.channels)(spherical)
+        scale = (2 * np.arange(self.max_degree + 1) + 1) ** 0.25
+        norms = [
+            factor * jnp.sqrt(jnp.sum(block**2, axis=1) + SMALL_NORM**2)
+            for factor, block in zip(scale, degrees(spherical, self.max_degree), strict=True)
+        ]
+        return Features(Update(self.features)(scalars, jnp.concatenate(norms, axis=-1)), spherical)
+
+    def _spherical(self, amplitudes, filters, centre):
+        width = (self.max_degree + 1) * self.channels
+        weights = nn.Dense(width, use_bias=False, name="filter_spherical")(filters)
+        weights = jnp.tensordot(centre, weights, 1)
+        weights = weights.reshape(*weights.shape[:2], self.max_degree + 1, self.channels)
+        blocks = []
+        for degree in range(self.max_degree + 1):
+            m = slice(degree**2, (degree + 1) ** 2)
+            blocks.append(jnp.einsum("nkm,nka->nma", amplitudes[..., m], weights[:, :, degree]))
+        return jnp.concatenate(blocks, axis=1)
+
+
+class Update(nn.Module):
+    """u(x, y): x ← LayerNorm(x + MLP(y)), then x ← LayerNorm(x + MLP(x))."""
+
+    features: int
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "atoms features"], y: Float[Array, "atoms inputs"]
+    ) -> Float[Array, "atoms features"]:
+        widths = (2 * self.features, self.features)
+        x = nn.LayerNorm()(x + MLP(widths)(y))
+        return nn.LayerNorm()(x + MLP(widths)(x))
+
+
+class TensorProduct(nn.Module):
+    """Products of two linear maps of the features, every degree with every degree, without pseudotensors.
+
+        f_lm,c = Σ_{l1, l2} w[l1, l2, l]_c Σ_{m1, m2} ⟨l1 m1, l2 m2 | l m⟩ (U f)_{l1 m1, c} (V f)_{l2 m2, c}
+
+    with l1 + l2 + l even. Even and odd results need different halves of all pairs (l1, l2), so each
+    half is one product with dense coefficients.
+    """
+
+    max_degree: int
+    channels: int
+
+    @nn.compact
+    def __call__(self, spherical: Float[Array, "atoms lm channels"]) -> Float[Array, "atoms lm channels"]:
+        left, right = (
+            jnp.concatenate(
+                [
+                    nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
+                    for degree, block in enumerate(degrees(spherical, self.max_degree))
+                ],
+                axis=1,
+            )
+            for side in ("left", "right")
+        )
+        n = self.max_degree + 1
+        weights = self.param("weights", nn.initializers.normal(1 / n), (n, n, n, self.channels))
+        degree = np.repeat(np.arange(n), 2 * np.arange(n) + 1)
+        coupling = np.array(
+            e3x.so3.clebsch_gordan(self.max_degree, self.max_degree, self.max_degree, cartesian_order=True)
+        )
+        odd = degree % 2 == 1
+        results = []
+        for parity in (False, True):
+            first, second = np.nonzero((odd[:, None] ^ odd[None]) == parity)
+            third = np.flatnonzero(odd == parity)
+            paths = weights[degree[first][:, None], degree[second][:, None], degree[third][None]]
+            dense = (
+                paths * jnp.asarray(coupling[first[:, None], second[:, None], third], paths.dtype)[..., None]
+            )
+            results.append(jnp.einsum("npc,pkc->nkc", left[:, first] * right[:, second], dense))
+        order = np.argsort(np.concatenate([np.flatnonzero(~odd), np.flatnonzero(odd)]))
+        return jnp.concatenate(results, axis=1)[:, order]
+
+
+class PotentialEnergy(nn.Module):
+    """ε(u(x_i, V_i)) (eq. 6): the potential, in e/Å, updates the features that a readout sums up."""
+
+    features: int
+
+    @nn.compact
+    def __call__(
+        self,
+        scalars: Float[Array, "atoms features"],
+        charges: Float[Array, " atoms"],
+        potentials: Float[Array, " atoms"],
+        graph: Graph,
+    ) -> Float[Array, " atoms"]:
+        updated = Update(self.features)(scalars, potentials[:, None] / COULOMB)
+        return Readout(Lorem.energy_widths)(updated, graph)
