@@ -1,7 +1,8 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the tests in under ten minutes; make test-slow the rest
-# make lint  style, types of the rules, and the workflow's own linter
+# make lint  style of code and rules, and the workflow's own linter
+# make lock  requirements.lock from pyproject.toml, with uv
 
 PYTHON ?= python3
 CORES ?= all

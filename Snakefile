@@ -33,7 +33,7 @@ rule structures:
 
 rule labels:
     input:
-        LABELLED,
+        LABELLED if POOLS else SHIPPED,
 
 
 rule training:
@@ -57,4 +57,4 @@ rule figures:
 
 
 onsuccess:
-    print(f"figures: {RESULTS}/figures    tables: {RESULTS}/training/errors.csv, {RESULTS}/spectra")
+    print(where_results_are())

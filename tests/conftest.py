@@ -1,68 +1,23 @@
-"""Shapes and types are checked in every test; shared structures and models live here."""
+"""Shapes and types are checked in every test; shared fixtures live here."""
 
 from jaxtyping import install_import_hook
 
-install_import_hook("bornflow", "beartype.beartype")
-
-from pathlib import Path
+install_import_hook("bornflow", "typecheck.check")
 
 import jax
-import numpy as np
 import pytest
 from ase import Atoms
 
 jax.config.update("jax_enable_x64", True)
 
+from examples import STRUCTURES, noisy_parameters, variant
+
 from bornflow.models.variants import Model
-from bornflow.settings import complete
-from bornflow.structures.packing import pack_water
-
-ROOT = Path(__file__).parents[1]
-SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
-def variant(**changes) -> dict:
-    """A small variant with the schema's defaults."""
-    small = {"radial": 8, "max_degree": 3, "features": 16, "channels": 4, "tensor_channels": 4}
-    return complete({"models": {"m": small | changes}})["models"]["m"]
-
-
-VARIANTS = [
-    (backbone, kind) for backbone in ("physical", "lorem") for kind in ("uncoupled", "global", "local")
-]
-
-
-@pytest.fixture(scope="session", params=VARIANTS, ids="-".join)
-def model(request) -> Model:
-    backbone, kind = request.param
-    return Model(variant(backbone=backbone, charges=kind, ewald_accuracy=1e-9), ("H", "O"))
-
-
-def jiggle(atoms: Atoms, seed: int, width: float = 0.05) -> Atoms:
-    moved = atoms.copy()
-    moved.positions += np.random.default_rng(seed).normal(scale=width, size=moved.positions.shape)
-    return moved
-
-
-def water(n: int, density: float | None = None, seed: int = 0) -> Atoms:
-    """A random, distorted water structure."""
-    atoms = jiggle(pack_water(n, np.random.default_rng(seed), density), seed)
-    atoms.info = {"structure": f"water-{n}-{seed}", "n_molecules": n}
-    return atoms
-
-
-STRUCTURES = {
-    "one atom": Atoms("O", [[0.0, 0.0, 0.0]]),
-    "two far atoms": Atoms("OH", [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]),
-    "isolated": water(3),
-    "small cell": water(8, 0.9),
-    "triclinic": None,
-}
-_sheared = water(8, 0.9, seed=1)
-_sheared.set_cell(
-    _sheared.cell.array @ (np.eye(3) + [[0, 0, 0], [0.2, 0, 0], [0.1, 0.15, 0]]), scale_atoms=False
-)
-STRUCTURES["triclinic"] = _sheared
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return Model(variant(ewald_accuracy=1e-9), ("H", "O"))
 
 
 @pytest.fixture(params=STRUCTURES, scope="session")
@@ -70,19 +25,6 @@ def structure(request) -> Atoms:
     return STRUCTURES[request.param]
 
 
-def cell_of(atoms: Atoms):
-    return atoms.cell.array if atoms.pbc.any() else None
-
-
-def graph_of(model: Model, atoms: Atoms, shape=None):
-    return model.graph(atoms.numbers, atoms.positions, cell_of(atoms), shape, np.float64)
-
-
 @pytest.fixture(scope="session")
 def parameters(model):
-    """Random parameters whose readouts are not small, so that every term counts."""
-    initial = model.initialise(graph_of(model, water(2)), 0)
-    leaves, tree = jax.tree.flatten(initial)
-    rng = np.random.default_rng(0)
-    noisy = [np.asarray(leaf, float) + 0.05 * rng.normal(size=leaf.shape) for leaf in leaves]
-    return jax.tree.unflatten(tree, noisy)
+    return noisy_parameters(model)

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from conftest import ROOT
+from examples import ROOT
 
 from bornflow import settings
 from bornflow.errors import BornflowError

@@ -13,7 +13,7 @@ from ase import units
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from conftest import water
+from examples import water
 
 from bornflow import frames
 from bornflow.dynamics.calculator import BornflowCalculator

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from conftest import water
+from examples import water
 
 from bornflow.errors import BornflowError
 from bornflow.labels import cp2k_input, cp2k_run, engines

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bornflow.labels.cp2k_output import RefusedOutput, parse
+from bornflow.errors import Refused
+from bornflow.labels.cp2k_output import parse
 
 TEXT = (Path(__file__).parent / "outputs/2023.1-field.out").read_text()
 SYMBOLS = ["O", "H", "H"] * 2
@@ -90,7 +91,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damage_is_refused(damage):
-    with pytest.raises(RefusedOutput) as error:
+    with pytest.raises(Refused) as error:
         parse(damage(TEXT), SYMBOLS, FIELD)
     assert str(error.value)
 
@@ -100,10 +101,10 @@ def test_an_output_cut_off_anywhere_is_refused(form):
     text = form(TEXT)
     end = text.index("PROGRAM ENDED AT")
     for cut in np.linspace(0, end, 60).astype(int):
-        with pytest.raises(RefusedOutput):
+        with pytest.raises(Refused):
             parse(text[:cut], SYMBOLS, FIELD)
 
 
 def test_a_field_that_nobody_asked_for_is_refused():
-    with pytest.raises(RefusedOutput, match="none was asked for"):
+    with pytest.raises(Refused, match="none was asked for"):
         parse(TEXT, SYMBOLS, None)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import water
+from examples import water
 from tblite.interface import Calculator
 
 from bornflow.errors import BornflowError

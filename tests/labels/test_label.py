@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from conftest import water
+from examples import water
 
 from bornflow import frames
 from bornflow.errors import BornflowError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import cell_of, graph_of, water
+from examples import cell_of, graph_of, water
 from scipy.spatial.transform import Rotation
 
 from bornflow.models.graph import Shape, own_shape

@@ -3,7 +3,7 @@
 import ase.io
 import numpy as np
 import pytest
-from conftest import ROOT, SHARED_DATA, water
+from examples import PUBLISHED, ROOT, water
 
 from bornflow import frames
 from bornflow.errors import BornflowError
@@ -76,7 +76,9 @@ def test_shipped_hexamers_have_their_hydrogen_bonds(name, bonds):
     assert isomer(atoms) == name
 
 
-@pytest.mark.skipif(not SHARED_DATA.exists(), reason="published structures are not at hand")
+@pytest.mark.skipif(
+    not (PUBLISHED / "hexamers").exists(), reason="BORNFLOW_PUBLISHED_STRUCTURES names no folder of them"
+)
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -87,4 +89,4 @@ def test_shipped_hexamers_have_their_hydrogen_bonds(name, bonds):
     ],
 )
 def test_published_hexamers_are_recognised(path, name):
-    assert isomer(ase.io.read(SHARED_DATA / path)) == name
+    assert isomer(ase.io.read(PUBLISHED / path)) == name

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 import yaml
-from conftest import variant, water
+from examples import variant, water
 
 from bornflow import frames
 from bornflow.errors import BornflowError

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import ROOT
+from examples import ROOT
 
 PACKAGE = ROOT / "workflow/bornflow"
 # Import names whose distribution is called otherwise.

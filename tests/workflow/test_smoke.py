@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from examples import ROOT
 
 from bornflow import frames
 

@@ -12,6 +12,14 @@ class BornflowError(Exception):
     """
 
 
+class Refused(BornflowError):
+    """A structure without a label: its calculation failed or did not pass the gate.
+
+    Other structures go on. What is wrong with the run as a whole (a program that is missing or was
+    killed, a wrong setting) is a plain BornflowError.
+    """
+
+
 def command(main: Callable[[], None]) -> Callable[[], None]:
     """Run a `main()` so that a `BornflowError` ends in one clear line and exit status 1."""
 

@@ -1,6 +1,7 @@
 """Writing files so that they appear whole or not at all."""
 
 import contextlib
+import fcntl
 import json
 import os
 import tempfile
@@ -28,6 +29,26 @@ def whole(path: str | Path) -> Iterator[Path]:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(directory: str | Path) -> Iterator[None]:
+    """Hold `directory` (made if missing) for this process alone; wait while another one has it.
+
+    The block may remove the directory.
+    """
+    while True:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # The one who had it may have removed it meanwhile.
+        if os.path.exists(directory) and os.path.samestat(os.stat(directory), os.fstat(handle)):
+            break
+        os.close(handle)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -2,7 +2,8 @@
 
 A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `atoms.arrays`
 (per atom) under the keys below, except energy and forces, which ASE keeps in a
-`SinglePointCalculator` and writes under the same keys. Any label may be missing.
+`SinglePointCalculator` and writes under the same keys. Any label may be missing. Beside them `info`
+holds `structure` (a unique name), `source`, `kind` (cluster or bulk), `n_molecules` and `label_hash`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,28 +21,17 @@ from .files import whole
 
 @dataclass(frozen=True)
 class Quantity:
-    """One labelled quantity: its extxyz key, per-atom shape (None: one number a structure), unit."""
+    """One labelled quantity: its extxyz key, per-atom shape (None: one number a structure), meaning."""
 
     key: str
     shape: tuple[int, ...] | None
-    unit: str
-    symbol: str
     description: str
 
 
-ENERGY = Quantity("energy", None, "eV", "E", "total energy")
-FORCES = Quantity("forces", (3,), "eV/Å", "F", "forces, the negative gradient of the energy")
-BEC = Quantity("bec", (3, 3), "e", "Z", "Born effective charges, row-major [field, force]")
+ENERGY = Quantity("energy", None, "total energy [eV]")
+FORCES = Quantity("forces", (3,), "forces, the negative gradient of the energy [eV/Å]")
+BEC = Quantity("bec", (3, 3), "Born effective charges [e], row-major [field, force]")
 LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
-
-# Information that travels in `atoms.info` beside the labels.
-INFO = {
-    "structure": "unique name",
-    "source": "where the geometry comes from",
-    "kind": "cluster (isolated) or bulk (periodic)",
-    "n_molecules": "number of molecules",
-    "label_hash": "hash of the calculation that made the labels",
-}
 
 
 def kind(atoms: Atoms) -> str:
@@ -111,11 +101,14 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> At
     results = atoms.calc.results if atoms.calc is not None else {}
     found = {}
     for key, quantity in LABELS.items():
-        source = keys.get(key, key)
-        value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
-        if value is None and quantity.shape is not None:
-            value = atoms.arrays.get(source)
-        if value is None:
+        # A file that an earlier stage wrote has bornflow's keys already.
+        for source in dict.fromkeys((keys.get(key, key), key)):
+            value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
+            if value is None and quantity.shape is not None:
+                value = atoms.arrays.get(source)
+            if value is not None:
+                break
+        else:
             continue
         value = np.asarray(value, dtype=float)
         size = 1 if quantity.shape is None else len(atoms) * int(np.prod(quantity.shape))

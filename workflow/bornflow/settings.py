@@ -10,6 +10,7 @@ import contextlib
 import difflib
 import functools
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from jsonschema import Draft202012Validator
 
 from .errors import BornflowError, command
 from .files import write_text
+from .units import WAVENUMBER
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -28,15 +30,18 @@ def schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text())
 
 
-def complete(config: Mapping, name: str = "config") -> dict:
+def complete(config: Mapping, name: str = "config", is_whole: bool = True) -> dict:
     """A configuration with every default filled in, or BornflowError naming what is wrong.
 
-    Ranges that span several keys are checked where the stage reads them.
+    Sections are held against each other if the configuration `is_whole`.
     """
     full = _with_defaults(config, schema())
     errors = sorted(Draft202012Validator(schema()).iter_errors(full), key=lambda e: list(e.path))
-    if errors:
-        raise BornflowError("\n       ".join(f"{name}: {_explain(error)}" for error in errors[:5]))
+    wrong = [_explain(error) for error in errors] or [*_not_finite(full)]
+    if is_whole and not wrong:
+        wrong = [*_contradictions(full)]
+    if wrong:
+        raise BornflowError("\n       ".join(f"{name}: {text}" for text in wrong[:5]))
     return full
 
 
@@ -50,7 +55,7 @@ def load(path: str | Path | None, section: str) -> dict:
             raise BornflowError(f"{path} is not YAML: {error}") from error
         if not isinstance(given, dict):
             raise BornflowError(f"{path}: sections are expected at the top, found {given!r}")
-    return complete(given, str(path))[section]
+    return complete(given, str(path), is_whole=False)[section]
 
 
 def _with_defaults(value, node: Mapping):
@@ -76,12 +81,62 @@ def _with_defaults(value, node: Mapping):
 
 
 def _number(value):
-    """A number written as text, which YAML makes of 1e-7 and Snakemake of nested `--config` values."""
+    """A number in one form: 5 for 5.0 and 5e0, so that a way of writing changes no job and no hash.
+
+    YAML makes text of 1e-7, and so does Snakemake of nested `--config` values.
+    """
     if isinstance(value, str):
-        for kind in (int, float):
-            with contextlib.suppress(ValueError):
-                return kind(value)
-    return value
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return value
+    return int(value) if value == int(value) else value
+
+
+def _not_finite(value, place: str = ""):
+    """Words on every number that is infinite or not a number."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _not_finite(item, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _not_finite(item, place)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{place}: {value} found, a finite number expected"
+
+
+def _contradictions(full: Mapping):
+    """Words on values that are allowed each by itself but not together."""
+    training, pools = full["training"], full["structures"]["pools"]
+    if training["final_learning_rate"] > training["learning_rate"]:
+        yield (
+            f"training.final_learning_rate: {training['final_learning_rate']:g} is above "
+            f"training.learning_rate = {training['learning_rate']:g}; lower it"
+        )
+    if "computed" in training["data"] and not pools:
+        yield "training.data: `computed` labels need structures; list pools under structures.pools"
+    for name, pool in pools.items():
+        if full["labels"]["engine"] == "xtb" and "density" in pool:
+            yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
+        runs = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
+        most = pool["starts"] * (runs + pool["keep_relaxed"])
+        if pool["select"] > most:
+            yield (
+                f"structures.pools.{name}.select: {pool['select']} asked for, the pool holds {most} at most; "
+                "raise starts or steps, or lower interval"
+            )
+    needed = spectral_steps(full["spectra"]["resolution"], full["dynamics"]["timestep"])
+    for name, system in full["dynamics"]["systems"].items():
+        if system["steps"] < needed:
+            yield (
+                f"dynamics.systems.{name}.steps: {system['steps']} cannot resolve "
+                f"{full['spectra']['resolution']:g} cm⁻¹ (spectra.resolution), which takes {needed}"
+            )
+
+
+def spectral_steps(resolution: float, timestep: float) -> int:
+    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹]."""
+    return round(WAVENUMBER / (resolution * timestep))
 
 
 def _explain(error) -> str:
@@ -113,7 +168,7 @@ def main() -> None:
     parser.add_argument("--json", required=True, help="the sections and their values")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    write_text(args.out, yaml.safe_dump(json.loads(args.json), sort_keys=False))
+    write_text(args.out, yaml.safe_dump(json.loads(args.json)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from scipy import constants as si
 HARTREE = si.physical_constants["Hartree energy in eV"][0]  # eV
 BOHR = si.physical_constants["Bohr radius"][0] / si.angstrom  # Å
 FORCE_AU = HARTREE / BOHR  # eV/Å, one hartree per bohr
-FIELD_AU = HARTREE / BOHR  # V/Å, the atomic unit of electric field
 
 COULOMB = 14.399645478  # eV Å e⁻², 1/(4 π ε₀)
 

@@ -36,12 +36,17 @@ wildcard_constraints:
     seed=r"\d+",
     replica=r"\d+",
     batch=r"\d+",
+    part=r"structures|labels|spectra|split|(pool|model|system)-.+",
 
 
 def settings_of(wildcards):
     """The part of the configuration that one kind of job reads, so that no other change reruns it."""
     kind, _, name = wildcards.part.partition("-")
-    if kind in ("structures", "labels", "spectra"):
+    if kind == "structures":
+        part = {kind: without(SETTINGS[kind], "pools", "seed")}
+    elif kind == "labels":
+        part = {kind: without(SETTINGS[kind], "threads")}
+    elif kind == "spectra":
         part = {kind: SETTINGS[kind]}
     elif kind == "pool":
         part = {
@@ -57,14 +62,19 @@ def settings_of(wildcards):
     elif kind == "model":
         part = {
             "training": without(
-                SETTINGS["training"], "data", "pretraining", "seeds", "train_fraction", "split_seed"
+                SETTINGS["training"],
+                "data",
+                "pretraining",
+                "seeds",
+                "train_fraction",
+                "split_seed",
             ),
             "models": {name: MODELS[name]},
         }
     else:
         system = without(SYSTEMS[name], "replicas", "title")
         part = {"dynamics": {**SETTINGS["dynamics"], "systems": {name: system}}}
-    return json.dumps(part)
+    return json.dumps(part, sort_keys=True)
 
 
 def without(table, *keys):
@@ -75,6 +85,17 @@ def without(table, *keys):
 def pool_count(wildcards):
     """Structures kept of one pool."""
     return POOLS[wildcards.structure]["select"]
+
+
+def has_cp2k():
+    """Whether the launcher and the program of labels.cp2k.command are found here."""
+    command = shlex.split(SETTINGS["labels"]["cp2k"]["command"])
+    return all(shutil.which(word) for word in (command[0], command[-1]))
+
+
+def label_memory(wildcards, threads):
+    """MB of a labelling job: each process of CP2K holds grids and matrices of its own."""
+    return 2000 + 1500 * threads
 
 
 def start_structure(wildcards):
@@ -98,3 +119,10 @@ def title(system):
     options = SYSTEMS[system]
     length = options["replicas"] * options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
     return f"{options.get('title', system)}, {options['temperature']:g} K, {length:g} ps"
+
+
+def where_results_are():
+    """One line on the figures and tables that exist."""
+    places = {"figures": "figures", "tables": "training/errors.csv", "spectra": "spectra", "labels": "labels"}
+    found = [f"{name}: {RESULTS}/{place}" for name, place in places.items() if Path(RESULTS, place).exists()]
+    return "    ".join(found)

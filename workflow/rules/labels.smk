@@ -3,11 +3,7 @@ LABELLED = f"{RESULTS}/labels/labels.extxyz"
 TOTAL = sum(pool["select"] for pool in POOLS.values())
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
 # Where CP2K is found, one shipped structure is labelled afresh and compared.
-LABEL_CHECK = (
-    [f"{RESULTS}/labels/check.csv"]
-    if shutil.which("cp2k.psmp") and SHIPPED in SETTINGS["training"]["data"]
-    else []
-)
+LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]["data"] and has_cp2k())
 
 
 rule collect:
@@ -24,7 +20,7 @@ rule collect:
         mem_mb=200,
         runtime=5,
     shell:
-        "cat {input} > {output} 2> {log}"
+        "(cat {input} > {output}.part && mv {output}.part {output}) 2> {log}"
 
 
 rule label:
@@ -42,7 +38,7 @@ rule label:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
-        mem_mb=4000,
+        mem_mb=label_memory,
         runtime=720,
     shell:
         "python -m bornflow.labels.label --structures {input.structures} --batch {wildcards.batch}"

@@ -3,7 +3,8 @@
     python -m bornflow.dynamics.md --checkpoint DIR --structure S.extxyz --config cfg.yaml \\
         --seed 0 --out run.h5
 
-ASE's velocity Verlet with the Bussi thermostat (or without: NVE). The current is
+ASE's velocity Verlet with the Bussi thermostat; NVE runs have it while they equilibrate only. The
+current is
     dM_α/dt = Σ_iβ Z[i, α, β] v_iβ.
 A run that was killed goes on after its last finished part, bit for bit as if undisturbed.
 """
@@ -16,14 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
-from ase.md.bussi import Bussi
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from ase.optimize import FIRE
 
-from .. import frames, settings
+from .. import canonical, frames, settings
 from ..errors import BornflowError, command
 from ..progress import Meter
+from . import start
 from .calculator import BornflowCalculator
 from .series import Parts
 
@@ -47,7 +46,7 @@ def simulate(
     atoms = atoms.copy()
     atoms.calc = calculator
     if state is None:
-        _start(atoms, options, rng)
+        start.prepare(atoms, options, rng)
         state = {
             "step": -options["equilibration"],
             "heat": 0.0,
@@ -58,16 +57,17 @@ def simulate(
         atoms.positions = state["positions"]
         atoms.set_momenta(state["momenta"])
         rng.bit_generator.state = state["rng"]
-    dynamics = _integrator(atoms, options, rng)
-    dynamics.transferred_energy = state["heat"]
+    heat = state["heat"]
     recorder = _Recorder(options, np.array(state["dipole"]), state["current"])
     step, total = state["step"], options["steps"]
     span = options["equilibration"] + total
     speed = (options["timestep"] * 1e-6 * 86400, "ns/day")
-    start = step + options["equilibration"]
-    with Meter(f"md {out.stem}", span, "steps", start, speed) as meter:
+    done = step + options["equilibration"]
+    with Meter(f"md {out.stem}", span, "steps", done, speed) as meter:
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
+            dynamics = _integrator(atoms, options, rng, step)
+            dynamics.transferred_energy = heat
             last = min(step + options["part_steps"], total if step >= 0 else 0)
             while step < last:
                 step += 1
@@ -75,13 +75,14 @@ def simulate(
                 _watch(atoms, step, options)
                 if step > 0:
                     recorder.record(step, atoms, dynamics)
-                meter.advance(note=f"{atoms.get_temperature():.0f} K")
+                meter.advance(note=f"{canonical.temperature(atoms):.0f} K")
+            heat = dynamics.transferred_energy
             series = recorder.flush(len(atoms))
             parts.add(
                 series,
                 {
                     "step": step,
-                    "heat": dynamics.transferred_energy,
+                    "heat": heat,
                     "dipole": recorder.dipole.tolist(),
                     "current": None if recorder.current is None else recorder.current.tolist(),
                     "rng": rng.bit_generator.state,
@@ -96,49 +97,27 @@ def simulate(
         "temperature [K]": options["temperature"],
         "frame_interval [steps]": options["frame_interval"],
         "volume [Å³]": float(atoms.get_volume()) if atoms.pbc.any() else float("nan"),
-        "n_molecules": int(atoms.info.get("n_molecules", 0)),
+        "thermostat": options["thermostat"],
+        "n_molecules": int(atoms.info.get("n_molecules") or start.molecules(atoms)),
         "seed": seed,
     }
     parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})
 
 
-def _start(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
-    """Velocities at the temperature, without motion (and, for clusters, rotation) of the whole."""
-    if options["relax"]:
-        FIRE(atoms, logfile=None).run(fmax=0.01, steps=1000)
-    thermalize_momenta(atoms, temperature_K=options["temperature"], rng=rng)
-    Stationary(atoms)
-    if not atoms.pbc.any():
-        ZeroRotation(atoms)
-
-
-def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator):
-    timestep = options["timestep"] * units.fs
-    if options["thermostat"] == "nve":
-        dynamics = VelocityVerlet(atoms, timestep)
+def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int):
+    """The thermostat; or none, for a recorded part that conserves energy."""
+    if options["thermostat"] == "nve" and step >= 0:
+        dynamics = VelocityVerlet(atoms, options["timestep"] * units.fs)
         dynamics.transferred_energy = 0.0
         return dynamics
-    dynamics = Bussi(
-        atoms,
-        timestep,
-        temperature_K=options["temperature"],
-        taut=options["thermostat_time"] * units.fs,
-        rng=rng,
+    return canonical.bussi(
+        atoms, options["timestep"], options["temperature"], options["thermostat_time"], rng
     )
-    # Rigid motions carry no energy: they are no degrees of freedom of the thermostat.
-    dynamics.ndof = degrees_of_freedom(atoms)
-    dynamics.target_kinetic_energy = 0.5 * dynamics.temp * dynamics.ndof
-    return dynamics
-
-
-def degrees_of_freedom(atoms: Atoms) -> int:
-    """3N minus the conserved rigid motions: 3 for periodic, 6 for isolated structures."""
-    return 3 * len(atoms) - (3 if atoms.pbc.any() else 6)
 
 
 def _watch(atoms: Atoms, step: int, options: Mapping) -> None:
     """Stop a run that has left physics."""
-    temperature = atoms.get_temperature()
+    temperature = canonical.temperature(atoms)
     limit = options["temperature_limit"]
     if not temperature < limit:
         fastest = int(np.argmax(np.linalg.norm(atoms.get_velocities(), axis=1)))
@@ -170,9 +149,10 @@ class _Recorder:
             self.dipole = self.dipole + self.timestep * (current + self.current) / 2
         self.current = current
         potential, kinetic = atoms.calc.results["energy"], atoms.get_kinetic_energy()
-        temperature = 2 * kinetic / (degrees_of_freedom(atoms) * units.kB)
         conserved = potential + kinetic - dynamics.transferred_energy
-        self._rows.append((*current, *self.dipole, potential, kinetic, conserved, temperature))
+        self._rows.append(
+            (*current, *self.dipole, potential, kinetic, conserved, canonical.temperature(atoms))
+        )
         if step % self.interval == 0:
             self._frames.append((atoms.positions.copy(), velocities))
 
@@ -210,18 +190,12 @@ def main() -> None:
         raise BornflowError(f"system {system} is not among {', '.join(section['systems'])}")
     options = {key: value for key, value in section.items() if key != "systems"}
     options |= section["systems"][system]
-    structures = frames.read(args.structure)
-    atoms = structures[min(args.frame, len(structures) - 1)]
-    if atoms.pbc.all() and options["repeat"] != [1, 1, 1]:
-        info = atoms.info | {
-            "n_molecules": atoms.info.get("n_molecules", 0) * int(np.prod(options["repeat"]))
-        }
-        atoms = atoms.repeat(options["repeat"])
-        atoms.info = info
+    atoms = start.structure(args.structure, args.frame, options["repeat"])
     calculator = BornflowCalculator.from_checkpoint(args.checkpoint, dtype=options["dtype"])
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
-    digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes())
-    digest.update((Path(args.checkpoint) / "parameters.msgpack").read_bytes())
+    digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
+    for name in ("config.yaml", "parameters.msgpack"):
+        digest.update((Path(args.checkpoint) / name).read_bytes())
     simulate(atoms, calculator, options, args.seed, Path(args.out), digest.hexdigest())
 
 

@@ -1,10 +1,11 @@
 """Figure: infrared spectra of all systems, one panel each; bulk water beside experiment.
 
     python -m bornflow.figures.spectrum --spectra a.csv b.csv --titles "bulk, 300 K" "cage, 10 K" \\
-        --labels model-1 --out f.pdf f.png
+        --models model-1 --out f.pdf f.png
 """
 
 import argparse
+import string
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -29,7 +30,7 @@ LOWEST, HIGHEST = 10.0, 5000.0  # cm⁻¹
 def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str]) -> Figure:
     """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them."""
     figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.3 * len(titles)), squeeze=False)
-    for letter, axis, panel, title in zip("abcdefgh", axes[:, 0], tables, titles, strict=False):
+    for letter, axis, panel, title in zip(string.ascii_lowercase, axes[:, 0], tables, titles, strict=False):
         bulk = CHI_COLUMN in panel[0]
         column = CHI_COLUMN if bulk else ABSORPTION_COLUMN
         for model, table in zip(models, panel, strict=True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import BornflowError
+from ..errors import Refused
 
 NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
 ENERGY_LINE = re.compile(r"ENERGY\| Total FORCE_EVAL \( QS \) energy \[?(?:a\.u\.|hartree)\]?:?\s+(\S+)")
@@ -24,10 +24,6 @@ OLD_FORCE_ROW = re.compile(r"^\s*(\d+)\s+\d+\s+([A-Z][a-z]?)\s+(\S+)\s+(\S+)\s+(
 NEW_FORCE_HEADER = re.compile(r"^ FORCES\| Atomic forces \[(\S+)\]", re.MULTILINE)
 NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\S+)?\s*$")
 FIELD_SECTION = re.compile(r"&(?:PERIODIC_)?EFIELD\n(.*?)&END", re.DOTALL)
-
-
-class RefusedOutput(BornflowError):
-    """An output that must not become a label; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def parse(text: str, symbols: Sequence[str], field: Sequence[float] | None = Non
     """Read an output and check it against the calculation asked for.
 
     `symbols` are the elements in order; `field` is the electric field asked for in atomic units,
-    None for none. Raises RefusedOutput with the first reason found.
+    None for none. Raises Refused with the first reason found.
     """
     for mark, reason in (
         ("[ABORT]", "CP2K aborted"),
@@ -52,11 +48,11 @@ def parse(text: str, symbols: Sequence[str], field: Sequence[float] | None = Non
         ("Density non-zero on the edges", "the density reaches the edge of the cell: more vacuum"),
     ):
         if mark in text:
-            raise RefusedOutput(reason)
+            raise Refused(reason)
     if text.count("PROGRAM STARTED AT") > 1:
-        raise RefusedOutput("several runs were appended to one output")
+        raise Refused("several runs were appended to one output")
     if text.count("PROGRAM ENDED AT") != 1:
-        raise RefusedOutput("the output is cut off: PROGRAM ENDED is missing")
+        raise Refused("the output is cut off: PROGRAM ENDED is missing")
     energy = _one(ENERGY_LINE.findall(text), "total energy")
     _check_field(text, field)
     return Output(
@@ -69,7 +65,7 @@ def parse(text: str, symbols: Sequence[str], field: Sequence[float] | None = Non
 
 def _one(found: list[str], what: str) -> str:
     if len(found) != 1:
-        raise RefusedOutput(f"{len(found)} times a {what} in the output, expected once")
+        raise Refused(f"{len(found)} times a {what} in the output, expected once")
     return found[0]
 
 
@@ -79,7 +75,7 @@ def _number(word: str, what: str) -> float:
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise RefusedOutput(f"{what} is '{word}', not a finite number")
+        raise Refused(f"{what} is '{word}', not a finite number")
     return value
 
 
@@ -89,14 +85,14 @@ def _scf_steps(text: str) -> int:
         return int(outer[-1][1])
     inner = CONVERGED.findall(text)
     if not inner:
-        raise RefusedOutput("no line says that the SCF converged")
+        raise Refused("no line says that the SCF converged")
     return int(inner[-1])
 
 
 def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
     old, new = list(OLD_FORCE_HEADER.finditer(text)), list(NEW_FORCE_HEADER.finditer(text))
     if len(old) + len(new) != 1:
-        raise RefusedOutput(f"{len(old) + len(new)} force blocks in the output, expected one")
+        raise Refused(f"{len(old) + len(new)} force blocks in the output, expected one")
     rows = []
     if old:
         for line in text[old[0].end() :].splitlines():
@@ -107,15 +103,15 @@ def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
                 rows.append((int(match[1]), match[2], match.groups()[2:]))
     else:
         if new[0][1].lower() not in ("hartree/bohr", "a.u."):
-            raise RefusedOutput(f"forces are printed in {new[0][1]}, expected hartree/bohr")
+            raise Refused(f"forces are printed in {new[0][1]}, expected hartree/bohr")
         for line in text[new[0].end() :].splitlines():
             match = NEW_FORCE_ROW.match(line)
             if match:
                 rows.append((int(match[1]), symbols[len(rows) % len(symbols)], match.groups()[1:]))
     if [row[0] for row in rows] != list(range(1, len(symbols) + 1)):
-        raise RefusedOutput(f"forces of {len(rows)} atoms, {len(symbols)} expected in order")
+        raise Refused(f"forces of {len(rows)} atoms, {len(symbols)} expected in order")
     if [row[1] for row in rows] != list(symbols):
-        raise RefusedOutput("the order of the atoms differs from the structure's")
+        raise Refused("the order of the atoms differs from the structure's")
     return np.array([[_number(word, f"force on atom {row[0]}") for word in row[2]] for row in rows])
 
 
@@ -125,14 +121,14 @@ def _check_field(text: str, field: Sequence[float] | None) -> None:
         intensity = re.search(rf"INTENSITY\s+({NUMBER})", body)
         direction = re.search(rf"POLARISATION\s+({NUMBER})\s+({NUMBER})\s+({NUMBER})", body)
         if not intensity or not direction:
-            raise RefusedOutput("the echo of the electric field cannot be read")
+            raise Refused("the echo of the electric field cannot be read")
         echoed.append(float(intensity[1]) * np.array([float(word) for word in direction.groups()]))
     if field is None:
         if echoed:
-            raise RefusedOutput("a field was applied though none was asked for")
+            raise Refused("a field was applied though none was asked for")
         return
     if not echoed:
-        raise RefusedOutput("no field is echoed in the output though one was asked for")
+        raise Refused("no field is echoed in the output though one was asked for")
     for value in echoed:
         if not np.allclose(value, field, rtol=1e-9, atol=1e-15):
-            raise RefusedOutput(f"the field applied was {value.tolist()}, asked for {list(field)}")
+            raise Refused(f"the field applied was {value.tolist()}, asked for {list(field)}")

@@ -22,11 +22,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from ..errors import BornflowError
+from ..errors import BornflowError, Refused
 from ..files import write_json
 from . import cp2k_input
-from .cp2k_output import Output, RefusedOutput, parse
+from .cp2k_output import Output, parse
 
+RESTART_FILE = f"{cp2k_input.PROJECT}-RESTART.wfn"
 DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
 
 
@@ -109,7 +110,7 @@ class Program:
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; its output's text and the wall time in seconds.
 
-        Raises RefusedOutput if the program ends with a status other than 0.
+        Raises Refused if the program ends with a status other than 0, and BornflowError if it was killed.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
@@ -124,10 +125,15 @@ class Program:
             preexec_fn=_end_with_parent,
         )
         printed = output.read_text(errors="replace") if output.exists() else ""
+        if result.returncode < 0 or result.returncode >= 128:
+            raise BornflowError(
+                f"CP2K was killed (status {result.returncode}) in {directory}: more memory, or a longer time "
+                "limit, may be needed; run again to go on from the calculations that are finished"
+            )
         if result.returncode != 0:
             lines = (result.stderr + printed[-2000:]).strip().splitlines()
             reason = next((line.strip(" *") for line in lines if "ABORT" in line), None)
-            raise RefusedOutput(f"CP2K ended with status {result.returncode}: {reason or lines[-5:]}")
+            raise Refused(f"CP2K ended with status {result.returncode}: {reason or lines[-5:]}")
         return printed, time.monotonic() - started
 
 
@@ -197,7 +203,7 @@ def calculate(
     """One accepted calculation from the cache or from CP2K: its key and its result.
 
     A run whose SCF does not converge is tried once more with a safer setting before
-    RefusedOutput is raised. The wave function of the field-free run stays in `directory`.
+    Refused is raised. The wave function of the field-free run stays in `directory`.
     """
     vector = None
     if field is not None:
@@ -212,22 +218,23 @@ def calculate(
             return key, stored
         directory.mkdir(parents=True, exist_ok=True)
         wavefunction = directory / cp2k_input.START_WAVEFUNCTION
+        program.check(text, directory)
         if field is None:
             wavefunction.unlink(missing_ok=True)
-            program.check(text, directory)
         elif not wavefunction.exists():
-            # The wave function was lost: an atomic guess converges as well.
-            text = text.replace("SCF_GUESS RESTART", "SCF_GUESS ATOMIC")
+            # Finished in a run that was killed since; CP2K would fall back to atoms without a word.
+            program.run(cp2k_input.build_input(atoms, settings), directory, "field-free")
+            (directory / RESTART_FILE).replace(wavefunction)
         try:
             printed, wall = program.run(text, directory, name)
             output = parse(printed, atoms.get_chemical_symbols(), vector)
-        except RefusedOutput as error:
+        except Refused as error:
             refusal = error
             if "converge" not in str(error):
                 break
             continue
         if field is None:
-            (directory / f"{cp2k_input.PROJECT}-RESTART.wfn").replace(wavefunction)
+            (directory / RESTART_FILE).replace(wavefunction)
         cache.put(key, output, wall)
         return key, output
-    raise RefusedOutput(f"{name} run: {refusal}")
+    raise Refused(f"{name} run: {refusal}")

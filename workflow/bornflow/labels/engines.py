@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from ..files import locked
 from ..units import FORCE_AU, HARTREE
 from . import cp2k_input, cp2k_run, xtb
 from .finite_field import FiniteField, central_difference
@@ -57,13 +58,13 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     cache = cp2k_run.Cache(settings["cache"])
     key = program.key(cp2k_input.build_input(atoms, options))
     directory = Path(workdir) / key[:16]
-    _, free = cp2k_run.calculate(program, cache, directory, atoms, options)
-    outputs = {
-        axis_sign: cp2k_run.calculate(program, cache, directory, atoms, options, axis_sign)[1]
-        for axis_sign in cp2k_input.FIELDS
-    }
-    shutil.rmtree(directory, ignore_errors=True)
-    eps_scf = options["eps_scf_ot" if cp2k_input.uses_ot(atoms, options, True) else "eps_scf"]
+    with locked(directory):
+        _, free = cp2k_run.calculate(program, cache, directory, atoms, options)
+        outputs = {
+            axis_sign: cp2k_run.calculate(program, cache, directory, atoms, options, axis_sign)[1]
+            for axis_sign in cp2k_input.FIELDS
+        }
+        shutil.rmtree(directory, ignore_errors=True)
     steps = [free.scf_steps, *(output.scf_steps for output in outputs.values())]
     return Label(
         energy=free.energy * HARTREE,
@@ -78,13 +79,21 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
             "label_program": f"cp2k-{free.version}",
             "label_settings": (
                 f"revPBE-D3 {options['basis']} {options['method']} "
-                f"{options['cutoff']:g}/{options['rel_cutoff']:g}Ry vacuum={options['vacuum']:g}A "
-                f"eps_scf={eps_scf:g} field={options['field']:g}au"
+                f"{options['cutoff']:g}/{options['rel_cutoff']:g}Ry eps_default={options['eps_default']:g}"
+                + ("" if atoms.pbc.any() else f" vacuum={options['vacuum']:g}A")
+                + f" {_solver(atoms, options, False)} field={options['field']:g}au"
+                f" {_solver(atoms, options, True)}"
             ),
             "field_operator": cp2k_input.operator(atoms, options),
             "scf_steps": " ".join(map(str, steps)),
         },
     )
+
+
+def _solver(atoms: Atoms, options: Mapping, in_field: bool) -> str:
+    if cp2k_input.uses_ot(atoms, options, in_field):
+        return f"OT eps_scf={options['eps_scf_ot']:g}"
+    return f"diagonalization eps_scf={options['eps_scf']:g}"
 
 
 def identify_xtb(atoms: Atoms, settings: Mapping) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import BornflowError
+from ..errors import BornflowError, Refused
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,10 @@ def central_difference(
 
 
 def accept(result: FiniteField, gate: Mapping) -> None:
-    """Raise BornflowError unless the residuals are below the gate's limits.
+    """Raise Refused unless the residuals are below the gate's limits.
 
     `gate` is the section `labels.gate`: `sum_rule` in e, `nonlinearity` in atomic units.
     """
     for name, value in (("sum_rule", result.sum_rule), ("nonlinearity", result.nonlinearity)):
         if not value <= gate[name]:
-            raise BornflowError(
-                f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})"
-            )
+            raise Refused(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")

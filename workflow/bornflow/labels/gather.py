@@ -50,7 +50,8 @@ def main() -> None:
         named = "; ".join(f"{name}: {reason}" for name, reason in refused[:3])
         raise BornflowError(
             f"{len(refused)} of {total} structures were refused, more than labels.max_refused = "
-            f"{limit:g} allows ({named})"
+            f"{limit:g} allows ({named}); every reason is in {Path(args.refused[0]).parent}/*.csv: mend the "
+            "structures or the settings, or raise labels.max_refused"
         )
     frames.write(args.out, labelled)
 

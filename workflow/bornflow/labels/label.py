@@ -17,7 +17,7 @@ from pathlib import Path
 from ase import Atoms
 
 from .. import frames, settings
-from ..errors import BornflowError, command
+from ..errors import BornflowError, Refused, command
 from ..files import whole
 from ..progress import track
 from .engines import ENGINES
@@ -42,7 +42,7 @@ def label_structures(
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
             accept(label.response, options["gate"])
-        except BornflowError as error:
+        except Refused as error:
             refused.append((name, str(error)))
             print(f"refused {name}: {error}", file=sys.stderr, flush=True)
             continue
@@ -58,6 +58,9 @@ def label_structures(
 
 def _known(paths: Sequence[str]) -> dict[str, Atoms]:
     """Frames that are labelled already, by the hash of their calculation."""
+    for path in paths:
+        if not Path(path).exists():
+            print(f"labels.known: {path} is not there, no label is taken from it", file=sys.stderr)
     found = [atoms for path in paths if Path(path).exists() for atoms in frames.read(path)]
     return {atoms.info["label_hash"]: atoms for atoms in found if "label_hash" in atoms.info}
 

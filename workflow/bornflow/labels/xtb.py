@@ -14,7 +14,7 @@ from ase import Atoms
 from tblite.interface import Calculator
 from tblite.library import ffi
 
-from ..errors import BornflowError
+from ..errors import Refused
 from ..units import BOHR
 from .cp2k_input import FIELDS
 
@@ -38,10 +38,10 @@ def calculate(
 ) -> tuple[tuple[float, np.ndarray], dict[tuple[int, int], np.ndarray], str]:
     """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises BornflowError for a periodic structure.
+    `field` and all results are in atomic units. Raises Refused for a periodic structure.
     """
     if atoms.pbc.any():
-        raise BornflowError(
+        raise Refused(
             f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
             "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
         )
@@ -63,5 +63,5 @@ def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
     try:
         result = calculator.singlepoint()
     except Exception as error:  # tblite raises its own error types
-        raise BornflowError(f"GFN2-xTB failed for {atoms.info.get('structure')}: {error}") from error
+        raise Refused(f"GFN2-xTB failed for {atoms.info.get('structure')}: {error}") from error
     return float(result.get("energy")), -np.array(result.get("gradient"))

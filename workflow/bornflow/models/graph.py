@@ -1,7 +1,8 @@
 """The arrays a model sees: one structure as padded neighbour lists, built on the host with numpy.
 
-`edges` and `from_neighbours` are what the device does with them. Neighbours are laid out as [atoms, max neighbours], so that sums over them are dense contractions.
-Padding atoms come last; padding neighbours point at the atom itself with a mask of zero.
+Neighbours are laid out as [atoms, max neighbours], so that sums over them are dense contractions.
+Padding atoms come last; padding neighbours point at the atom itself with a mask of zero. `edges` and
+`from_neighbours` are what the device does with the lists.
 """
 
 from typing import NamedTuple

@@ -39,7 +39,7 @@ def current_spectra(
     segment; segments overlap by half, have a Hann window and the length that resolves `resolution`
     [cm⁻¹]. Raises BornflowError if a run is shorter than one segment.
     """
-    length = round(WAVENUMBER / (resolution * timestep))
+    length = settings.spectral_steps(resolution, timestep)
     samples = []
     for current in currents:
         if len(current) < length:
@@ -81,13 +81,15 @@ def absorption(
 
 def spectrum(paths: Sequence[Path], resolution: float, highest: float) -> pd.DataFrame:
     """The table of one system: wavenumber, χ'' or absorption per molecule, standard error."""
-    runs = [read_run(path, "current") for path in paths]
+    runs = [read_run(path, "current", "temperature") for path in paths]
     attributes = runs[0][0]
     for path, (other, _) in zip(paths, runs, strict=True):
-        for key in ("kind", "timestep [fs]", "temperature [K]", "volume [Å³]", "structure"):
+        for key in ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure"):
             if str(other[key]) != str(attributes[key]):
                 raise BornflowError(f"{path}: {key} is {other[key]}, {paths[0]} has {attributes[key]}")
     temperature = float(attributes["temperature [K]"])
+    if attributes["thermostat"] == "nve":
+        temperature = float(np.mean([series["temperature"].mean() for _, series in runs]))
     frequencies, spectra = current_spectra(
         [series["current"] for _, series in runs], float(attributes["timestep [fs]"]), resolution
     )
@@ -95,8 +97,7 @@ def spectrum(paths: Sequence[Path], resolution: float, highest: float) -> pd.Dat
         volume = float(attributes["volume [Å³]"])
         column, values = CHI_COLUMN, susceptibility(frequencies, spectra, temperature, volume)
     else:
-        molecules = max(int(attributes["n_molecules"]), 1)
-        column, values = ABSORPTION_COLUMN, absorption(spectra, temperature) / molecules
+        column, values = ABSORPTION_COLUMN, absorption(spectra, temperature) / attributes["n_molecules"]
     wavenumbers = frequencies * WAVENUMBER
     kept = wavenumbers <= highest
     return pd.DataFrame(

@@ -10,16 +10,16 @@ import argparse
 from collections.abc import Mapping
 
 import numpy as np
-from ase import Atoms, units
-from ase.md.bussi import Bussi
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase import Atoms
 from ase.optimize import FIRE
 from tblite.ase import TBLite
 
-from .. import frames, settings
+from .. import canonical, frames, settings
 from ..errors import command
 from ..progress import Meter
 from .packing import pack_water
+
+THERMOSTAT_TIME = 50.0  # fs
 
 
 def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
@@ -51,21 +51,12 @@ def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) 
     atoms = start.copy()
     atoms.calc = TBLite(method=options["method"], verbosity=0)
     # The relaxed structure takes up half of the kinetic energy: start twice as hot.
-    thermalize_momenta(atoms, temperature_K=2 * temperature, rng=rng)
-    Stationary(atoms)
-    if not atoms.pbc.any() and len(atoms) > 3:
-        ZeroRotation(atoms)
-    dynamics = Bussi(
-        atoms,
-        timestep=options["timestep"] * units.fs,
-        temperature_K=temperature,
-        taut=50 * units.fs,
-        rng=rng,
-    )
+    canonical.thermalise(atoms, 2 * temperature, rng)
+    dynamics = canonical.bussi(atoms, options["timestep"], temperature, THERMOSTAT_TIME, rng)
     sampled = []
     for step in range(1, options["steps"] + 1):
         dynamics.run(1)
-        meter.advance(note=f"{atoms.get_temperature():.0f} K")
+        meter.advance(note=f"{canonical.temperature(atoms):.0f} K")
         if step % options["interval"] == 0:
             sampled.append(atoms.copy())
     return sampled

@@ -66,7 +66,8 @@ def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
     if unknown:
         raise BornflowError(
             f"structure {atoms.info.get('structure')} holds {', '.join(unknown)}; the model knows "
-            f"{', '.join(known)} only: train it on structures with that element"
+            f"{', '.join(known)} only: train it on structures with that element (a model that is pretrained "
+            "knows the elements of training.pretraining; set that to [] for others)"
         )
     return np.array([symbols.count(element) for element in known], dtype=float)
 
@@ -82,17 +83,6 @@ def baseline(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
     counts = np.stack([composition(atoms, known) for atoms in labelled])
     energies = np.array([frames.label(atoms, "energy") for atoms in labelled])
     return np.linalg.lstsq(counts, energies, rcond=None)[0]
-
-
-def mean_bec(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
-    """A third of the mean trace of the Born effective charges [e] of each element."""
-    traces = {element: [] for element in known}
-    for atoms in structures:
-        bec = frames.label(atoms, "bec")
-        if bec is not None:
-            for symbol, tensor in zip(atoms.get_chemical_symbols(), bec, strict=True):
-                traces[symbol].append(np.trace(tensor) / 3)
-    return np.array([np.mean(found) if found else 0.0 for found in traces.values()])
 
 
 def prepare(

@@ -1,0 +1,136 @@
+"""The density form equals the sum over pairs that defines it, filters evaluated for every pair."""
+
+import e3x
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examples import graph_of, noisy_parameters, variant, water
+
+from bornflow.models import density
+from bornflow.models.features import MLP
+from bornflow.models.graph import edges
+from bornflow.models.lorem import SMALL_NORM, TensorProduct, Update
+from bornflow.models.variants import Model
+
+ELEMENTS = ("H", "O")
+
+
+@pytest.fixture(scope="module", params=[None, 0.9], ids=["cluster", "box"])
+def atoms(request):
+    return water(3 if request.param is None else 8, request.param)
+
+
+def described(backbone, atoms):
+    """Features by the model, its parameters and graph."""
+    model = Model(variant(backbone=backbone), ELEMENTS)
+    parameters = noisy_parameters(model)
+    graph = graph_of(model, atoms)
+    features = model.network.apply(parameters, edges(graph), graph, method="describe")
+    weights = jax.tree.map(np.asarray, parameters["params"]["backbone"])
+    return model.variant, weights, graph, features
+
+
+def pairs_of(graph, options, unit):
+    """Centre and neighbour of each pair, f_c b_r, and Y_lm."""
+    centre, slot = np.nonzero(graph.pair_mask)
+    vectors = np.asarray(edges(graph))[centre, slot]
+    distances = np.linalg.norm(vectors, axis=1)
+    switch = e3x.nn.cosine_cutoff(distances, options["cutoff"])
+    radial = e3x.nn.basic_bernstein(distances, options["radial"], options["cutoff"]) * switch[:, None]
+    scaled = vectors / (distances[:, None] if unit else options["cutoff"])
+    angular = e3x.so3.solid_harmonics(scaled, options["max_degree"], cartesian_order=True)
+    return centre, graph.neighbours[centre, slot], np.asarray(radial), np.asarray(angular), np.asarray(switch)
+
+
+def summed(values, centre, n):
+    total = np.zeros((n, *values.shape[1:]))
+    np.add.at(total, centre, values)
+    return total
+
+
+def dense(weights, x):
+    return x @ weights["kernel"] + weights.get("bias", 0)
+
+
+def layer_norm(weights, x):
+    normal = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-6)
+    return normal * weights["scale"] + weights["bias"]
+
+
+def test_physical(atoms):
+    options, weights, graph, features = described("physical", atoms)
+    centre, neighbour, radial, angular, switch = pairs_of(graph, options, unit=False)
+    n, degrees, channels = len(atoms), options["max_degree"] + 1, options["channels"]
+    degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
+    norm = 1 + summed(switch, centre, n)
+    embedding = weights["embedding"][graph.species]
+
+    both = np.concatenate([embedding[centre], embedding[neighbour]], axis=1)
+    filters = dense(weights["filter_scalar"], both).reshape(len(both), options["radial"], -1)
+    x = summed(np.einsum("pr,prc,p->pc", radial, filters, angular[:, 0]), centre, n) / norm[:, None]
+
+    shape = (len(both), options["radial"], degrees, channels)
+    filters = dense(weights["filter_centre"], x)[centre] + dense(
+        weights["filter_species"], embedding[neighbour]
+    )
+    filters = filters.reshape(shape)[:, :, degree]
+    spherical = (
+        summed(np.einsum("pr,prma,pm->pma", radial, filters, angular), centre, n) / norm[:, None, None]
+    )
+    power = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
+    expected = layer_norm(weights["LayerNorm_0"], x + dense(weights["power"], power.reshape(n, -1)))
+    np.testing.assert_allclose(features.spherical, spherical, atol=1e-6)
+    np.testing.assert_allclose(features.scalars, expected, atol=1e-5)
+
+
+def test_lorem(atoms):
+    options, weights, graph, features = described("lorem", atoms)
+    centre, neighbour, radial, angular, _ = pairs_of(graph, options, unit=True)
+    n, width, degrees = len(atoms), options["features"], options["max_degree"] + 1
+    degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
+    embedding = weights["embedding"][graph.species]
+
+    both = np.concatenate([embedding[centre], embedding[neighbour]], axis=1)
+    filters = MLP((width, options["radial"] * width)).apply({"params": weights["filter"]}, jnp.asarray(both))
+    edge = np.einsum("prf,pr->pf", filters.reshape(len(both), options["radial"], width), radial)
+    scalars = summed(dense(weights["filter_scalar"], edge) * angular[:, :1], centre, n)
+    update = Update(width)
+    scalars = update.apply({"params": weights["Update_0"]}, jnp.zeros_like(scalars), jnp.asarray(scalars))
+    coefficients = dense(weights["filter_spherical"], edge).reshape(len(both), degrees, -1)[:, degree]
+    spherical = summed(coefficients * angular[..., None], centre, n)
+    product = TensorProduct(options["max_degree"], options["channels"])
+    spherical = product.apply({"params": weights["TensorProduct_0"]}, jnp.asarray(spherical))
+    norms = [
+        (2 * d + 1) ** 0.25 * np.sqrt((spherical[:, degree == d] ** 2).sum(axis=1) + SMALL_NORM**2)
+        for d in range(degrees)
+    ]
+    expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.concatenate(norms, axis=1))
+    np.testing.assert_allclose(features.spherical, spherical, atol=1e-5)
+    np.testing.assert_allclose(features.scalars, expected, atol=1e-5)
+
+
+def test_bernstein_polynomials_are_those_of_e3x():
+    x = jnp.linspace(0.01, 0.99, 50)
+    np.testing.assert_allclose(density.bernstein(x, 32), e3x.nn.basic_bernstein(x, 32, 1.0), atol=1e-6)
+
+
+def test_the_tensor_product_is_the_sum_over_all_true_tensors():
+    degrees, channels = 4, 3
+    product = TensorProduct(degrees - 1, channels)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(5, degrees**2, channels)))
+    parameters = product.init(jax.random.key(0), x)
+    weights = parameters["params"]
+    degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
+    left, right = (
+        np.concatenate([x[:, degree == d] @ weights[f"{side}_{d}"]["kernel"] for d in range(degrees)], axis=1)
+        for side in ("left", "right")
+    )
+    coupling = np.array(e3x.so3.clebsch_gordan(degrees - 1, degrees - 1, degrees - 1, cartesian_order=True))
+    parity = degree[:, None, None] + degree[None, :, None] + degree[None, None, :]
+    coupling[parity % 2 == 1] = 0
+    paths = np.asarray(weights["weights"])[
+        degree[:, None, None], degree[None, :, None], degree[None, None, :]
+    ]
+    expected = np.einsum("npc,nqc,pqk,pqkc->nkc", left, right, coupling, paths)
+    np.testing.assert_allclose(product.apply(parameters, x), expected, atol=1e-6)

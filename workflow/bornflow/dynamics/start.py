@@ -1,0 +1,44 @@
+"""What a run starts from: a frame of a file, repeated, relaxed, and its velocities."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from ase.optimize import FIRE
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from .. import canonical, frames
+from ..errors import BornflowError
+
+
+def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
+    """A frame of a file, repeated along its cell vectors, with its number of molecules in `info`."""
+    found = frames.read(path)
+    if frame >= len(found):
+        raise BornflowError(f"{path} holds {len(found)} frames, counted from 0: there is no frame {frame}")
+    atoms = found[frame]
+    if list(repeat) != [1, 1, 1]:
+        if not atoms.pbc.all():
+            raise BornflowError(f"{path}, frame {frame} is isolated and cannot be repeated; remove `repeat`")
+        info = {key: value for key, value in atoms.info.items() if key != "n_molecules"}
+        atoms = atoms.repeat(repeat)
+        atoms.info = info
+    atoms.info.setdefault("n_molecules", molecules(atoms))
+    return atoms
+
+
+def molecules(atoms: Atoms) -> int:
+    """The number of molecules: of groups of atoms that covalent bonds connect."""
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.2))
+    bonds = coo_array((np.ones(len(first)), (first, second)), shape=(len(atoms), len(atoms)))
+    return int(connected_components(bonds, directed=False)[0])
+
+
+def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
+    """Relax the structure where asked for, and give it velocities at its temperature."""
+    if options["relax"]:
+        FIRE(atoms, logfile=None).run(fmax=0.01, steps=1000)
+    canonical.thermalise(atoms, options["temperature"], rng)
