@@ -59,8 +59,6 @@ def load(path: str | Path | None, section: str) -> dict:
 
 
 def _with_defaults(value, node: Mapping):
-    if "$ref" in node:
-        node = schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if value is None and "default" in node:
         value = node["default"]
     if not isinstance(value, Mapping):
@@ -115,6 +113,12 @@ def _contradictions(full: Mapping):
         )
     if "computed" in training["data"] and not pools:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
+    study = full["labels"]["convergence"]
+    for change in (study["reference"], *study["variants"]):
+        try:
+            complete({"labels": {"cp2k": change}}, is_whole=False)
+        except BornflowError as error:
+            yield f"labels.convergence: {error}"
     for name, pool in pools.items():
         if full["labels"]["engine"] == "xtb" and "density" in pool:
             yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"

@@ -66,6 +66,27 @@ rule gather:
         " --config {input.config} --out {output.labelled} --out-refused {output.refused} &> {log}"
 
 
+rule convergence:
+    input:
+        data=SETTINGS["labels"]["convergence"]["data"],
+        config=f"{RESULTS}/settings/labels.yaml",
+    output:
+        f"{RESULTS}/labels/convergence.csv",
+    log:
+        f"{RESULTS}/logs/labels/convergence.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/convergence.tsv"
+    conda:
+        "../../envs/cp2k.yaml"
+    threads: SETTINGS["labels"]["threads"]
+    resources:
+        mem_mb=label_memory,
+        runtime=720,
+    shell:
+        "python -m bornflow.labels.convergence --config {input.config} --threads {threads}"
+        " --out {output} &> {log}"
+
+
 rule check_label:
     input:
         shipped=SHIPPED,

@@ -1,6 +1,6 @@
 """How far labels are converged: differences from a reference setting, one setting varied at a time.
 
-    python -m bornflow.labels.convergence --structures S.extxyz --config cfg.yaml --out table.csv
+    python -m bornflow.labels.convergence --config cfg.yaml --out table.csv
 
 Energies carry an offset that depends on the settings and cancels in training; forces and Born
 effective charges do not, so the largest difference in any of their components is reported.
@@ -15,7 +15,7 @@ import pandas as pd
 from ase import Atoms
 
 from .. import frames, settings
-from ..errors import command
+from ..errors import BornflowError, command
 from ..files import whole
 from .engines import cp2k
 
@@ -23,7 +23,7 @@ from .engines import cp2k
 def compare(structures: Sequence[Atoms], options: Mapping, workdir: Path, threads: int) -> pd.DataFrame:
     """One row per structure and variant of `options["convergence"]`.
 
-    Columns: max |ΔF| [meV/Å], max |ΔZ| [e], sum rule [e], beside the settings.
+    Columns: max |ΔF| [meV/Å], max |ΔZ| [e], |Σ F| [meV/Å], sum rule [e], beside the settings.
     """
     study = options["convergence"]
     rows = []
@@ -38,6 +38,7 @@ def compare(structures: Sequence[Atoms], options: Mapping, workdir: Path, thread
                     **{key: used[key] for key in study["columns"]},
                     "force_difference [meV/Å]": 1e3 * np.abs(label.forces - reference.forces).max(),
                     "bec_difference [e]": np.abs(label.response.bec - reference.response.bec).max(),
+                    "net_force [meV/Å]": 1e3 * np.abs(label.forces.sum(axis=0)).max(),
                     "sum_rule [e]": label.response.sum_rule,
                 }
             )
@@ -53,14 +54,20 @@ def _label(atoms: Atoms, options: Mapping, change: Mapping, workdir: Path, threa
 def main() -> None:
     """Write the table of differences."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--structures", required=True)
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
+    study = options["convergence"]
+    found = {atoms.info["structure"]: atoms for atoms in frames.read(study["data"])}
+    missing = [name for name in study["structures"] if name not in found]
+    if missing:
+        raise BornflowError(
+            f"{study['data']} holds no structure {', '.join(missing)} (labels.convergence.structures)"
+        )
     workdir = Path(options["cache"]).parent / "work"
-    table = compare(frames.read(args.structures), options, workdir, args.threads)
+    table = compare([found[name] for name in study["structures"]], options, workdir, args.threads)
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
 
