@@ -28,7 +28,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 
 
 def options(**changes):
-    section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
+    section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}}, is_whole=False)["dynamics"]
     return {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"] | changes
 
 

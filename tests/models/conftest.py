@@ -1,16 +1,20 @@
-"""Here every test of a model runs for each of the six variants."""
+"""Here every test of a model runs for each of the six variants, four of them in the slow tests."""
 
 import pytest
 from examples import noisy_parameters, variant
 
 from bornflow.models.variants import Model
 
+FAST = ("physical-uncoupled", "lorem-local")  # together they hold every part of a model but one γ
 VARIANTS = [
-    (backbone, charges) for backbone in ("physical", "lorem") for charges in ("uncoupled", "global", "local")
+    pytest.param((backbone, charges), id=name, marks=() if name in FAST else pytest.mark.slow)
+    for backbone in ("physical", "lorem")
+    for charges in ("uncoupled", "global", "local")
+    for name in [f"{backbone}-{charges}"]
 ]
 
 
-@pytest.fixture(scope="session", params=VARIANTS, ids="-".join)
+@pytest.fixture(scope="session", params=VARIANTS)
 def model(request) -> Model:
     backbone, charges = request.param
     return Model(variant(backbone=backbone, charges=charges, ewald_accuracy=1e-9), ("H", "O"))

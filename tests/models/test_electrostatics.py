@@ -1,5 +1,7 @@
 """Potentials against known constants and plain sums."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,9 @@ ROCK_SALT, CAESIUM_CHLORIDE = 1.7475645946, 1.7626747730
 
 def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
     limit = electrostatics.k_max(cutoff, accuracy)
-    built = graph.build(np.zeros(len(charges), int), positions, cell, cutoff, limit, dtype=np.float64)
+    built = graph.pad(
+        graph.list_pairs(np.zeros(len(charges), int), positions, cell, 1, cutoff, limit), dtype=np.float64
+    )
     return np.asarray(
         electrostatics.potentials(jnp.asarray(charges, float), built, lengths(edges(built)), cutoff, accuracy)
     )
@@ -52,10 +56,12 @@ def test_force_error_follows_the_accuracy_asked_for(accuracy):
 
     def forces(setting):
         limit = electrostatics.k_max(5.0, setting)
-        built = graph.build(np.zeros(48, int), positions, cell, 5.0, limit, dtype=np.float64)
+        built = graph.pad(
+            graph.list_pairs(np.zeros(48, int), positions, cell, 1, 5.0, limit), dtype=np.float64
+        )
 
         def energy(moving):
-            new = built._replace(positions=moving)
+            new = replace(built, positions=moving)
             return (
                 0.5
                 * charges

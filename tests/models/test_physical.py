@@ -5,7 +5,7 @@ import pytest
 from examples import cell_of, graph_of, water
 from scipy.spatial.transform import Rotation
 
-from bornflow.models.graph import Shape, own_shape
+from bornflow.models.graph import Shape
 
 STEP = 4e-4  # Å
 
@@ -111,8 +111,8 @@ def test_supercell_gives_the_same_per_atom(model, parameters):
 
 
 def test_padding_changes_nothing(model, parameters, structure):
-    size = own_shape(graph_of(model, structure))
-    larger = Shape(size.atoms + 3, size.neighbours + 5, size.kpoints + 4 if size.kpoints else 0)
+    size = model.pairs(structure.numbers, structure.positions, cell_of(structure)).shape
+    larger = Shape(size.atoms + 3, tuple(n + 5 for n in size.blocks), tuple(n + 2 for n in size.waves))
     plain, padded = (evaluate(model, parameters, structure, shape) for shape in (None, larger))
     for key in plain:
         np.testing.assert_allclose(padded[key], plain[key], atol=1e-9)

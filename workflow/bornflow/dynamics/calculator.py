@@ -8,6 +8,8 @@ Energy, forces and stress are exact derivatives of one function. In a constant e
 with M − M₀ integrated along the path of the atoms since the first evaluation.
 """
 
+import math
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,13 +21,13 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..errors import BornflowError
 from ..frames import kind
-from ..models.graph import Graph, Shape, own_shape
+from ..models.graph import Graph, Shape, pad
 from ..training import checkpoint
 from ..training.checkpoint import Checkpoint
 from ..training.data import composition
 
 SKIN = 0.5  # Å; the neighbour list is made again when an atom has moved by half of it
-HEADROOM = 1.15  # room for more neighbours and wave vectors before anything is compiled again
+HEADROOM = 1.1  # room for more neighbours before anything is compiled again
 
 
 class BornflowCalculator(Calculator):
@@ -125,7 +127,7 @@ class BornflowCalculator(Calculator):
             self._build(atoms, cell)
         padded = np.zeros((self._shape.atoms, 3), self.dtype)
         padded[: len(atoms)] = atoms.positions
-        return self._graph._replace(positions=padded)
+        return replace(self._graph, positions=padded)
 
     def _moved(self, atoms: Atoms, cell: np.ndarray | None) -> bool:
         positions, listed_cell, numbers = self._listed
@@ -140,19 +142,21 @@ class BornflowCalculator(Calculator):
 
     def _build(self, atoms: Atoms, cell: np.ndarray | None) -> None:
         composition(atoms, self.model.elements)  # refuses unknown elements
-        build = self.model.graph
-        graph = build(atoms.numbers, atoms.positions, cell, dtype=self.dtype, skin=SKIN)
-        needed = own_shape(graph)
-        if (
-            self._shape is None
-            or any(have < need for have, need in zip(self._shape, needed, strict=True))
-            or self._shape.atoms != needed.atoms
-            or (self._shape.kpoints == 0) != (needed.kpoints == 0)
-        ):
-            self._shape = Shape(
-                needed.atoms,
-                int(np.ceil(HEADROOM * needed.neighbours / 4)) * 4,
-                int(np.ceil(HEADROOM * needed.kpoints)),
-            )
-        self._graph = build(atoms.numbers, atoms.positions, cell, self._shape, self.dtype, skin=SKIN)
+        pairs = self.model.pairs(atoms.numbers, atoms.positions, cell, SKIN)
+        if self._shape is None or not _holds(self._shape, pairs.shape):
+            self._shape = _with_headroom(pairs.shape)
+        self._graph = jax.device_put(pad(pairs, self._shape, self.dtype))
         self._listed = (atoms.positions.copy(), cell, atoms.numbers.copy())
+
+
+def _holds(have: Shape, need: Shape) -> bool:
+    """Whether a structure of the shape `need` fits into `have` with no atom to spare."""
+    if have.atoms != need.atoms or bool(have.waves) != bool(need.waves):
+        return False
+    return all(a >= b for a, b in zip((*have.blocks, *have.waves), (*need.blocks, *need.waves), strict=True))
+
+
+def _with_headroom(shape: Shape) -> Shape:
+    """Room for more neighbours of each species."""
+    blocks = tuple(size and 2 * math.ceil(HEADROOM * size / 2) for size in shape.blocks)
+    return Shape(shape.atoms, blocks, shape.waves)

@@ -3,23 +3,24 @@
     V_i = k_e Σ_{j≠i} q_j / r_ij
 
 Isolated structures: the plain sum over all pairs. Periodic structures: the Ewald sum, its real-space
-part over the model's own neighbour list, its reciprocal-space part and corrections by jax-pme. The
-splitting follows from one accuracy δ: with a = √(−ln δ) the Gaussian width is σ = r_c / (√2 a), and
-wave vectors up to √2 a / σ are summed, so both parts are cut off where they have fallen to δ.
+part over the model's own neighbour list. The splitting follows from one accuracy δ: with
+a = √(−ln δ) the Gaussian width is σ = r_c / (√2 a), and wave vectors up to √2 a / σ are summed, so
+both parts are cut off where they have fallen to δ. Formulas of the parts, self-interaction and
+background are jax-pme's; the sum over wave vectors is our own, since waves factor by cell vectors and
+become two matrix products, which take a tenth of the time.
 """
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jaxpme.potentials import potential
-from jaxpme.solvers import ewald
 from jaxtyping import Array, Float
 
 from ..units import COULOMB
 from .graph import Graph
 
 _POTENTIAL = potential(exponent=1)
-_EWALD = ewald(_POTENTIAL, halfspace=True)
 
 
 def smearing(cutoff: float, accuracy: float) -> float:
@@ -44,19 +45,56 @@ def potentials(
     A charged periodic cell is neutralised by a uniform background.
     """
     charges = charges * graph.atom_mask
-    if graph.kpoints is None:
+    if graph.waves is None:
         return COULOMB * _all_pairs(charges, graph)
     sigma = smearing(cutoff, accuracy)
     # Pairs beyond the cutoff (in the skin of a list) are dropped, as the splitting assumes.
     inside = graph.pair_mask * (distances < cutoff)
     real = jnp.sum(_POTENTIAL.sr(sigma, distances) * inside * charges[graph.neighbours], axis=1)
-    reciprocal = 2 * jnp.pi * jnp.linalg.inv(graph.cell).T
-    volume = jnp.abs(jnp.linalg.det(graph.cell))
-    # jax-pme's convention is half the potential, so that the energy is Σ q V.
-    rest = 2 * _EWALD.kspace(
-        sigma, charges, graph.kpoints @ reciprocal, graph.positions, volume, graph.cell, None
+    reciprocal = _reciprocal(charges, graph, sigma, k_max(cutoff, accuracy))
+    constant = _POTENTIAL.correction(sigma, charges, jnp.abs(jnp.linalg.det(graph.cell)))
+    return COULOMB * (real + reciprocal + constant) * graph.atom_mask
+
+
+def _reciprocal(
+    charges: Float[Array, " atoms"], graph: Graph, sigma: float, limit: float
+) -> Float[Array, " atoms"]:
+    """Σ_k G(k) Re[S*(k) exp(ik·r_i)] / Ω over wave vectors shorter than `limit`, S = Σ_j q_j exp(ik·r_j).
+
+    With exp(ik·r) = P(r) Z(r), P of the first two cell vectors and Z of the third, both S and the
+    potentials are matrix products over the real and imaginary parts of P and Z.
+    """
+    inverse = jnp.linalg.inv(graph.cell)
+    one, two, three = graph.waves
+    scaled = graph.positions @ inverse
+    scaled = scaled - jax.lax.stop_gradient(jnp.floor(scaled))  # small phases are more precise
+    phases = [2 * jnp.pi * scaled[:, axis, None] * n for axis, n in enumerate(graph.waves)]
+    (cos1, sin1), (cos2, sin2), (cos3, sin3) = ((jnp.cos(phase), jnp.sin(phase)) for phase in phases)
+
+    def product(first, second):
+        return (first[:, :, None] * second[:, None, :]).reshape(len(charges), -1)
+
+    real = product(cos1, cos2) - product(sin1, sin2)
+    imaginary = product(sin1, cos2) + product(cos1, sin2)
+    plane = jnp.concatenate([real, imaginary], axis=1)
+    up = jnp.concatenate([cos3, sin3], axis=1)
+
+    waves = one[:, None, None, None] * inverse[:, 0] + two[:, None, None] * inverse[:, 1]
+    waves = 2 * jnp.pi * (waves + three[:, None] * inverse[:, 2])
+    squares = jnp.sum(waves**2, axis=-1)
+    # Waves with n₃ > 0 stand for their opposites too.
+    weights = jnp.where((squares > 0) & (squares < limit**2), jnp.where(three > 0, 2.0, 1.0), 0.0)
+    kernel = (weights * _POTENTIAL.lr(sigma, squares)).reshape(-1, len(three))
+
+    sums = (plane * charges[:, None]).T @ up
+    sums = sums.reshape(2, -1, 2, len(three))
+    cosine = (sums[0, :, 0] - sums[1, :, 1]) * kernel
+    sine = (sums[0, :, 1] + sums[1, :, 0]) * kernel
+    # Re[S* exp(ik·r)] = P_re (C Z_re + D Z_im) + P_im (D Z_re − C Z_im)
+    mixed = jnp.concatenate(
+        [jnp.concatenate([cosine, sine], axis=1), jnp.concatenate([sine, -cosine], axis=1)], axis=0
     )
-    return COULOMB * (real + rest) * graph.atom_mask
+    return jnp.sum(plane * (up @ mixed.T), axis=1) / jnp.abs(jnp.linalg.det(graph.cell))
 
 
 def _all_pairs(charges: Float[Array, " atoms"], graph: Graph) -> Float[Array, " atoms"]:

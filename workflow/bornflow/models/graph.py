@@ -1,126 +1,168 @@
 """The arrays a model sees: one structure as padded neighbour lists, built on the host with numpy.
 
-Neighbours are laid out as [atoms, max neighbours], so that sums over them are dense contractions.
-Padding atoms come last; padding neighbours point at the atom itself with a mask of zero. `edges` and
-`from_neighbours` are what the device does with the lists.
+Neighbours are laid out as [atoms, max neighbours], a block of places for each species of neighbour, so
+that sums over them are dense contractions. Padding atoms come last; padding neighbours point at the
+atom itself with a mask of zero. `edges` and `from_neighbours` are what the device does with the lists.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import vesin
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
+
+Leaf = Any  # an array of numpy on the host, of jax on the device, or what jax puts in its place
 
 
-class Graph(NamedTuple):
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=[
+        "species",
+        "positions",
+        "cell",
+        "neighbours",
+        "opposite",
+        "shifts",
+        "pair_mask",
+        "atom_mask",
+        "waves",
+    ],
+    meta_fields=["blocks"],
+)
+@dataclass(frozen=True)
+class Graph:
     """One structure. A batch has one more leading axis on every array."""
 
-    species: Int[Array, " atoms"]  # index into the model's elements; 0 for padding
-    positions: Float[Array, "atoms 3"]  # Å
-    cell: Float[Array, "3 3"]  # Å, rows; the identity for isolated structures
-    neighbours: Int[Array, "atoms max"]
-    opposite: Int[Array, "atoms max"]  # place in the flattened list of the pair seen from the other end
-    shifts: Float[Array, "atoms max 3"]  # lattice vectors added to the neighbour
-    pair_mask: Float[Array, "atoms max"]
-    atom_mask: Float[Array, " atoms"]
-    kpoints: Float[Array, "k 3"] | None  # integer wave vectors of half of k-space; None: isolated
+    species: Leaf  # [atoms]: index into the model's elements; 0 for padding
+    positions: Leaf  # [atoms, 3], Å
+    cell: Leaf  # [3, 3], Å, rows; the identity for isolated structures
+    neighbours: Leaf  # [atoms, max]
+    opposite: Leaf  # [atoms, max]: place in the flattened list of the pair seen from the other end
+    shifts: Leaf  # [atoms, max, 3]: cell vectors added to the neighbour, as integers
+    pair_mask: Leaf  # [atoms, max]
+    atom_mask: Leaf  # [atoms]
+    waves: Leaf  # three arrays of wave numbers −n₁…n₁, −n₂…n₂, 0…n₃; None: isolated
+    blocks: tuple[int, ...]  # places for neighbours of each species; their sum is `max`
 
 
 class Shape(NamedTuple):
     """Sizes that arrays are padded to; structures of one shape share compiled code."""
 
     atoms: int
-    neighbours: int
-    kpoints: int  # 0: isolated
+    blocks: tuple[int, ...]  # most neighbours of each species
+    waves: tuple[int, ...]  # highest wave number along each cell vector; empty: isolated
 
 
-def neighbour_pairs(
-    positions: np.ndarray, cell: np.ndarray | None, cutoff: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All ordered pairs (i, j, shift) with |r_j + shift · cell − r_i| < cutoff, sorted by i.
+class Pairs(NamedTuple):
+    """A structure with its list of ordered pairs, sorted by centre and species of the neighbour."""
 
-    A `cell` of None means isolated. Cells smaller than twice the cutoff are treated exactly.
-    """
-    periodic = cell is not None
-    first, second, shifts = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
-        points=np.asarray(positions, dtype=np.float64),
-        box=np.asarray(cell if periodic else np.eye(3), dtype=np.float64),
-        periodic=periodic,
-        quantities="ijS",
-    )
-    order = np.argsort(first, kind="stable")
-    return first[order].astype(np.int64), second[order].astype(np.int64), shifts[order]
+    species: np.ndarray
+    positions: np.ndarray
+    cell: np.ndarray | None
+    first: np.ndarray
+    second: np.ndarray
+    shifts: np.ndarray
+    place: np.ndarray  # of each pair among those of its centre and species
+    shape: Shape
 
 
-def _opposite(first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """For each pair (i, j, shift) of a full list the index of (j, i, −shift)."""
-    atoms, reach = int(first.max(initial=0)) + 1, int(np.abs(shifts).max(initial=0))
-    width = 2 * reach + 1
-    code = (shifts @ np.array([width**2, width, 1])).astype(np.int64)
-    order = np.argsort((first * atoms + second) * width**3 + code)
-    mirrored = np.argsort((second * atoms + first) * width**3 - code)
-    opposite = np.empty(len(first), np.int64)
-    opposite[order] = mirrored
-    return opposite
-
-
-def wave_vectors(cell: np.ndarray, k_max: float) -> np.ndarray:
-    """Integer triples n with |2π n · cell⁻ᵀ| < k_max, one of each pair ±n, without zero."""
-    reciprocal = 2 * np.pi * np.linalg.inv(cell).T
-    reach = np.ceil(k_max * np.linalg.norm(cell, axis=1) / (2 * np.pi)).astype(int)
-    grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(
-        -1, 3
-    )
-    half = grid[len(grid) // 2 + 1 :]  # the grid is symmetric about its middle, which is zero
-    return half[np.linalg.norm(half @ reciprocal, axis=1) < k_max].astype(float)
-
-
-def build(
+def list_pairs(
     species: np.ndarray,
     positions: np.ndarray,
     cell: np.ndarray | None,
+    n_species: int,
     cutoff: float,
     k_max: float,
-    shape: Shape | None = None,
-    dtype=np.float32,
-) -> Graph:
-    """The graph of one structure, padded to `shape` (default: to its own sizes)."""
-    first, second, shifts = neighbour_pairs(positions, cell, cutoff)
-    counts = np.bincount(first, minlength=len(species))
-    kpoints = wave_vectors(cell, k_max) if cell is not None else np.zeros((0, 3))
-    if shape is None:
-        shape = Shape(len(species), max(int(counts.max(initial=1)), 1), len(kpoints))
-    slots = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-    neighbours = np.repeat(np.arange(shape.atoms)[:, None], shape.neighbours, axis=1)
-    neighbours[first, slots] = second
-    opposite = np.arange(shape.atoms * shape.neighbours).reshape(shape.atoms, shape.neighbours)
-    opposite[first, slots] = (first * shape.neighbours + slots)[_opposite(first, second, shifts)]
-    padded_shifts = np.zeros((shape.atoms, shape.neighbours, 3), dtype)
-    padded_shifts[first, slots] = shifts
-    pair_mask = np.zeros((shape.atoms, shape.neighbours), dtype)
-    pair_mask[first, slots] = 1
-    atom_mask = np.zeros(shape.atoms, dtype)
-    atom_mask[: len(species)] = 1
-    padded_positions = np.zeros((shape.atoms, 3), dtype)
-    padded_positions[: len(species)] = positions
-    padded_species = np.zeros(shape.atoms, np.int32)
-    padded_species[: len(species)] = species
-    padded_kpoints = None
-    if cell is not None:
-        padded_kpoints = np.zeros((shape.kpoints, 3), dtype)
-        padded_kpoints[: len(kpoints)] = kpoints
-    return Graph(
-        species=padded_species,
-        positions=padded_positions,
-        cell=np.asarray(np.eye(3) if cell is None else cell, dtype),
-        neighbours=neighbours.astype(np.int32),
-        opposite=opposite.astype(np.int32),
-        shifts=padded_shifts,
-        pair_mask=pair_mask,
-        atom_mask=atom_mask,
-        kpoints=padded_kpoints,
+) -> Pairs:
+    """All ordered pairs (i, j, shift) with |r_j + shift · cell − r_i| < cutoff [Å].
+
+    A `cell` of None means isolated. Cells smaller than twice the cutoff are treated exactly.
+    Wave numbers reach k_max [Å⁻¹].
+    """
+    first, second, shifts = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+        points=np.asarray(positions, dtype=np.float64),
+        box=np.asarray(np.eye(3) if cell is None else cell, dtype=np.float64),
+        periodic=cell is not None,
+        quantities="ijS",
     )
+    group = first.astype(np.int64) * n_species + species[second]
+    order = np.argsort(group, kind="stable")
+    first, second, shifts, group = first[order].astype(np.int64), second[order], shifts[order], group[order]
+    counts = np.bincount(group, minlength=len(species) * n_species)
+    place = np.arange(len(group)) - (np.cumsum(counts) - counts)[group]
+    blocks = tuple(int(n) for n in counts.reshape(-1, n_species).max(axis=0, initial=0))
+    shape = Shape(len(species), blocks if any(blocks) else (1, *blocks[1:]), _wave_numbers(cell, k_max))
+    return Pairs(species, positions, cell, first, second.astype(np.int64), shifts, place, shape)
+
+
+def _wave_numbers(cell: np.ndarray | None, k_max: float) -> tuple[int, ...]:
+    """The highest n along each cell vector with |2π n · cell⁻ᵀ| < k_max."""
+    if cell is None:
+        return ()
+    return tuple(int(np.floor(k_max * np.linalg.norm(vector) / (2 * np.pi))) for vector in cell)
+
+
+def common_shape(shapes: Sequence[Shape]) -> Shape:
+    """The smallest shape that holds all of `shapes`, which are all periodic or all isolated."""
+    atoms, blocks, waves = zip(*shapes, strict=True)
+    return Shape(max(atoms), *(tuple(map(max, zip(*sizes, strict=True))) for sizes in (blocks, waves)))
+
+
+def pad(pairs: Pairs, shape: Shape | None = None, dtype=np.float32) -> Graph:
+    """The graph of a structure, padded to `shape` (default: to its own sizes)."""
+    shape = shape or pairs.shape
+    n, width = shape.atoms, sum(shape.blocks)
+    starts = np.cumsum(shape.blocks) - shape.blocks
+    flat = pairs.first * width + starts[pairs.species[pairs.second]] + pairs.place
+
+    def fill(empty: np.ndarray, values) -> np.ndarray:
+        rows = empty.reshape(n * width, -1)
+        rows[flat] = np.reshape(values, (len(flat), rows.shape[1]))
+        return empty
+
+    def extend(values: np.ndarray, kind) -> np.ndarray:
+        padded = np.zeros((n, *values.shape[1:]), kind)
+        padded[: len(values)] = values
+        return padded
+
+    itself = np.repeat(np.arange(n, dtype=np.int32)[:, None], width, axis=1)
+    own_place = np.arange(n * width, dtype=np.int32).reshape(n, width)
+    waves = None
+    if pairs.cell is not None:
+        one, two, three = shape.waves
+        waves = tuple(
+            np.arange(low, high + 1, dtype=dtype) for low, high in ((-one, one), (-two, two), (0, three))
+        )
+    return Graph(
+        species=extend(pairs.species, np.int32),
+        positions=extend(pairs.positions, dtype),
+        cell=np.asarray(np.eye(3) if pairs.cell is None else pairs.cell, dtype),
+        neighbours=fill(itself, pairs.second),
+        opposite=fill(own_place, flat[_opposite(pairs)]),
+        shifts=fill(np.zeros((n, width, 3), dtype), pairs.shifts),
+        pair_mask=fill(np.zeros((n, width), dtype), np.ones(len(flat))),
+        atom_mask=extend(np.ones(len(pairs.species)), dtype),
+        waves=waves,
+        blocks=shape.blocks,
+    )
+
+
+def _opposite(pairs: Pairs) -> np.ndarray:
+    """For each pair (i, j, shift) the index of (j, i, −shift)."""
+    first, second, shifts = pairs.first, pairs.second, pairs.shifts.astype(np.int64)
+    width = 2 * int(np.abs(shifts).max(initial=0)) + 1
+    code = shifts @ np.array([width**2, width, 1])
+    n = len(pairs.species)
+    order = np.argsort((first * n + second) * width**3 + code)
+    mirrored = np.argsort((second * n + first) * width**3 - code)
+    opposite = np.empty(len(first), np.int64)
+    opposite[order] = mirrored
+    return opposite
 
 
 def edges(graph: Graph) -> Float[Array, "atoms max 3"]:
@@ -146,9 +188,3 @@ def from_neighbours(values: Float[Array, "atoms max *rest"], graph: Graph) -> Fl
     flat = values.reshape(-1, *values.shape[2:])
     mask = graph.pair_mask.reshape(*graph.pair_mask.shape, *(1,) * (values.ndim - 2))
     return flat[graph.opposite] * mask
-
-
-def own_shape(graph: Graph) -> Shape:
-    """The sizes of a graph."""
-    kpoints = 0 if graph.kpoints is None else graph.kpoints.shape[-2]
-    return Shape(graph.species.shape[-1], graph.neighbours.shape[-1], kpoints)

@@ -47,11 +47,11 @@ class Lorem(nn.Module):
             vectors / distances[..., None],
             distances,
             graph,
-            self.n_species,
             self.cutoff,
             self.n_radial,
             self.max_degree,
         )
+        amplitudes = amplitudes.reshape(len(amplitudes), -1, amplitudes.shape[-1])
         embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
         filters = MLP((self.features, self.n_radial * self.features), name="filter")(species_pairs(embedding))
         # [centre, neighbour and radial function, features]

@@ -39,14 +39,13 @@ class Physical(nn.Module):
             vectors / self.cutoff,
             lengths(vectors),
             graph,
-            self.n_species,
             self.cutoff,
             self.n_radial,
             self.max_degree,
         )
-        amplitudes = amplitudes / (1 + neighbours)[:, None, None]
+        amplitudes = amplitudes / (1 + neighbours)[:, None, None, None]
         embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
-        scalars = self._scalars(amplitudes[..., 0], embedding, graph)
+        scalars = self._scalars(amplitudes[..., 0].reshape(len(amplitudes), -1), embedding, graph)
         spherical = self._spherical(amplitudes, scalars, embedding)
         power = jnp.stack(
             [jnp.sum(block**2, axis=1) for block in degrees(spherical, self.max_degree)], axis=1
@@ -66,8 +65,8 @@ class Physical(nn.Module):
         of_centre = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
         of_species = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
         of_centre = of_centre.reshape(-1, *shape)
-        by_species = amplitudes.reshape(len(amplitudes), self.n_species, self.n_radial, amplitudes.shape[-1])
-        total = by_species.sum(axis=1)
+        total = amplitudes.sum(axis=1)
+        amplitudes = amplitudes.reshape(len(amplitudes), -1, amplitudes.shape[-1])
         flat = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
         blocks = []
         for degree in range(self.max_degree + 1):

@@ -5,6 +5,7 @@ Born effective charges arise. Nothing here branches on a variant's name.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import flax.linen as nn
@@ -13,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from ase.data import atomic_numbers
 
-from . import electrostatics, graph
+from . import electrostatics
 from .charges import SCREENINGS, born_effective_charges
 from .features import Features, Readout
-from .graph import Graph, Shape, edges, from_neighbours, lengths
+from .graph import Graph, Pairs, Shape, edges, from_neighbours, lengths, list_pairs, pad
 from .heads import GatedTensor
 from .lorem import Lorem, PotentialEnergy
 from .physical import CoulombEnergy, Physical
@@ -114,6 +115,15 @@ class Model:
         """Indices into `elements`; −1 for an element the model does not know."""
         return self._species[numbers]
 
+    def pairs(
+        self, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray | None, skin: float = 0.0
+    ) -> Pairs:
+        """Neighbours up to the cutoff plus `skin` [Å]; a `cell` of None means isolated."""
+        limit = electrostatics.k_max(self.cutoff, self.variant["ewald_accuracy"])
+        return list_pairs(
+            self.species(numbers), positions, cell, len(self.elements), self.cutoff + skin, limit
+        )
+
     def graph(
         self,
         numbers: np.ndarray,
@@ -121,14 +131,9 @@ class Model:
         cell: np.ndarray | None,
         shape: Shape | None = None,
         dtype=np.float32,
-        skin: float = 0.0,
     ) -> Graph:
-        """The padded graph of a structure; a `cell` of None means isolated.
-
-        Neighbours are listed up to the cutoff plus `skin` [Å].
-        """
-        limit = electrostatics.k_max(self.cutoff, self.variant["ewald_accuracy"])
-        return graph.build(self.species(numbers), positions, cell, self.cutoff + skin, limit, shape, dtype)
+        """The padded graph of a structure; a `cell` of None means isolated."""
+        return pad(self.pairs(numbers, positions, cell), shape, dtype)
 
     def initialise(self, graph: Graph, seed: int):
         """Random parameters."""
@@ -151,7 +156,7 @@ class Model:
             return features.scalars, features
 
         def energy(scalars, vectors, positions, cell):
-            moved = graph._replace(positions=positions, cell=cell)
+            moved = replace(graph, positions=positions, cell=cell)
             return network(scalars, vectors, moved, method="total_energy")
 
         scalars, pull_back, features = jax.vjp(describe, vectors, has_aux=True)

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from .. import frames
 from ..errors import BornflowError
-from ..models.graph import Graph, Shape, own_shape
+from ..models.graph import Graph, Pairs, Shape, common_shape, pad
 from ..models.variants import Model
 
 
@@ -110,13 +110,11 @@ def prepare(
 
 
 def _common_shape(structures: Sequence[Atoms], model: Model) -> Shape:
-    shapes = [own_shape(_graph(atoms, model)) for atoms in structures]
-    return Shape(*(max(sizes) for sizes in zip(*shapes, strict=True)))
+    return common_shape([_pairs(atoms, model).shape for atoms in structures])
 
 
-def _graph(atoms: Atoms, model: Model, shape: Shape | None = None) -> Graph:
-    cell = atoms.cell.array if atoms.pbc.any() else None
-    return model.graph(atoms.numbers, atoms.positions, cell, shape)
+def _pairs(atoms: Atoms, model: Model) -> Pairs:
+    return model.pairs(atoms.numbers, atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
 
 
 def _one(atoms: Atoms, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
@@ -129,7 +127,7 @@ def _one(atoms: Atoms, model: Model, energies: np.ndarray, shape: Shape) -> Batc
         padded_bec[: len(atoms)] = bec
     excess = 0.0 if energy is None else energy - composition(atoms, model.elements) @ energies
     return Batch(
-        graph=_graph(atoms, model, shape),
+        graph=pad(_pairs(atoms, model), shape),
         energy=np.float32(excess),
         forces=padded_forces,
         bec=padded_bec,
