@@ -19,6 +19,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+from ..compilation import keep_compiled
 from ..errors import BornflowError
 from ..frames import kind
 from ..models.graph import Graph, Shape, pad
@@ -70,6 +71,7 @@ class BornflowCalculator(Calculator):
         dtype: str = "float32",
     ) -> "BornflowCalculator":
         """The calculator of a folder written by `bornflow.training.train`."""
+        keep_compiled()
         return cls(checkpoint.load(directory), electric_field, dtype)
 
     def reset(self) -> None:

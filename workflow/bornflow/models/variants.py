@@ -137,7 +137,7 @@ class Model:
 
     def initialise(self, graph: Graph, seed: int):
         """Random parameters."""
-        return self.network.init(jax.random.key(seed), graph)
+        return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
     def evaluate(self, parameters, graph: Graph) -> dict[str, jax.Array]:
         """Everything the model says of one graph.

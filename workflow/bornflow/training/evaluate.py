@@ -7,6 +7,7 @@
 import argparse
 
 from .. import frames, settings
+from ..compilation import keep_compiled
 from ..errors import command
 from ..files import write_json
 from . import checkpoint, metrics
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--predictions", help="extxyz of the predicted labels")
     args = parser.parse_args()
+    keep_compiled()
     labelled = frames.read(args.data, settings.load(args.config, "training")["keys"])
     predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)
     write_json(args.out, metrics.errors(labelled, predicted))
