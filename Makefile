@@ -1,6 +1,7 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the tests in under ten minutes; make test-slow the rest
+# make bench time of a step of every model, beside lorem-jax
 # make lint  style of code and rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 
@@ -10,7 +11,7 @@ BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 STAMP := .venv/.installed
 
-.PHONY: env demo test test-slow lint lock clean
+.PHONY: env demo test test-slow bench lint lock clean
 
 env: $(STAMP)
 
@@ -29,6 +30,13 @@ test: env
 test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
 
+bench: env .venv/.bench
+	$(SNAKEMAKE) timing_figure --cores $(CORES) --configfile config/bench.yaml
+
+.venv/.bench: requirements-bench.lock $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	touch $@
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,6 +45,7 @@ lint: env
 
 lock:
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --output-file requirements.lock
+	uv pip compile pyproject.toml --group dev --group bench --python-version 3.11 --universal --generate-hashes --no-header --constraint requirements.lock --output-file requirements-bench.lock
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache

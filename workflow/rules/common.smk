@@ -36,7 +36,7 @@ wildcard_constraints:
     seed=r"\d+",
     replica=r"\d+",
     batch=r"\d+",
-    part=r"structures|labels|spectra|split|(pool|model|system)-.+",
+    part=r"structures|labels|spectra|split|timing|(pool|model|system)-.+",
 
 
 def settings_of(wildcards):
@@ -71,9 +71,11 @@ def settings_of(wildcards):
             ),
             "models": {name: MODELS[name]},
         }
+    elif kind == "timing":
+        part = {"models": MODELS}
     else:
         system = without(SYSTEMS[name], "replicas", "title")
-        part = {"dynamics": {**SETTINGS["dynamics"], "systems": {name: system}}}
+        part = {"dynamics": {**without(SETTINGS["dynamics"], "timing"), "systems": {name: system}}}
     return json.dumps(part, sort_keys=True)
 
 

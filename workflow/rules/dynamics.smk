@@ -33,3 +33,25 @@ rule md:
         "NPROC={threads} python -m bornflow.dynamics.md --checkpoint {params.folder}"
         " --structure {input.structure} --frame {params.frame} --system {wildcards.system}"
         " --config {input.config} --seed {wildcards.replica} --out {output} &> {log}"
+
+
+rule timing:
+    input:
+        config=f"{RESULTS}/settings/timing.yaml",
+    output:
+        f"{RESULTS}/dynamics/timing.csv",
+    log:
+        f"{RESULTS}/logs/dynamics/timing.log",
+    conda:
+        "../../envs/jax.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=16000,
+        runtime=120,
+    params:
+        models=list(MODELS),
+        atoms=SETTINGS["dynamics"]["timing"]["atoms"],
+        seconds=SETTINGS["dynamics"]["timing"]["seconds"],
+    shell:
+        "python -m bornflow.dynamics.timing --models {params.models} --config {input.config}"
+        " --atoms {params.atoms} --seconds {params.seconds} --out {output} &> {log}"

@@ -57,3 +57,22 @@ rule spectrum:
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+
+
+rule timing_figure:
+    input:
+        timing=f"{RESULTS}/dynamics/timing.csv",
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/timing.pdf",
+        png=f"{RESULTS}/figures/timing.png",
+    log:
+        f"{RESULTS}/logs/figures/timing.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m bornflow.figures.timing --timing {input.timing} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"

@@ -34,7 +34,8 @@ HEADROOM = 1.1  # room for more neighbours before anything is compiled again
 class BornflowCalculator(Calculator):
     """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
 
-    `electric_field` [V/Å] is constant; born_effective_charges are [field, force] in e.
+    Coupled models have `screening` [N] too. `electric_field` [V/Å] is constant;
+    born_effective_charges are [field, force] in e.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -44,6 +45,7 @@ class BornflowCalculator(Calculator):
         "stress",
         "charges",
         "born_effective_charges",
+        "screening",
     ]
 
     def __init__(
@@ -101,6 +103,8 @@ class BornflowCalculator(Calculator):
             "charges": np.asarray(out["charges"][:n], float),
             "born_effective_charges": bec,
         }
+        if "screening" in out:
+            self.results["screening"] = np.asarray(out["screening"][:n], float)
         if self.atoms.pbc.all():
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)

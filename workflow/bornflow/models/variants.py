@@ -111,6 +111,12 @@ class Model:
         """Radius of the neighbour list [Å]."""
         return self.variant["cutoff"]
 
+    @property
+    def screening_is_fitted(self) -> bool:
+        """Whether Born effective charges have a factor that is found after training (eq. 7)."""
+        screening = SCREENINGS.get(self.variant["charges"])
+        return screening is not None and screening.fitted
+
     def species(self, numbers: np.ndarray) -> np.ndarray:
         """Indices into `elements`; −1 for an element the model does not know."""
         return self._species[numbers]

@@ -17,7 +17,7 @@ REPORTED = {"energy": ("meV/atom", 1e3), "forces": ("meV/Å", 1e3), "bec": ("1e-
 def predict(
     checkpoint: Checkpoint, structures: Sequence[Atoms], buckets: Sequence[Bucket] | None = None
 ) -> list[Atoms]:
-    """The frames with predicted labels (and charges [e]) in place of their own."""
+    """The frames with predicted labels in place of their own, charges [e], and screening if any."""
     model = checkpoint.model
     if buckets is None:
         buckets = prepare(structures, model, checkpoint.baseline, batch_atoms=256)
@@ -37,7 +37,9 @@ def predict(
                     "bec": out["bec"][place, :n].astype(float),
                 }
                 new = frames.attach(atoms, values)
-                new.arrays["charges"] = out["charges"][place, :n].astype(float)
+                for key in ("charges", "screening"):
+                    if key in out:
+                        new.arrays[key] = out[key][place, :n].astype(float)
                 predicted[index] = new
     return predicted
 

@@ -29,7 +29,7 @@ from ..errors import BornflowError, command
 from ..files import whole, write_json
 from ..models.variants import Model
 from ..progress import Meter
-from . import checkpoint, data, metrics
+from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .data import Bucket
 from .loss import loss
@@ -65,6 +65,8 @@ def train(
     energies = data.baseline(structures, model.elements)
     buckets = data.prepare(structures, model, energies, options["batch_atoms"])
     weights = {key: options["loss"][key] for key in TERMS}
+    if model.screening_is_fitted:
+        weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     optimiser = _optimiser(options, steps)
     identity = _identity(structures, variant, options, seed, initial)
@@ -224,10 +226,15 @@ def main() -> None:
         first = options | {"epochs": options["pretraining_epochs"]}
         initial, _ = train(cheap, variant, first, args.seed, states[0])
     trained, history = train(structures, variant, options, args.seed, states[1], initial)
+    screened = {}
+    if trained.model.screening_is_fitted:
+        trained, screened = screening.fit(trained, held_out)
     report = {
         part: metrics.errors(part_frames, metrics.predict(trained, part_frames))
         for part, part_frames in (("train", structures), ("valid", held_out))
     }
+    if screened:
+        report["screening"] = screened
     write_history(out / "history.csv", history)
     write_json(out / "metrics.json", report)
     checkpoint.save(out, trained, args.model, options, args.seed)

@@ -1,0 +1,43 @@
+"""One γ for all atoms is the exact minimum of the mean absolute error."""
+
+import numpy as np
+import pytest
+from examples import noisy_parameters, variant, water
+
+from bornflow import frames
+from bornflow.errors import BornflowError
+from bornflow.models.variants import Model
+from bornflow.training import metrics, screening
+from bornflow.training.checkpoint import Checkpoint
+
+
+def test_no_other_factor_has_a_smaller_error():
+    rng = np.random.default_rng(0)
+    u = rng.normal(size=200)
+    z = 1.9 * u + rng.laplace(scale=0.3, size=200)
+    best = screening.least_error(z, u)
+    errors = [np.abs(z - gamma * u).mean() for gamma in np.linspace(1.5, 2.3, 801)]
+    assert np.abs(z - best * u).mean() <= min(errors) + 1e-12
+    assert best == pytest.approx(1.9, abs=0.1)
+
+
+def test_charges_that_vanish_are_refused():
+    with pytest.raises(BornflowError, match="all charges are zero"):
+        screening.least_error(np.ones(3), np.zeros(3))
+
+
+def test_a_model_finds_the_factor_that_made_the_labels():
+    model = Model(variant(charges="global"), ("H", "O"))
+    checkpoint = Checkpoint(model, noisy_parameters(model), np.zeros(2))
+    plain = Checkpoint(model, screening.with_screening(checkpoint.parameters, 1.0), np.zeros(2))
+    structures = [water(2, seed=seed) for seed in range(4)]
+    labelled = [
+        frames.attach(atoms, {"bec": -0.19 * frames.label(atoms, "bec")})
+        for atoms in metrics.predict(plain, structures)
+    ]
+    fitted, report = screening.fit(checkpoint, labelled)
+    assert report["gamma"] == pytest.approx(-0.19, abs=1e-5)
+    assert report["gamma_low"] <= report["gamma"] <= report["gamma_high"]
+    errors = metrics.errors(labelled, metrics.predict(fitted, labelled))
+    assert errors["all"]["bec_mae [1e-3 e]"] < 1e-2
+    assert "screening" in metrics.predict(fitted, labelled)[0].arrays

@@ -1,0 +1,62 @@
+"""The one screening γ of a coupled model with Q_i = γ q_i (eq. 7), fitted after training.
+
+Born effective charges are linear in γ, Z = γ U with U those of γ = 1, so the mean absolute error
+    Σ |z − γ u| = Σ |u| |z/u − γ|
+over all components is least at the median of z/u weighted by |u|: exact, without an optimiser.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from ase import Atoms
+
+from .. import frames
+from ..errors import BornflowError
+from ..models.charges import with_screening
+from . import metrics
+from .checkpoint import Checkpoint
+
+BOOTSTRAPS = 200
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The value up to which half of all weight lies."""
+    order = np.argsort(values)
+    heaped = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(heaped, 0.5 * heaped[-1])])
+
+
+def least_error(labels: np.ndarray, unscreened: np.ndarray) -> float:
+    """γ of the least Σ |labels − γ unscreened|."""
+    weights = np.abs(np.ravel(unscreened))
+    used = weights > 0
+    if not used.any():
+        raise BornflowError("all charges are zero: no screening can be fitted to Born effective charges")
+    return weighted_median(np.ravel(labels)[used] / np.ravel(unscreened)[used], weights[used])
+
+
+def fit(checkpoint: Checkpoint, structures: Sequence[Atoms]) -> tuple[Checkpoint, dict[str, float]]:
+    """The model with its γ, and γ with the 95 % interval of a bootstrap over structures.
+
+    Without labelled Born effective charges γ stays 1. Clusters and bulk are fitted together.
+    """
+    labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
+    if not labelled:
+        return checkpoint, {}
+    plain = replace(checkpoint, parameters=with_screening(checkpoint.parameters, 1.0))
+    pairs = [
+        (frames.label(truth, "bec"), frames.label(guess, "bec"))
+        for truth, guess in zip(labelled, metrics.predict(plain, labelled), strict=True)
+    ]
+    rng = np.random.default_rng(0)
+
+    def gamma(rows) -> float:
+        truth, guess = (np.concatenate([np.ravel(pairs[row][side]) for row in rows]) for side in (0, 1))
+        return least_error(truth, guess)
+
+    best = gamma(range(len(pairs)))
+    resampled = [gamma(rng.integers(len(pairs), size=len(pairs))) for _ in range(BOOTSTRAPS)]
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    fitted = replace(checkpoint, parameters=with_screening(checkpoint.parameters, best))
+    return fitted, {"gamma": best, "gamma_low": float(low), "gamma_high": float(high)}
