@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from examples import graph_of, noisy_parameters, variant, water
 
-from bornflow.models import density
+from bornflow.models import basis
 from bornflow.models.features import MLP
 from bornflow.models.graph import edges
 from bornflow.models.lorem import SMALL_NORM, TensorProduct, Update
@@ -110,9 +110,35 @@ def test_lorem(atoms):
     np.testing.assert_allclose(features.scalars, expected, atol=1e-5)
 
 
-def test_bernstein_polynomials_are_those_of_e3x():
-    x = jnp.linspace(0.01, 0.99, 50)
-    np.testing.assert_allclose(density.bernstein(x, 32), e3x.nn.basic_bernstein(x, 32, 1.0), atol=1e-6)
+def test_radial_functions_are_those_of_e3x():
+    r = jnp.linspace(0.01, 4.99, 50)
+    expected = e3x.nn.basic_bernstein(r, 32, 5.0) * e3x.nn.cosine_cutoff(r, 5.0)[:, None]
+    np.testing.assert_allclose(basis.radial_functions(r, 32, 5.0), expected.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 12])
+def test_radial_functions_have_exact_slopes_up_to_the_ends(number):
+    r = jnp.array([0.0, 1e-3, 2.2, 4.999, 5.0, 6.0])
+    _, slope = jax.jvp(lambda r: basis.radial_functions(r, number, 5.0), (r,), (jnp.ones_like(r),))
+    step = 1e-5
+    near = [basis.radial_functions(r + sign * step, number, 5.0) for sign in (1, -1)]
+    inner = slice(1, None)  # below 0 nothing is defined
+    np.testing.assert_allclose(slope[:, inner], ((near[0] - near[1]) / (2 * step))[:, inner], atol=1e-6)
+    np.testing.assert_allclose(basis.radial_functions(r, number, 5.0).sum(axis=0), basis.cosine_cutoff(r / 5))
+
+
+def test_solid_harmonics_are_those_of_e3x_with_their_derivatives():
+    vectors = jnp.asarray(np.random.default_rng(0).normal(size=(2, 5, 3)))
+
+    def theirs(vectors):
+        return jnp.swapaxes(e3x.so3.solid_harmonics(vectors, 6, cartesian_order=True), -1, -2)
+
+    def ours(vectors):
+        return basis.solid_harmonics(vectors, 6)
+
+    np.testing.assert_allclose(ours(vectors), theirs(vectors), atol=1e-11)
+    for order in (jax.jacfwd, lambda f: jax.jacrev(jax.jacfwd(f))):
+        np.testing.assert_allclose(order(ours)(vectors[0]), order(theirs)(vectors[0]), atol=1e-9)
 
 
 def test_the_tensor_product_is_the_sum_over_all_true_tensors():

@@ -176,7 +176,7 @@ def edges(graph: Graph) -> Float[Array, "atoms max 3"]:
 
 def lengths(vectors: Float[Array, "*rest 3"]) -> Float[Array, "*rest"]:
     """Euclidean norms of vectors that are not zero."""
-    return jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+    return jnp.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2 + vectors[..., 2] ** 2)
 
 
 def from_neighbours(values: Float[Array, "atoms max *rest"], graph: Graph) -> Float[Array, "atoms max *rest"]:

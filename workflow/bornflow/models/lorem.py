@@ -43,7 +43,7 @@ class Lorem(nn.Module):
     @nn.compact
     def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
         distances = lengths(vectors)
-        amplitudes, _ = density.expand(
+        amplitudes = density.expand(
             vectors / distances[..., None],
             distances,
             graph,

@@ -35,7 +35,7 @@ class Physical(nn.Module):
 
     @nn.compact
     def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
-        amplitudes, neighbours = density.expand(
+        amplitudes = density.expand(
             vectors / self.cutoff,
             lengths(vectors),
             graph,
@@ -43,6 +43,8 @@ class Physical(nn.Module):
             self.n_radial,
             self.max_degree,
         )
+        # The radial functions of a pair add up to f_c, and Y_00 is 1.
+        neighbours = jnp.sum(amplitudes[..., 0], axis=(1, 2))
         amplitudes = amplitudes / (1 + neighbours)[:, None, None, None]
         embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
         scalars = self._scalars(amplitudes[..., 0].reshape(len(amplitudes), -1), embedding, graph)

@@ -177,14 +177,11 @@ class Model:
                 return jnp.sum(effective), (effective, screening)
 
             charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
-            ((through_features, charge_by_edges),) = jax.vmap(pull_back)(
-                jnp.stack([by_scalars, charge_by_scalars])
-            )
+            (charge_by_edges,) = pull_back(charge_by_scalars)
             out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
         else:
-            (through_features,) = pull_back(by_scalars)
             out["bec"] = network(features, graph, method="tensors")
-        by_edges = by_edges + through_features
+        by_edges = by_edges + pull_back(by_scalars)[0]
         pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=1)
         out["forces"] = pairs - by_positions
         virial = jnp.einsum("nja,njb->ab", vectors, by_edges)
