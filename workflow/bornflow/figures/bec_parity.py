@@ -29,7 +29,8 @@ def draw(labelled: Sequence[Atoms], predicted: Sequence[Atoms], title: str = "")
             if frames.kind(truth) == kind and frames.label(truth, "bec") is not None
         ]
         _panel(axis, pairs)
-        axis.set_title(f"{letter}  {TITLES[kind]}, {len(pairs)} structures", loc="left")
+        count = "1 structure" if len(pairs) == 1 else f"{len(pairs)} structures"
+        axis.set_title(f"{letter}  {TITLES[kind]}, {count}", loc="left")
     axes[0, 0].legend(loc="upper left", handletextpad=0.1, borderpad=0)
     if title:
         figure.suptitle(title, fontsize=8)
