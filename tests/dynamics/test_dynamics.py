@@ -120,14 +120,12 @@ def test_bad_structures_are_refused(calculator):
         flat.get_forces()
 
 
-def test_currents_are_velocities_times_charges(calculator, tmp_path):
+def test_currents_are_velocities_times_charges(gentle, calculator, tmp_path):
     atoms = water(2)
     simulate(atoms, calculator, options(frame_interval=1, steps=20), 0, tmp_path / "r.h5")
     attributes, series = read_run(tmp_path / "r.h5", "current", "positions", "velocities", "dipole")
     assert attributes["kind"] == "cluster"
-    atoms.calc = BornflowCalculator(
-        Checkpoint(calculator.model, calculator.parameters, calculator.baseline), dtype="float64"
-    )
+    atoms.calc = BornflowCalculator(gentle, dtype="float64")
     for index in (0, 7, 19):
         atoms.positions = series["positions"][index]
         bec = atoms.calc.get_property("born_effective_charges", atoms)

@@ -10,10 +10,12 @@ with M − M₀ integrated along the path of the atoms since the first evaluatio
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
@@ -61,7 +63,9 @@ class BornflowCalculator(Calculator):
             jax.config.update("jax_enable_x64", True)
         self.model, self.baseline = checkpoint.model, checkpoint.baseline
         self.dtype = np.dtype(dtype)
-        self.parameters = jax.tree.map(lambda x: np.asarray(x, self.dtype), checkpoint.parameters)
+        parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
+        # Weights are constants of the compiled step: what depends on them alone is evaluated once.
+        self._evaluate = jax.jit(partial(self.model.evaluate, parameters))
         self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
         self.reset()
 
@@ -87,7 +91,7 @@ class BornflowCalculator(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
         super().calculate(atoms, properties, system_changes)
-        out = self.model(self.parameters, self._current_graph(self.atoms))
+        out = jax.device_get(self._evaluate(self._current_graph(self.atoms)))
         n = len(self.atoms)
         counts = composition(self.atoms, self.model.elements)
         energy = float(out["energy"]) + float(counts @ self.baseline)

@@ -100,8 +100,8 @@ class TensorProduct(nn.Module):
 
         f_lm,c = Σ_{l1, l2} w[l1, l2, l]_c Σ_{m1, m2} ⟨l1 m1, l2 m2 | l m⟩ (U f)_{l1 m1, c} (V f)_{l2 m2, c}
 
-    with l1 + l2 + l even. Even and odd results need different halves of all pairs (l1, l2), so each
-    half is one product with dense coefficients.
+    with l1 + l2 + l even: even results come from two even or two odd degrees, odd results from one of
+    each, so each kind is a product of all pairs with dense coefficients.
     """
 
     max_degree: int
@@ -109,34 +109,45 @@ class TensorProduct(nn.Module):
 
     @nn.compact
     def __call__(self, spherical: Float[Array, "atoms lm channels"]) -> Float[Array, "atoms lm channels"]:
-        left, right = (
-            jnp.concatenate(
-                [
-                    nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
-                    for degree, block in enumerate(degrees(spherical, self.max_degree))
-                ],
-                axis=1,
-            )
-            for side in ("left", "right")
-        )
+        left, right = (self._maps(side, spherical) for side in ("left", "right"))
         n = self.max_degree + 1
         weights = self.param("weights", nn.initializers.normal(1 / n), (n, n, n, self.channels))
         degree = np.repeat(np.arange(n), 2 * np.arange(n) + 1)
         coupling = np.array(
             e3x.so3.clebsch_gordan(self.max_degree, self.max_degree, self.max_degree, cartesian_order=True)
         )
-        odd = degree % 2 == 1
-        results = []
-        for parity in (False, True):
-            first, second = np.nonzero((odd[:, None] ^ odd[None]) == parity)
-            third = np.flatnonzero(odd == parity)
-            paths = weights[degree[first][:, None], degree[second][:, None], degree[third][None]]
-            dense = (
-                paths * jnp.asarray(coupling[first[:, None], second[:, None], third], paths.dtype)[..., None]
-            )
-            results.append(jnp.einsum("npc,pkc->nkc", left[:, first] * right[:, second], dense))
-        order = np.argsort(np.concatenate([np.flatnonzero(~odd), np.flatnonzero(odd)]))
-        return jnp.concatenate(results, axis=1)[:, order]
+        places = [np.flatnonzero(degree % 2 == parity) for parity in (0, 1)]
+
+        def product(first: int, second: int, result: int) -> jax.Array:
+            rows = [places[parity] for parity in (first, second, result)]
+            dense = jnp.asarray(coupling[np.ix_(*rows)], weights.dtype)
+            paths = weights
+            for axis, row in enumerate(rows):
+                counts = np.array([2 * d + 1 for d in range(n) if d % 2 == degree[row[0]] % 2])
+                paths = jnp.repeat(
+                    paths[(slice(None),) * axis + (slice(degree[row[0]], None, 2),)],
+                    counts,
+                    axis=axis,
+                    total_repeat_length=len(row),
+                )
+            pairs = left[first][:, :, None] * right[second][:, None]
+            return jnp.einsum("nabc,abkc->nkc", pairs, dense[..., None] * paths)
+
+        even = product(0, 0, 0) + product(1, 1, 0)
+        odd = product(0, 1, 1) + product(1, 0, 1)
+        blocks = []
+        for d in range(n):
+            start = sum(2 * other + 1 for other in range(d % 2, d, 2))
+            blocks.append((odd if d % 2 else even)[:, start : start + 2 * d + 1])
+        return jnp.concatenate(blocks, axis=1)
+
+    def _maps(self, side: str, spherical: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """A linear map of each degree; even degrees together, and odd ones."""
+        mapped = [
+            nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
+            for degree, block in enumerate(degrees(spherical, self.max_degree))
+        ]
+        return tuple(jnp.concatenate(mapped[parity::2], axis=1) for parity in (0, 1))
 
 
 class PotentialEnergy(nn.Module):
