@@ -8,6 +8,7 @@ process of its own, so that compilation and peak memory are its own too; the pro
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import subprocess
@@ -26,6 +27,7 @@ from ..progress import track
 from ..structures.packing import pack_water
 
 PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
+PEER_ATOMS = 1000  # above, its step takes minutes
 DENSITY = 0.997  # g/cm³
 MOVE = 0.01  # Å, what atoms move in a step of 0.5 fs at 300 K
 
@@ -96,7 +98,10 @@ def measure(calculator, atoms: Atoms, seconds: float) -> dict[str, float]:
 def compare(names: list[str], config: str | None, sizes: list[int], seconds: float) -> pd.DataFrame:
     """One row for each program and number of atoms, the faster of two measurements."""
     rows = []
-    jobs = [(name, atoms) for atoms in sizes for name in [*names, PEER]] * 2
+    peers = [PEER] if importlib.util.find_spec("lorem") else []
+    jobs = [
+        (name, atoms) for atoms in sizes for name in [*names, *(peers if atoms <= PEER_ATOMS else [])]
+    ] * 2
     for name, atoms in track(jobs, "timing", len(jobs), "measurements"):
         call = [sys.executable, "-m", "bornflow.dynamics.timing", "--one", name, "--atoms", str(atoms)]
         call += ["--seconds", str(seconds), *(["--config", config] if config else [])]
