@@ -1,7 +1,7 @@
 """What a backbone says of each atom, and the small networks that all parts of a model share."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -16,6 +16,28 @@ class Features(NamedTuple):
 
     scalars: Float[Array, "atoms features"]
     spherical: Float[Array, "atoms lm channels"]
+
+
+class Backbone(nn.Module):
+    """The sizes that every descriptor has; a subclass says how features arise from edge vectors.
+
+    It also names the widths of the readouts of energy and charge that belong to it.
+    """
+
+    n_species: int
+    cutoff: float
+    n_radial: int
+    max_degree: int
+    embedding: int
+    features: int
+    channels: int
+
+    energy_widths: ClassVar[tuple[int, ...]]
+    charge_widths: ClassVar[tuple[int, ...]]
+
+    def species_embedding(self) -> Float[Array, "species width"]:
+        """The learned vector of each species."""
+        return self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
 
 
 class MLP(nn.Module):

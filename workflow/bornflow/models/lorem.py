@@ -14,13 +14,13 @@ from jaxtyping import Array, Float
 
 from ..units import COULOMB
 from . import density
-from .features import MLP, Features, Readout, degrees, species_pairs
+from .features import MLP, Backbone, Features, Readout, degrees, species_pairs
 from .graph import Graph, lengths
 
 SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
 
 
-class Lorem(nn.Module):
+class Lorem(Backbone):
     """Density → features, without message passing.
 
     With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, D and C linear
@@ -28,14 +28,6 @@ class Lorem(nn.Module):
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
       f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ |f_i,l|)
     """
-
-    n_species: int
-    cutoff: float
-    n_radial: int
-    max_degree: int
-    embedding: int
-    features: int
-    channels: int
 
     energy_widths: ClassVar = (128, 128)
     charge_widths: ClassVar = (256,)
@@ -52,7 +44,7 @@ class Lorem(nn.Module):
             self.max_degree,
         )
         amplitudes = amplitudes.reshape(len(amplitudes), -1, amplitudes.shape[-1])
-        embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
+        embedding = self.species_embedding()
         filters = MLP((self.features, self.n_radial * self.features), name="filter")(species_pairs(embedding))
         # [centre, neighbour and radial function, features]
         filters = filters.reshape(self.n_species, self.n_species * self.n_radial, self.features)

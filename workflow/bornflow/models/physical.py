@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import density
-from .features import Features, degrees, species_pairs
+from .features import Backbone, Features, degrees, species_pairs
 from .graph import Graph, lengths
 
 
-class Physical(nn.Module):
+class Physical(Backbone):
     """Density → features, without message passing.
 
     With n_i = 1 + Σ_j f_c, s_z the embedding of a species, W and C linear maps, and solid harmonics
@@ -21,14 +21,6 @@ class Physical(nn.Module):
       f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
       p_i,l = Σ_m f_i,lm²,   x_i ← LayerNorm(x_i + Dense(p_i))
     """
-
-    n_species: int
-    cutoff: float
-    n_radial: int
-    max_degree: int
-    embedding: int
-    features: int
-    channels: int
 
     energy_widths: ClassVar = (128,)
     charge_widths: ClassVar = (128,)
@@ -46,7 +38,7 @@ class Physical(nn.Module):
         # The radial functions of a pair add up to f_c, and Y_00 is 1.
         neighbours = jnp.sum(amplitudes[..., 0], axis=(1, 2))
         amplitudes = amplitudes / (1 + neighbours)[:, None, None, None]
-        embedding = self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
+        embedding = self.species_embedding()
         scalars = self._scalars(amplitudes[..., 0].reshape(len(amplitudes), -1), embedding, graph)
         spherical = self._spherical(amplitudes, scalars, embedding)
         power = jnp.stack(
