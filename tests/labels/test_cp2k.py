@@ -43,12 +43,12 @@ def test_a_missing_program_is_named():
 @pytest.mark.parametrize("method", ["gapw", "gpw", "gpw_fine"])
 @pytest.mark.parametrize("operator", ["auto", "berry"])
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
-@pytest.mark.parametrize("field", [None, (1, -1)], ids=["field-free", "field"])
-def test_cp2k_accepts_the_input(tmp_path, method, operator, density, field):
+@pytest.mark.parametrize("run", [{}, {"field": (1, -1)}, {"fine": True}], ids=["field-free", "field", "fine"])
+def test_cp2k_accepts_the_input(tmp_path, method, operator, density, run):
     program = cp2k_run.Program(options()["cp2k"]["command"])
     for safe in (False, True):
         settings = options(method=method, field_operator=operator)["cp2k"]
-        program.check(cp2k_input.build_input(water(4, density), settings, field, safe), tmp_path)
+        program.check(cp2k_input.build_input(water(4, density), settings, **run, safe=safe), tmp_path)
 
 
 @needs_cp2k
@@ -74,7 +74,7 @@ def test_the_label_of_a_monomer(tmp_path):
     assert label.energy == pytest.approx(-469, abs=3)
     assert not list((tmp_path / "work").iterdir()), "scratch is left behind"
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
-    assert len(stored) == 7
+    assert len(stored) == 8  # field-free, six in fields, and on the finer grid
     again = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"

@@ -49,14 +49,19 @@ def cell_edge(atoms: Atoms, settings: Mapping) -> float:
 
 
 def build_input(
-    atoms: Atoms, settings: Mapping, field: tuple[int, int] | None = None, safe: bool = False
+    atoms: Atoms,
+    settings: Mapping,
+    field: tuple[int, int] | None = None,
+    fine: bool = False,
+    safe: bool = False,
 ) -> str:
     """The text of a CP2K input.
 
     `settings` is the section `labels.cp2k` of a configuration. `field` is (axis, sign) of an
-    electric field of magnitude `settings["field"]` in atomic units; such a run starts from the
-    field-free wave function in the file START_WAVEFUNCTION. `safe` chooses OT with conjugate
-    gradients for structures whose SCF does not converge otherwise.
+    electric field of magnitude `settings["field"]` in atomic units; `fine` is the field-free run at
+    `settings["force_cutoff"]`. Both start from the field-free wave function in the file
+    START_WAVEFUNCTION. `safe` chooses OT with conjugate gradients for structures whose SCF does not
+    converge otherwise.
     """
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(VALENCE))
     if unknown:
@@ -65,10 +70,12 @@ def build_input(
             f"{', '.join(unknown)}; known are {', '.join(VALENCE)} (bornflow/labels/cp2k_input.py)"
         )
     periodic = kind(atoms) == "bulk"
+    restart = fine or field is not None
+    cutoff = settings["force_cutoff" if fine else "cutoff"]
     dft = {
         "basis_set_file_name": BASIS_FILE,
         "potential_file_name": POTENTIAL_FILE,
-        "mgrid": {"cutoff": settings["cutoff"], "rel_cutoff": settings["rel_cutoff"]},
+        "mgrid": {"cutoff": cutoff, "rel_cutoff": settings["rel_cutoff"]},
         "qs": {
             "method": settings["method"].split("_")[0].upper(),
             "eps_default": settings["eps_default"],
@@ -76,11 +83,12 @@ def build_input(
         "poisson": {"periodic": "XYZ", "poisson_solver": "PERIODIC"}
         if periodic
         else {"periodic": "NONE", "poisson_solver": "WAVELET"},
-        "scf": _scf(atoms, settings, field is not None, safe),
+        "scf": _scf(settings, restart, safe),
         "xc": _xc(settings["method"]),
     }
-    if field is not None:
+    if restart:
         dft["wfn_restart_file_name"] = START_WAVEFUNCTION
+    if field is not None:
         axis, sign = field
         direction = [float(sign) if i == axis else 0.0 for i in range(3)]
         section = "periodic_efield" if operator(atoms, settings) == "berry" else "efield"
@@ -107,20 +115,21 @@ def _generator() -> CP2KInputGenerator:
     return CP2KInputGenerator()  # reads a large grammar: seconds, so once a process
 
 
-def uses_ot(atoms: Atoms, settings: Mapping, in_field: bool) -> bool:
+def uses_ot(settings: Mapping, restart: bool) -> bool:
     """Whether the SCF is solved by orbital transformation.
 
-    The Berry-phase field is implemented for it only. Everything else converges in half as many steps
-    by diagonalization, unless `settings["scf"]` asks for ot throughout.
+    From a converged wave function it needs half as many steps as diagonalization, and the Berry-phase
+    field is implemented for it only; from atoms it needs twice as many, unless `settings["scf"]` asks
+    for it all the same.
     """
-    return settings["scf"] == "ot" or (in_field and operator(atoms, settings) == "berry")
+    return restart or settings["scf"] == "ot"
 
 
-def _scf(atoms: Atoms, settings: Mapping, restart: bool, safe: bool) -> dict:
+def _scf(settings: Mapping, restart: bool, safe: bool) -> dict:
     scf = {"scf_guess": "RESTART" if restart else "ATOMIC"}
     scf["eps_scf"] = settings["eps_scf"]
     scf["max_scf"] = settings["max_scf"]
-    if safe or uses_ot(atoms, settings, restart):
+    if safe or uses_ot(settings, restart):
         scf["eps_scf"] = settings["eps_scf_ot"]
         scf["ot"] = {
             "minimizer": "CG" if safe else "DIIS",

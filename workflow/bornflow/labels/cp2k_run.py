@@ -199,27 +199,30 @@ def calculate(
     atoms: Atoms,
     settings: Mapping,
     field: tuple[int, int] | None = None,
-) -> tuple[str, Output]:
-    """One accepted calculation from the cache or from CP2K: its key and its result.
+    fine: bool = False,
+) -> Output:
+    """The result of one accepted calculation, from the cache or from CP2K.
 
-    A run whose SCF does not converge is tried once more with a safer setting before
+    `field` and `fine` choose the run as for `cp2k_input.build_input`. A run whose SCF does not converge is tried once more with a safer setting before
     Refused is raised. The wave function of the field-free run stays in `directory`.
     """
     vector = None
     if field is not None:
         vector = [settings["field"] * field[1] if axis == field[0] else 0.0 for axis in range(3)]
-    name = "field-free" if field is None else f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
+        name = f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
+    else:
+        name = "fine" if fine else "field-free"
     refusal = None
     for safe in (False, True):
-        text = cp2k_input.build_input(atoms, settings, field, safe)
+        text = cp2k_input.build_input(atoms, settings, field, fine, safe)
         key = program.key(text)
         stored = cache.get(key)
         if stored is not None:
-            return key, stored
+            return stored
         directory.mkdir(parents=True, exist_ok=True)
         wavefunction = directory / cp2k_input.START_WAVEFUNCTION
         program.check(text, directory)
-        if field is None:
+        if name == "field-free":
             wavefunction.unlink(missing_ok=True)
         elif not wavefunction.exists():
             # Finished in a run that was killed since; CP2K would fall back to atoms without a word.
@@ -233,8 +236,8 @@ def calculate(
             if "converge" not in str(error):
                 break
             continue
-        if field is None:
+        if name == "field-free":
             (directory / RESTART_FILE).replace(wavefunction)
         cache.put(key, output, wall)
-        return key, output
+        return output
     raise Refused(f"{name} run: {refusal}")
