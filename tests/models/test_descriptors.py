@@ -34,7 +34,7 @@ def described(backbone, atoms):
 def pairs_of(graph, options, unit):
     """Centre and neighbour of each pair, f_c b_r, and Y_lm."""
     centre, slot = np.nonzero(graph.pair_mask)
-    vectors = np.asarray(edges(graph))[centre, slot]
+    vectors = np.asarray(edges(graph))[:, centre, slot].T
     distances = np.linalg.norm(vectors, axis=1)
     switch = e3x.nn.cosine_cutoff(distances, options["cutoff"])
     radial = e3x.nn.basic_bernstein(distances, options["radial"], options["cutoff"]) * switch[:, None]
@@ -134,7 +134,7 @@ def test_solid_harmonics_are_those_of_e3x_with_their_derivatives():
         return jnp.swapaxes(e3x.so3.solid_harmonics(vectors, 6, cartesian_order=True), -1, -2)
 
     def ours(vectors):
-        return basis.solid_harmonics(vectors, 6)
+        return basis.solid_harmonics(jnp.moveaxis(vectors, -1, 0), 6)
 
     np.testing.assert_allclose(ours(vectors), theirs(vectors), atol=1e-11)
     for order in (jax.jacfwd, lambda f: jax.jacrev(jax.jacfwd(f))):

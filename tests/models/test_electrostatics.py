@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import jaxpme
 import numpy as np
 import pytest
 
 from bornflow.models import electrostatics, graph
 from bornflow.models.graph import edges, lengths
+from bornflow.structures.packing import pack_water
 from bornflow.units import COULOMB
 
 # Madelung constants referred to the nearest-neighbour distance.
@@ -48,28 +50,47 @@ def test_isolated_charges():
     np.testing.assert_allclose(potentials(positions, charges, None), expected, rtol=1e-12)
 
 
+def forces(positions, charges, edge, accuracy):
+    """Forces on fixed charges [eV/Å] in a cube, and the mesh that was or was not used."""
+    limit = electrostatics.k_max(5.0, accuracy)
+    built = graph.pad(
+        graph.list_pairs(np.zeros(len(charges), int), positions, edge * np.eye(3), 1, 5.0, limit),
+        dtype=np.float64,
+    )
+
+    def energy(moving):
+        new = replace(built, positions=moving)
+        found = electrostatics.potentials(jnp.asarray(charges), new, lengths(edges(new)), 5.0, accuracy)
+        return 0.5 * charges @ found
+
+    return -np.asarray(jax.grad(energy)(built.positions))
+
+
 @pytest.mark.parametrize("accuracy", [1e-3, 1e-5])
-def test_force_error_follows_the_accuracy_asked_for(accuracy):
-    rng = np.random.default_rng(2)
-    cell, charges = 9.0 * np.eye(3), np.tile([-0.8, 0.4, 0.4], 16)
-    positions = rng.uniform(0, 9, (48, 3))
-
-    def forces(setting):
-        limit = electrostatics.k_max(5.0, setting)
-        built = graph.pad(
-            graph.list_pairs(np.zeros(48, int), positions, cell, 1, 5.0, limit), dtype=np.float64
+@pytest.mark.parametrize("molecules", [16, 96], ids=["waves", "mesh"])
+def test_force_error_follows_the_accuracy_asked_for(accuracy, molecules, monkeypatch):
+    used = []
+    for name in ("_wave_sum", "_mesh_sum"):
+        plain = getattr(electrostatics, name)
+        monkeypatch.setattr(
+            electrostatics, name, lambda *args, name=name, plain=plain: used.append(name) or plain(*args)
         )
-
-        def energy(moving):
-            new = replace(built, positions=moving)
-            return (
-                0.5
-                * charges
-                @ electrostatics.potentials(jnp.asarray(charges), new, lengths(edges(new)), 5.0, setting)
-            )
-
-        return -np.asarray(jax.grad(energy)(built.positions))
-
-    exact = forces(1e-12)
-    error = np.sqrt(np.mean((forces(accuracy) - exact) ** 2) / np.mean(exact**2))
+    box = pack_water(molecules, np.random.default_rng(2), 0.997)
+    charges = np.tile([-0.8, 0.4, 0.4], molecules)
+    found = forces(box.positions, charges, box.cell[0, 0], accuracy)
+    monkeypatch.setattr(electrostatics, "MESH_START", np.inf)
+    exact = forces(box.positions, charges, box.cell[0, 0], 1e-12)
+    error = np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2))
+    assert used == ["_wave_sum" if molecules == 16 else "_mesh_sum", "_wave_sum"]
     assert error < 3 * accuracy
+
+
+def test_jax_pme_finds_the_same():
+    box = pack_water(96, np.random.default_rng(3), 0.997)
+    charges = np.tile([-0.8, 0.4, 0.4], 96) + np.random.default_rng(4).normal(scale=0.05, size=288)
+    peer = jaxpme.Ewald(prefactor=2 * COULOMB)
+    arguments = peer.prepare(box, charges, 6.0, lr_wavelength=0.4, smearing=0.9)
+    expected = np.asarray(peer.potentials(*arguments))
+    for accuracy, limit in ((1e-9, 1e-7), (1e-5, 1e-4)):  # by waves, by the mesh
+        found = potentials(box.positions, charges, box.cell.array, 5.0, accuracy)
+        np.testing.assert_allclose(found, expected, atol=limit * np.abs(expected).max())

@@ -203,8 +203,9 @@ def calculate(
 ) -> Output:
     """The result of one accepted calculation, from the cache or from CP2K.
 
-    `field` and `fine` choose the run as for `cp2k_input.build_input`. A run whose SCF does not converge is tried once more with a safer setting before
-    Refused is raised. The wave function of the field-free run stays in `directory`.
+    `field` and `fine` choose the run as for `cp2k_input.build_input`. A run whose SCF does not converge
+    is tried once more with a safer setting before Refused is raised. The wave function of the
+    field-free run stays in `directory`.
     """
     vector = None
     if field is not None:

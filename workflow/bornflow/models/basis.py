@@ -88,18 +88,17 @@ def _powers(x: Float[Array, "*rest 1 pairs"], exponents: np.ndarray) -> Float[Ar
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def solid_harmonics(
-    vectors: Float[Array, "*rest pairs 3"], max_degree: int
+    vectors: Float[Array, "3 *rest pairs"], max_degree: int
 ) -> Float[Array, "*rest lm pairs"]:
     """Real solid harmonics r^l Y_lm in e3x's order and normalisation, l = 0 … max_degree.
 
     Each degree follows from the one below, as its gradient does:
         Y_lm = (1/l) r · ∇Y_lm,   ∂Y_lm/∂r_a = Σ_m' c[m', a, m] Y_{l−1,m'}
     """
-    x = [vectors[..., axis] for axis in range(3)]
-    rows = below = [jnp.ones_like(x[0])]
+    rows = below = [jnp.ones_like(vectors[0])]
     for degree, terms in enumerate(_gradients(max_degree), start=1):
         below = [
-            sum(weight / degree * x[axis] * below[lower] for lower, axis, weight in of_row)
+            sum(weight / degree * vectors[axis] * below[lower] for lower, axis, weight in of_row)
             for of_row in terms
         ]
         rows = [*rows, *below]
@@ -110,11 +109,11 @@ def solid_harmonics(
 def _harmonics_jvp(max_degree, primals, tangents):
     (vectors,), (change,) = primals, tangents
     values = solid_harmonics(vectors, max_degree)
-    rows = [jnp.zeros(vectors.shape[:-1], vectors.dtype)]
+    rows = [jnp.zeros_like(values[..., 0, :])]
     for degree, terms in enumerate(_gradients(max_degree), start=1):
         start = (degree - 1) ** 2
         rows += [
-            sum(weight * change[..., axis] * values[..., start + lower, :] for lower, axis, weight in of_row)
+            sum(weight * change[axis] * values[..., start + lower, :] for lower, axis, weight in of_row)
             for of_row in terms
         ]
     return values, jnp.stack(rows, axis=-2)
@@ -122,7 +121,7 @@ def _harmonics_jvp(max_degree, primals, tangents):
 
 def pull_harmonics(
     values: Float[Array, "*rest lm pairs"], change: Float[Array, "*rest lm pairs"], max_degree: int
-) -> Float[Array, "*rest pairs 3"]:
+) -> Float[Array, "3 *rest pairs"]:
     """Σ_lm change_lm ∂Y_lm/∂r from the harmonics' `values`."""
     total = [jnp.zeros_like(values[..., 0, :])] * 3
     for degree, terms in enumerate(_gradients(max_degree), start=1):
@@ -130,7 +129,7 @@ def pull_harmonics(
             for lower, axis, weight in of_row:
                 below = values[..., (degree - 1) ** 2 + lower, :]
                 total[axis] = total[axis] + weight * change[..., degree**2 + m, :] * below
-    return jnp.stack(total, axis=-1)
+    return jnp.stack(total)
 
 
 @cache

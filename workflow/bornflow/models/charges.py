@@ -44,13 +44,13 @@ SCREENINGS = {"global": GlobalScreening, "local": LocalScreening}
 
 def born_effective_charges(
     effective: Float[Array, " atoms"],
-    vectors: Float[Array, "atoms max 3"],
-    gradient: Float[Array, "atoms max 3"],
+    vectors: Float[Array, "3 atoms max"],
+    gradient: Float[Array, "3 atoms max"],
     graph: Graph,
 ) -> Float[Array, "atoms 3 3"]:
     """Z [e], [field, force], from Q_i [e], the edges R_e [Å] and ∂Q_tot/∂R_e [e/Å]."""
     # The pair (j, i) has the edge −R_(i, j).
-    charge_flow = jnp.einsum("nja,njb->nab", vectors, from_neighbours(gradient, graph))
+    charge_flow = jnp.einsum("anj,bnj->nab", vectors, from_neighbours(gradient, graph))
     return effective[:, None, None] * jnp.eye(3, dtype=effective.dtype) + charge_flow
 
 

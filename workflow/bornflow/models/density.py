@@ -15,16 +15,17 @@ from jaxtyping import Array, Float
 
 from . import basis
 from .graph import Graph
+from .products import turned
 
 
 def expand(
-    arguments: Float[Array, "atoms max 3"],
+    arguments: Float[Array, "3 atoms max"],
     distances: Float[Array, "atoms max"],
     graph: Graph,
     cutoff: float,
     n_radial: int,
     max_degree: int,
-) -> Float[Array, "atoms species radial lm"]:
+) -> Float[Array, "atoms lm species radial"]:
     """The density A of every atom.
 
     Y_lm are the solid harmonics of `arguments` u: of unit vectors, or of vectors in units of the
@@ -34,35 +35,44 @@ def expand(
     return _amplitudes(distances, arguments, graph.blocks, cutoff, n_radial, max_degree)
 
 
-def _sums(radial: jax.Array, angular: jax.Array, blocks: tuple[int, ...]) -> jax.Array:
-    """Σ_j R_rj Y_lj over the neighbours of each species."""
-    ends = np.cumsum(blocks)
-    parts = [
-        jnp.einsum("nrj,nlj->nrl", radial[..., end - size : end], angular[..., end - size : end])
-        for end, size in zip(ends, blocks, strict=True)
-    ]
-    return jnp.stack(parts, axis=1)
-
-
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
 def _amplitudes(distances, arguments, blocks, cutoff, n_radial, max_degree):
     return _amplitudes_and_parts(distances, arguments, blocks, cutoff, n_radial, max_degree)[0]
 
 
 def _amplitudes_and_parts(distances, arguments, blocks, cutoff, n_radial, max_degree):
-    radial = basis.radial_functions(distances, n_radial, cutoff)
-    angular = basis.solid_harmonics(arguments, max_degree)
-    return _sums(radial, angular, blocks), (distances, radial, angular)
+    """A, and for each species of neighbour its distances, radial and angular functions."""
+    parts = []
+    for end, size in zip(np.cumsum(blocks), blocks, strict=True):
+        of_species = distances[:, end - size : end]
+        radial = basis.radial_functions(of_species, n_radial, cutoff)
+        angular = basis.solid_harmonics(arguments[:, :, end - size : end], max_degree)
+        parts.append((of_species, radial, angular))
+    sums = [jnp.einsum("nrj,nlj->nlr", radial, angular) for _, radial, angular in parts]
+    return jnp.stack(sums, axis=2), parts
 
 
 def _pull_back(blocks, cutoff, n_radial, max_degree, parts, change):
     """Derivatives with respect to distances and arguments: half the time of the automatic ones."""
-    distances, radial, angular = parts
-    _, pull = jax.vjp(partial(_sums, blocks=blocks), radial, angular)
-    by_radial, by_angular = pull(change)
-    slopes = basis.radial_slopes(distances, n_radial, cutoff) * by_radial
-    by_distance = sum(slopes[..., k, :] for k in range(n_radial))
-    return by_distance, basis.pull_harmonics(angular, by_angular, max_degree)
+    by_distance, by_argument = [], []
+    for index, (distances, radial, angular) in enumerate(parts):
+        of_species = change[:, :, index]
+        by_radial = jnp.einsum("nrl,nlj->nrj", turned(of_species), angular)
+        by_angular = jnp.einsum("nlr,nrj->nlj", of_species, radial)
+        slopes = basis.radial_slopes(distances, n_radial, cutoff) * by_radial
+        by_distance.append(sum(slopes[:, k] for k in range(n_radial)))
+        by_argument.append((angular, by_angular))
+
+    def pull(args):
+        return jnp.concatenate([basis.pull_harmonics(*a, max_degree) for a in args], axis=2)
+
+    by = jax.lax.cond(
+        parts[0][0][0, 0] > -1,
+        pull,
+        lambda args: jnp.zeros((3, len(change), sum(blocks)), change.dtype),
+        by_argument,
+    )
+    return jnp.concatenate(by_distance, axis=1), by
 
 
 _amplitudes.defvjp(_amplitudes_and_parts, _pull_back)

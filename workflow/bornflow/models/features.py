@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from . import density
 from .graph import Graph
+
+Amplitudes = Float[Array, "atoms lm species radial"]
 
 
 class Features(NamedTuple):
@@ -19,9 +22,10 @@ class Features(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """The sizes that every descriptor has; a subclass says how features arise from edge vectors.
+    """The sizes that every descriptor has.
 
-    It also names the widths of the readouts of energy and charge that belong to it.
+    A subclass says what the density is expanded in (`expand`, without parameters), how features arise
+    from its amplitudes (`__call__`), and the widths of the readouts of energy and charge.
     """
 
     n_species: int
@@ -34,6 +38,10 @@ class Backbone(nn.Module):
 
     energy_widths: ClassVar[tuple[int, ...]]
     charge_widths: ClassVar[tuple[int, ...]]
+
+    def density(self, arguments: Float[Array, "3 atoms max"], distances, graph: Graph) -> Amplitudes:
+        """The density of every atom, see `density.expand`."""
+        return density.expand(arguments, distances, graph, self.cutoff, self.n_radial, self.max_degree)
 
     def species_embedding(self) -> Float[Array, "species width"]:
         """The learned vector of each species."""
@@ -75,6 +83,6 @@ def species_pairs(embedding: Float[Array, "species width"]) -> Float[Array, "spe
     return jnp.concatenate([centre, neighbour], axis=-1)
 
 
-def degrees(spherical: Float[Array, "atoms lm channels"], max_degree: int) -> list[Array]:
-    """The blocks [atoms, 2 l + 1, channels] of spherical features, l = 0 … max_degree."""
+def degrees(spherical: Float[Array, "atoms lm *rest"], max_degree: int) -> list[Array]:
+    """The blocks [atoms, 2 l + 1, ...] of spherical features, l = 0 … max_degree."""
     return [spherical[:, n**2 : (n + 1) ** 2] for n in range(max_degree + 1)]

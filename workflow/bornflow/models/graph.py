@@ -43,7 +43,7 @@ class Graph:
     cell: Leaf  # [3, 3], Å, rows; the identity for isolated structures
     neighbours: Leaf  # [atoms, max]
     opposite: Leaf  # [atoms, max]: place in the flattened list of the pair seen from the other end
-    shifts: Leaf  # [atoms, max, 3]: cell vectors added to the neighbour, as integers
+    shifts: Leaf  # [3, atoms, max]: cell vectors added to the neighbour, as integers
     pair_mask: Leaf  # [atoms, max]
     atom_mask: Leaf  # [atoms]
     waves: Leaf  # three arrays of wave numbers −n₁…n₁, −n₂…n₂, 0…n₃; None: isolated
@@ -144,7 +144,7 @@ def pad(pairs: Pairs, shape: Shape | None = None, dtype=np.float32) -> Graph:
         cell=np.asarray(np.eye(3) if pairs.cell is None else pairs.cell, dtype),
         neighbours=fill(itself, pairs.second),
         opposite=fill(own_place, flat[_opposite(pairs)]),
-        shifts=fill(np.zeros((n, width, 3), dtype), pairs.shifts),
+        shifts=np.moveaxis(fill(np.zeros((n, width, 3), dtype), pairs.shifts), -1, 0).copy(),
         pair_mask=fill(np.zeros((n, width), dtype), np.ones(len(flat))),
         atom_mask=extend(np.ones(len(pairs.species)), dtype),
         waves=waves,
@@ -165,26 +165,29 @@ def _opposite(pairs: Pairs) -> np.ndarray:
     return opposite
 
 
-def edges(graph: Graph) -> Float[Array, "atoms max 3"]:
-    """Vectors r_j + shift − r_i [Å] of all neighbours.
+def edges(graph: Graph) -> Float[Array, "3 atoms max"]:
+    """Vectors r_j + shift − r_i [Å] of all neighbours, components first.
 
     Padding gets a vector of unit length, so that no derivative is singular.
     """
-    vectors = graph.positions[graph.neighbours] + graph.shifts @ graph.cell - graph.positions[:, None]
-    return jnp.where(graph.pair_mask[..., None] > 0, vectors, jnp.array([0.0, 0.0, 1.0], vectors.dtype))
+    components = []
+    for axis in range(3):
+        shift = sum(graph.shifts[k] * graph.cell[k, axis] for k in range(3))
+        positions = graph.positions[:, axis]
+        component = positions[graph.neighbours] + shift - positions[:, None]
+        components.append(jnp.where(graph.pair_mask > 0, component, float(axis == 2)))
+    return jnp.stack(components)
 
 
-def lengths(vectors: Float[Array, "*rest 3"]) -> Float[Array, "*rest"]:
+def lengths(vectors: Float[Array, "3 atoms max"]) -> Float[Array, "atoms max"]:
     """Euclidean norms of vectors that are not zero."""
-    return jnp.sqrt(vectors[..., 0] ** 2 + vectors[..., 1] ** 2 + vectors[..., 2] ** 2)
+    return jnp.sqrt(vectors[0] ** 2 + vectors[1] ** 2 + vectors[2] ** 2)
 
 
-def from_neighbours(values: Float[Array, "atoms max *rest"], graph: Graph) -> Float[Array, "atoms max *rest"]:
+def from_neighbours(values: Float[Array, "3 atoms max"], graph: Graph) -> Float[Array, "3 atoms max"]:
     """For each pair (i, j) the value that `values` holds for (j, i).
 
     With it Σ_e over the pairs that end in an atom is a gather and a sum, which is faster than adding
     into places of memory.
     """
-    flat = values.reshape(-1, *values.shape[2:])
-    mask = graph.pair_mask.reshape(*graph.pair_mask.shape, *(1,) * (values.ndim - 2))
-    return flat[graph.opposite] * mask
+    return values.reshape(3, -1)[:, graph.opposite] * graph.pair_mask

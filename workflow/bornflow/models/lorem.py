@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..units import COULOMB
-from . import density
-from .features import MLP, Backbone, Features, Readout, degrees, species_pairs
+from .features import MLP, Amplitudes, Backbone, Features, Readout, degrees, species_pairs
 from .graph import Graph, lengths
 
 SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
@@ -32,25 +31,20 @@ class Lorem(Backbone):
     energy_widths: ClassVar = (128, 128)
     charge_widths: ClassVar = (256,)
 
-    @nn.compact
-    def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
+    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
         distances = lengths(vectors)
-        amplitudes = density.expand(
-            vectors / distances[..., None],
-            distances,
-            graph,
-            self.cutoff,
-            self.n_radial,
-            self.max_degree,
-        )
-        amplitudes = amplitudes.reshape(len(amplitudes), -1, amplitudes.shape[-1])
+        return self.density(vectors / distances, distances, graph)
+
+    @nn.compact
+    def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
+        amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
         embedding = self.species_embedding()
         filters = MLP((self.features, self.n_radial * self.features), name="filter")(species_pairs(embedding))
         # [centre, neighbour and radial function, features]
         filters = filters.reshape(self.n_species, self.n_species * self.n_radial, self.features)
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         weights = nn.Dense(self.features, use_bias=False, name="filter_scalar")(filters)
-        sums = jnp.einsum("nz,nk,zkc->nc", centre, amplitudes[..., 0], weights)
+        sums = jnp.einsum("nz,nk,zkc->nc", centre, amplitudes[:, 0], weights)
         scalars = Update(self.features)(jnp.zeros_like(sums), sums)
         spherical = self._spherical(amplitudes, filters, centre)
         spherical = TensorProduct(self.max_degree, self.channels)(spherical)
@@ -64,12 +58,12 @@ class Lorem(Backbone):
     def _spherical(self, amplitudes, filters, centre):
         width = (self.max_degree + 1) * self.channels
         weights = nn.Dense(width, use_bias=False, name="filter_spherical")(filters)
-        weights = jnp.tensordot(centre, weights, 1)
         weights = weights.reshape(*weights.shape[:2], self.max_degree + 1, self.channels)
-        blocks = []
-        for degree in range(self.max_degree + 1):
-            m = slice(degree**2, (degree + 1) ** 2)
-            blocks.append(jnp.einsum("nkm,nka->nma", amplitudes[..., m], weights[:, :, degree]))
+        # Filters of every species of centre are applied to every atom, of which it keeps its own.
+        blocks = [
+            jnp.einsum("nmk,zka,nz->nma", block, weights[:, :, degree], centre)
+            for degree, block in enumerate(degrees(amplitudes, self.max_degree))
+        ]
         return jnp.concatenate(blocks, axis=1)
 
 

@@ -5,11 +5,12 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
-from . import density
-from .features import Backbone, Features, degrees, species_pairs
+from .features import Amplitudes, Backbone, Features, degrees, species_pairs
 from .graph import Graph, lengths
+from .products import product
 
 
 class Physical(Backbone):
@@ -25,21 +26,16 @@ class Physical(Backbone):
     energy_widths: ClassVar = (128,)
     charge_widths: ClassVar = (128,)
 
+    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
+        return self.density(vectors / self.cutoff, lengths(vectors), graph)
+
     @nn.compact
-    def __call__(self, vectors: Float[Array, "atoms max 3"], graph: Graph) -> Features:
-        amplitudes = density.expand(
-            vectors / self.cutoff,
-            lengths(vectors),
-            graph,
-            self.cutoff,
-            self.n_radial,
-            self.max_degree,
-        )
+    def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
         # The radial functions of a pair add up to f_c, and Y_00 is 1.
-        neighbours = jnp.sum(amplitudes[..., 0], axis=(1, 2))
+        neighbours = jnp.sum(amplitudes[:, 0], axis=(1, 2))
         amplitudes = amplitudes / (1 + neighbours)[:, None, None, None]
         embedding = self.species_embedding()
-        scalars = self._scalars(amplitudes[..., 0].reshape(len(amplitudes), -1), embedding, graph)
+        scalars = self._scalars(amplitudes[:, 0].reshape(len(amplitudes), -1), embedding, graph)
         spherical = self._spherical(amplitudes, scalars, embedding)
         power = jnp.stack(
             [jnp.sum(block**2, axis=1) for block in degrees(spherical, self.max_degree)], axis=1
@@ -58,18 +54,22 @@ class Physical(Backbone):
         shape = (self.n_radial, self.max_degree + 1, self.channels)
         of_centre = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
         of_species = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
-        of_centre = of_centre.reshape(-1, *shape)
-        total = amplitudes.sum(axis=1)
-        amplitudes = amplitudes.reshape(len(amplitudes), -1, amplitudes.shape[-1])
-        flat = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
-        blocks = []
-        for degree in range(self.max_degree + 1):
-            m = slice(degree**2, (degree + 1) ** 2)
-            blocks.append(
-                jnp.einsum("nrm,nra->nma", total[..., m], of_centre[:, :, degree])
-                + jnp.einsum("nkm,ka->nma", amplitudes[..., m], flat[:, degree])
-            )
-        return jnp.concatenate(blocks, axis=1)
+        of_centre = of_centre.reshape(len(of_centre), self.n_radial, -1)
+        of_species = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
+        # One product with the filters of all degrees, of which each keeps its own, is fastest.
+        own = product(amplitudes.sum(axis=2), of_centre)
+        own = jnp.sum(own.reshape(*own.shape[:2], *shape[1:]) * self._own_degree(), axis=2)
+        amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
+        blocks = [
+            jnp.einsum("nmk,ka->nma", block, of_species[:, degree])
+            for degree, block in enumerate(degrees(amplitudes, self.max_degree))
+        ]
+        return own + jnp.concatenate(blocks, axis=1)
+
+    def _own_degree(self) -> np.ndarray:
+        """Ones where a row lm meets its degree l, [lm, degree, 1]."""
+        degree = np.arange(self.max_degree + 1)
+        return (np.repeat(degree, 2 * degree + 1)[:, None] == degree)[..., None].astype(np.float32)
 
 
 class CoulombEnergy(nn.Module):

@@ -60,9 +60,13 @@ class Network(nn.Module):
         else:
             self.bec = GatedTensor(self.n_species, options["tensor_channels"])
 
-    def describe(self, vectors: jax.Array, graph: Graph) -> Features:
-        """Features of each atom; they depend on the edge vectors that leave it only."""
-        return self.backbone(vectors, graph)
+    def expand(self, vectors: jax.Array, graph: Graph) -> jax.Array:
+        """Amplitudes of the density around each atom, which the edge vectors that leave it make."""
+        return self.backbone.expand(vectors, graph)
+
+    def describe(self, amplitudes: jax.Array, graph: Graph) -> Features:
+        """Features of each atom from its amplitudes."""
+        return self.backbone(amplitudes, graph)
 
     def total_energy(
         self, scalars: jax.Array, vectors: jax.Array, graph: Graph
@@ -87,7 +91,7 @@ class Network(nn.Module):
     def __call__(self, graph: Graph) -> None:
         """A pass through all parts, to give them parameters."""
         vectors = edges(graph)
-        features = self.describe(vectors, graph)
+        features = self.describe(self.expand(vectors, graph), graph)
         self.total_energy(features.scalars, vectors, graph)
         if self.is_coupled:
             self.effective_charges(features.scalars, graph)
@@ -151,21 +155,22 @@ class Model:
         energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, virial [3, 3]
         [eV] = ∂E/∂strain (stress times volume), and screening [N] of coupled models.
 
-        Descriptors are functions of the edge vectors, so one transposed map takes the derivatives
-        with respect to the features of E and, for coupled models, of Σ_k Q_k to the edges.
+        Amplitudes are functions of the edge vectors, so one transposed map takes the derivatives with
+        respect to them of E and, for coupled models, of Σ_k Q_k to the edges.
         """
         network = partial(self.network.apply, parameters)
         vectors = edges(graph)
 
-        def describe(vectors):
-            features = network(vectors, graph, method="describe")
+        def describe(amplitudes):
+            features = network(amplitudes, graph, method="describe")
             return features.scalars, features
 
         def energy(scalars, vectors, positions, cell):
             moved = replace(graph, positions=positions, cell=cell)
             return network(scalars, vectors, moved, method="total_energy")
 
-        scalars, pull_back, features = jax.vjp(describe, vectors, has_aux=True)
+        amplitudes, to_edges = jax.vjp(lambda vectors: network(vectors, graph, method="expand"), vectors)
+        scalars, to_amplitudes, features = jax.vjp(describe, amplitudes, has_aux=True)
         (total, charges), (by_scalars, by_edges, by_positions, by_cell) = jax.value_and_grad(
             energy, argnums=(0, 1, 2, 3), has_aux=True
         )(scalars, vectors, graph.positions, graph.cell)
@@ -177,14 +182,16 @@ class Model:
                 return jnp.sum(effective), (effective, screening)
 
             charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
-            (charge_by_edges,) = pull_back(charge_by_scalars)
+            changes = jnp.stack([to_amplitudes(change)[0] for change in (by_scalars, charge_by_scalars)])
+            ((energy_by_edges, charge_by_edges),) = jax.vmap(to_edges)(changes)
             out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
         else:
+            (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))
             out["bec"] = network(features, graph, method="tensors")
-        by_edges = by_edges + pull_back(by_scalars)[0]
-        pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=1)
-        out["forces"] = pairs - by_positions
-        virial = jnp.einsum("nja,njb->ab", vectors, by_edges)
+        by_edges = by_edges + energy_by_edges
+        pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=2)
+        out["forces"] = pairs.T - by_positions
+        virial = jnp.einsum("anj,bnj->ab", vectors, by_edges)
         virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell
         return out | {"virial": 0.5 * (virial + virial.T)}
 
