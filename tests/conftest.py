@@ -8,7 +8,7 @@ import jax
 import pytest
 from ase import Atoms
 
-from bornflow.compilation import keep_compiled
+from bornflow.runtime import keep_compiled
 
 jax.config.update("jax_enable_x64", True)
 keep_compiled()

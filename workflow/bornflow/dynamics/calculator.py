@@ -21,7 +21,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from ..compilation import keep_compiled
+from .. import runtime
 from ..errors import BornflowError
 from ..frames import kind
 from ..models.graph import Graph, Shape, pad
@@ -57,6 +57,7 @@ class BornflowCalculator(Calculator):
         dtype: str = "float32",
     ):
         super().__init__()
+        runtime.keep_compiled()
         if dtype not in ("float32", "float64"):
             raise BornflowError(f"dtype is {dtype!r}; float32 and float64 are possible")
         if dtype == "float64":
@@ -77,7 +78,6 @@ class BornflowCalculator(Calculator):
         dtype: str = "float32",
     ) -> "BornflowCalculator":
         """The calculator of a folder written by `bornflow.training.train`."""
-        keep_compiled()
         return cls(checkpoint.load(directory), electric_field, dtype)
 
     def reset(self) -> None:

@@ -116,24 +116,25 @@ class TensorProduct(nn.Module):
                     axis=axis,
                     total_repeat_length=len(row),
                 )
-            pairs = left[first][:, :, None] * right[second][:, None]
-            return jnp.einsum("nabc,abkc->nkc", pairs, dense[..., None] * paths)
+            pairs = left[first][..., None] * right[second][..., None, :]
+            return jnp.einsum("cnab,cabk->cnk", pairs, dense * jnp.moveaxis(paths, -1, 0))
 
         even = product(0, 0, 0) + product(1, 1, 0)
         odd = product(0, 1, 1) + product(1, 0, 1)
         blocks = []
         for d in range(n):
             start = sum(2 * other + 1 for other in range(d % 2, d, 2))
-            blocks.append((odd if d % 2 else even)[:, start : start + 2 * d + 1])
-        return jnp.concatenate(blocks, axis=1)
+            blocks.append((odd if d % 2 else even)[..., start : start + 2 * d + 1])
+        return jnp.moveaxis(jnp.concatenate(blocks, axis=-1), 0, -1)
 
     def _maps(self, side: str, spherical: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """A linear map of each degree; even degrees together, and odd ones."""
+        """A linear map of each degree; even degrees together, and odd ones, as [channels, atoms, lm]."""
         mapped = [
             nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
             for degree, block in enumerate(degrees(spherical, self.max_degree))
         ]
-        return tuple(jnp.concatenate(mapped[parity::2], axis=1) for parity in (0, 1))
+        # Channels first: what follows is one matrix product for each of them.
+        return tuple(jnp.moveaxis(jnp.concatenate(mapped[parity::2], axis=1), -1, 0) for parity in (0, 1))
 
 
 class PotentialEnergy(nn.Module):

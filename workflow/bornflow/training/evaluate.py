@@ -6,8 +6,7 @@
 
 import argparse
 
-from .. import frames, settings
-from ..compilation import keep_compiled
+from .. import frames, runtime, settings
 from ..errors import command
 from ..files import write_json
 from . import checkpoint, metrics
@@ -23,7 +22,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--predictions", help="extxyz of the predicted labels")
     args = parser.parse_args()
-    keep_compiled()
+    runtime.keep_compiled()
     labelled = frames.read(args.data, settings.load(args.config, "training")["keys"])
     predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)
     write_json(args.out, metrics.errors(labelled, predicted))

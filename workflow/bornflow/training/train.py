@@ -23,8 +23,7 @@ import optax
 from ase import Atoms
 from flax import serialization
 
-from .. import frames, settings
-from ..compilation import keep_compiled
+from .. import frames, runtime, settings
 from ..errors import BornflowError, command
 from ..files import whole, write_json
 from ..models.variants import Model
@@ -210,7 +209,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    keep_compiled()
+    runtime.keep_compiled()
     options = settings.load(args.config, "training")
     variants = settings.load(args.config, "models")
     if args.model not in variants:
