@@ -1,6 +1,7 @@
 """Structures and small models that the tests share."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 
+from bornflow.models.graph import edges
 from bornflow.models.variants import Model
 from bornflow.settings import complete
 from bornflow.structures.packing import pack_water
@@ -52,6 +54,12 @@ STRUCTURES["triclinic"] = _sheared
 
 def cell_of(atoms: Atoms):
     return atoms.cell.array if atoms.pbc.any() else None
+
+
+def features_of(model: Model, parameters, graph):
+    """Features of each atom, as the energy and all charges see them."""
+    apply = partial(model.network.apply, parameters)
+    return apply(apply(edges(graph), graph, method="expand"), graph, method="describe")
 
 
 def graph_of(model: Model, atoms: Atoms, shape=None):

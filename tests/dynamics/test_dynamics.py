@@ -1,9 +1,11 @@
 """The calculator as ASE wants it, energy conservation, currents, and runs that survive a kill."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from ase import units
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from ase.calculators.socketio import SocketIOCalculator
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from examples import water
@@ -106,6 +109,25 @@ def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
     assert calculator._listed is not listed
     atoms.positions[0] -= 0.6
     np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-6)
+
+
+def test_another_program_moves_the_atoms_through_a_socket(gentle, tmp_path):
+    checkpoint.save(tmp_path / "model", gentle, "m", {}, 0)
+    atoms = water(8, 0.9)
+    frames.write(tmp_path / "s.extxyz", [atoms])
+    name = f"bornflow-{os.getpid()}"
+    script = Path(__file__).parents[2] / "examples/socket_client.py"
+    with SocketIOCalculator(unixsocket=name) as server:
+        client = subprocess.Popen([sys.executable, script, tmp_path / "model", tmp_path / "s.extxyz", name])
+        atoms.calc = server
+        forces, stress = atoms.get_forces(), atoms.get_stress()
+        atoms.rattle(0.01)
+        again = atoms.get_forces()
+    assert client.wait(60) == 0
+    assert np.abs(again - forces).max() > 1e-4
+    atoms.calc = BornflowCalculator(gentle)
+    np.testing.assert_allclose(again, atoms.get_forces(), atol=1e-6)
+    assert stress.shape == (6,)
 
 
 def test_bad_structures_are_refused(calculator):

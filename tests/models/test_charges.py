@@ -1,23 +1,20 @@
 """Born effective charges of coupled models are what eqs. 3 and 9 say, found without their shortcut."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from ase import Atoms
-from examples import graph_of, jiggle, water
+from examples import features_of, graph_of, jiggle, noisy_parameters, variant, water
 
 from bornflow.models.charges import with_screening
-from bornflow.models.graph import edges
+from bornflow.models.variants import Model
 
 STEP = 1e-4  # Å
 
 
 def effective_charges(model, parameters, atoms: Atoms) -> np.ndarray:
-    apply = partial(model.network.apply, parameters)
     graph = graph_of(model, atoms)
-    features = apply(edges(graph), graph, method="describe")
-    return np.asarray(apply(features.scalars, graph, method="effective_charges")[0])
+    scalars = features_of(model, parameters, graph).scalars
+    return np.asarray(model.network.apply(parameters, scalars, graph, method="effective_charges")[0])
 
 
 def by_finite_differences(model, parameters, atoms: Atoms, index: int) -> np.ndarray:
@@ -69,3 +66,19 @@ def test_local_screening_varies_with_the_environment(model, parameters):
     screening = np.asarray(model(parameters, graph_of(model, water(3)))["screening"])
     assert screening.shape == (9,)
     assert np.std(screening) > 1e-3
+
+
+@pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
+def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(density):
+    model = Model(variant(charges="local", neutral=True), ("H", "O"))
+    parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)
+    out = model(parameters, graph_of(model, atoms))
+    assert np.sum(out["charges"]) == pytest.approx(0, abs=1e-12)
+    assert np.abs(out["charges"]).max() > 1e-3
+    energies = []
+    for step in (2, 1, -1, -2):
+        atoms.positions[4, 1] += step * 1e-3
+        energies.append(float(model(parameters, graph_of(model, atoms))["energy"]))
+        atoms.positions[4, 1] -= step * 1e-3
+    numerical = np.dot(energies, [1, -8, 8, -1]) / 12e-3
+    assert float(out["forces"][4, 1]) == pytest.approx(numerical, abs=1e-6)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import graph_of, noisy_parameters, variant, water
+from examples import features_of, graph_of, noisy_parameters, variant, water
 
 from bornflow.models import basis
 from bornflow.models.features import MLP
@@ -26,7 +26,7 @@ def described(backbone, atoms):
     model = Model(variant(backbone=backbone), ELEMENTS)
     parameters = noisy_parameters(model)
     graph = graph_of(model, atoms)
-    features = model.network.apply(parameters, edges(graph), graph, method="describe")
+    features = features_of(model, parameters, graph)
     weights = jax.tree.map(np.asarray, parameters["params"]["backbone"])
     return model.variant, weights, graph, features
 

@@ -73,6 +73,8 @@ class Network(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Energy [eV], and charges [e]."""
         charges = self.charge(scalars, graph)
+        if self.variant["neutral"]:
+            charges -= graph.atom_mask * jnp.sum(charges) / jnp.sum(graph.atom_mask)
         potentials = electrostatics.potentials(
             charges, graph, lengths(vectors), self.variant["cutoff"], self.variant["ewald_accuracy"]
         )

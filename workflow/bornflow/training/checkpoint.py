@@ -17,7 +17,7 @@ from ..errors import BornflowError
 from ..files import whole, write_text
 from ..models.variants import Model
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
