@@ -139,8 +139,8 @@ def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, 
     with pytest.raises(BornflowError, match="damaged"):
         checkpoint.load(tmp_path)
     config = tmp_path / "config.yaml"
-    config.write_text(config.read_text().replace("format: 1", "format: 0"))
-    with pytest.raises(BornflowError, match="format 0, this version reads 1"):
+    config.write_text(config.read_text().replace("format: 2", "format: 0"))
+    with pytest.raises(BornflowError, match="format 0, this version reads 2"):
         checkpoint.load(tmp_path)
 
 
