@@ -19,7 +19,7 @@ needs_cp2k = pytest.mark.skipif(
 
 
 def options(**changes):
-    cheap = {"cutoff": 150, "vacuum": 5, "eps_scf": 1e-6} | changes
+    cheap = {"cutoff": 150, "force_cutoff": 200, "vacuum": 5, "eps_scf": 1e-6} | changes
     return complete({"labels": {"cp2k": cheap}})["labels"]
 
 
