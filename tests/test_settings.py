@@ -55,7 +55,7 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            optional = key in ("density", "title", "equilibration", "temperature_limit")
+            optional = key in ("density", "title", "equilibration", "temperature_limit", "force_cutoff")
             assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
             walk(child, f"{place}.{key}")
         if isinstance(node.get("additionalProperties"), dict):

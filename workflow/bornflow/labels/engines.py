@@ -44,7 +44,7 @@ def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
     """Hash of the inputs of each kind of run, the data files they read and CP2K's version."""
     options = settings["cp2k"]
     inputs = cp2k_input.build_input(atoms, options) + cp2k_input.build_input(atoms, options, (0, 1))
-    if options["force_cutoff"]:
+    if options.get("force_cutoff"):
         inputs += cp2k_input.build_input(atoms, options, fine=True)
     return _program(options["command"], 1).key(inputs)[:16]
 
@@ -69,7 +69,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         calculate = partial(cp2k_run.calculate, program, cache, directory, atoms, options)
         free = calculate()
         outputs = {axis_sign: calculate(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
-        fine = calculate(fine=True) if options["force_cutoff"] else free
+        fine = calculate(fine=True) if options.get("force_cutoff") else free
         shutil.rmtree(directory, ignore_errors=True)
     steps = [output.scf_steps for output in (free, *outputs.values(), fine)]
     return Label(
@@ -86,7 +86,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
             "label_settings": (
                 f"revPBE-D3 {options['basis']} {options['method']} "
                 f"{options['cutoff']:g}/{options['rel_cutoff']:g}Ry"
-                + (f" forces={options['force_cutoff']:g}Ry" if options["force_cutoff"] else "")
+                + (f" forces={options['force_cutoff']:g}Ry" if options.get("force_cutoff") else "")
                 + f" eps_default={options['eps_default']:g}"
                 + ("" if atoms.pbc.any() else f" vacuum={options['vacuum']:g}A")
                 + f" {_solver(options, False)} field={options['field']:g}au"
