@@ -45,8 +45,8 @@ def draw(table: pd.DataFrame) -> Figure:
         )
     devices = ", ".join(sorted(set(table["device"])))
     axis.set(xscale="log", yscale="log", xlabel="atoms", ylabel="time per step (ms)")
-    axis.set_title(f"on {devices}", loc="left")
-    axis.legend(fontsize=5.5, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.18), borderaxespad=0)
+    axis.set_title(f"lines: on {devices.replace('cpu', 'CPU')}", loc="left")
+    axis.legend(fontsize=5.5, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.24), borderaxespad=0)
     return figure
 
 
