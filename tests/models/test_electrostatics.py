@@ -17,11 +17,14 @@ from bornflow.units import COULOMB
 ROCK_SALT, CAESIUM_CHLORIDE = 1.7475645946, 1.7626747730
 
 
-def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
+def built_graph(positions, cell, cutoff, accuracy):
     limit = electrostatics.k_max(cutoff, accuracy)
-    built = graph.pad(
-        graph.list_pairs(np.zeros(len(charges), int), positions, cell, 1, cutoff, limit), dtype=np.float64
-    )
+    species = np.zeros(len(positions), int)
+    return graph.pad(graph.list_pairs(species, positions, cell, 1, cutoff, limit), dtype=np.float64)
+
+
+def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
+    built = built_graph(positions, cell, cutoff, accuracy)
     return np.asarray(
         electrostatics.potentials(jnp.asarray(charges, float), built, lengths(edges(built)), cutoff, accuracy)
     )
@@ -51,12 +54,8 @@ def test_isolated_charges():
 
 
 def forces(positions, charges, edge, accuracy):
-    """Forces on fixed charges [eV/Å] in a cube, and the mesh that was or was not used."""
-    limit = electrostatics.k_max(5.0, accuracy)
-    built = graph.pad(
-        graph.list_pairs(np.zeros(len(charges), int), positions, edge * np.eye(3), 1, 5.0, limit),
-        dtype=np.float64,
-    )
+    """Forces on fixed charges [eV/Å] in a cube."""
+    built = built_graph(positions, edge * np.eye(3), 5.0, accuracy)
 
     def energy(moving):
         new = replace(built, positions=moving)

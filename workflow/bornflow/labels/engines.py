@@ -69,12 +69,13 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         calculate = partial(cp2k_run.calculate, program, cache, directory, atoms, options)
         free = calculate()
         outputs = {axis_sign: calculate(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
-        fine = calculate(fine=True) if options.get("force_cutoff") else free
+        fine = [calculate(fine=True)] if options.get("force_cutoff") else []
         shutil.rmtree(directory, ignore_errors=True)
-    steps = [output.scf_steps for output in (free, *outputs.values(), fine)]
+    runs = [free, *outputs.values(), *fine]
+    labelled = fine[0] if fine else free
     return Label(
-        energy=fine.energy * HARTREE,
-        forces=fine.forces * FORCE_AU,
+        energy=labelled.energy * HARTREE,
+        forces=labelled.forces * FORCE_AU,
         response=central_difference(
             {axis_sign: output.forces for axis_sign, output in outputs.items()},
             free.forces,
@@ -93,7 +94,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
                 f" {_solver(options, True)}"
             ),
             "field_operator": cp2k_input.operator(atoms, options),
-            "scf_steps": " ".join(map(str, steps)),
+            "scf_steps": " ".join(str(run.scf_steps) for run in runs),
         },
     )
 
