@@ -36,6 +36,18 @@ rule labels:
         LABELLED if POOLS else SHIPPED,
 
 
+# How the labels' settings are converged and checked: --configfile config/studies.yaml
+rule studies:
+    input:
+        STUDY_TABLES,
+        STUDY_FIGURES,
+
+
+rule field_scan:
+    input:
+        [path for path in STUDY_FIGURES if "field_strength" in path],
+
+
 rule training:
     input:
         ERRORS,

@@ -40,6 +40,15 @@ def _merge(base, change):
         ({"models": {"m": {"backbone": "schnet"}}}, ["models.m.backbone", "schnet", "physical"]),
         ({"models": {}}, ["models"]),
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
+        ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
+        (
+            {"structures": {"pools": {"a": {"isomers": ["book"], "select": 2}}}},
+            ["structures.pools.a.select: 2", "holds 1"],
+        ),
+        (
+            {"labels": {"studies": {"s": {"cases": [{"structures": ["a"], "variants": [{"cutof": 3}]}]}}}},
+            ["labels.studies.s", "cutof", "did you mean 'cutoff'"],
+        ),
         ({"structures": {"pools": {"bad name": {"molecules": 1, "select": 1}}}}, ["structures.pools"]),
     ],
 )
@@ -55,7 +64,8 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            optional = key in ("density", "title", "equilibration", "temperature_limit", "force_cutoff")
+            pools = ("molecules", "isomers", "files", "density")
+            optional = key in (*pools, "title", "equilibration", "temperature_limit", "force_cutoff")
             assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
             walk(child, f"{place}.{key}")
         if isinstance(node.get("additionalProperties"), dict):

@@ -1,6 +1,8 @@
 """Real CP2K: its own parser accepts every kind of input; a monomer's label; the cache answers."""
 
 import shutil
+import time
+from multiprocessing import Process
 
 import numpy as np
 import pytest
@@ -8,8 +10,8 @@ from ase import Atoms
 from ase.build import molecule
 from examples import water
 
-from bornflow.errors import BornflowError
-from bornflow.labels import cp2k_input, cp2k_run, engines
+from bornflow.errors import BornflowError, Refused
+from bornflow.labels import cp2k_input, cp2k_relax, cp2k_run, engines, linear_response
 from bornflow.settings import complete
 
 needs_cp2k = pytest.mark.skipif(
@@ -57,6 +59,60 @@ def test_cp2k_refuses_a_wrong_input(tmp_path):
     wrong = cp2k_input.build_input(water(1), options()["cp2k"]).replace("EPS_SCF", "EPS_SFC")
     with pytest.raises(BornflowError, match="EPS_SFC"):
         program.check(wrong, tmp_path)
+
+
+@needs_cp2k
+@pytest.mark.parametrize("build", [cp2k_relax.build_input, linear_response.build_input])
+def test_cp2k_accepts_the_inputs_beside_labels(tmp_path, build):
+    program = cp2k_run.Program(options()["cp2k"]["command"])
+    program.check(build(water(2), options()["cp2k"]), tmp_path)
+
+
+@needs_cp2k
+@pytest.mark.slow
+def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path):
+    atoms = molecule("H2O")
+    atoms.info["structure"] = "monomer"
+    atoms.set_distance(0, 1, 1.2, fix=0)
+    settings = options() | {"cache": str(tmp_path / "cache")}
+    work = tmp_path / "work"
+    job = Process(target=engines.relax_cp2k, args=(atoms, settings, work, 1))
+    job.start()
+    deadline = time.monotonic() + 120
+    while not list(work.glob(f"*/{cp2k_relax.STATE_FILE}")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    job.kill()
+    job.join()
+    assert list(work.glob(f"*/{cp2k_relax.STATE_FILE}")), "no step was finished"
+    atoms.positions = engines.relax_cp2k(atoms, settings, work, 1)
+    # revPBE's water: 0.97 Å and 104.3 degrees; the basis and the cheap settings move both a little.
+    assert atoms.get_distance(0, 1) == pytest.approx(0.975, abs=0.015)
+    assert atoms.get_distance(0, 2) == pytest.approx(0.975, abs=0.015)
+    assert atoms.get_angle(1, 0, 2) == pytest.approx(104.5, abs=2)
+    assert not list(work.iterdir()), "scratch is left behind"
+
+
+@needs_cp2k
+@pytest.mark.slow
+def test_linear_response_agrees_with_finite_fields(tmp_path):
+    atoms = molecule("H2O")
+    atoms.rattle(0.05, seed=1)
+    atoms.info["structure"] = "monomer"
+    settings = options(cutoff=250, force_cutoff=300) | {"cache": str(tmp_path / "cache")}
+    row = linear_response.compare(atoms, settings, tmp_path / "work", 1)
+    assert row["difference, gpw [e]"] < 0.005
+    assert row["difference, gapw [e]"] < 0.02  # GPW's grid error on the oxygen atom
+
+
+def test_tensors_of_linear_response_are_turned():
+    rows = ["APT |  0.6  0.1  0.2", "APT |  0.3  0.5  0.4", "APT |  0.7  0.8  0.9"]
+    text = "\n".join(["APT | Atom  1 - GAPT  0.6", *rows, "PROGRAM ENDED AT", ""])
+    (tensor,) = linear_response.parse(text, 1)
+    # Printed [displacement, dipole]; bornflow's order is [field, force].
+    np.testing.assert_array_equal(tensor, [[0.6, 0.3, 0.7], [0.1, 0.5, 0.8], [0.2, 0.4, 0.9]])
+    for damaged in (text.replace("PROGRAM ENDED AT", ""), text.replace("Atom  1", "Atom  2"), text[:60]):
+        with pytest.raises(Refused):
+            linear_response.parse(damaged, 1)
 
 
 @needs_cp2k

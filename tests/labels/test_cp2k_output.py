@@ -32,7 +32,15 @@ def as_2025_1(text: str) -> str:
     return re.sub(r"^ SUM OF ATOMIC FORCES +(.*)$", r" FORCES| Sum \1", text, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("form", [str, as_2025_1], ids=["2023.1", "2025.1"])
+def as_2025_2(text: str) -> str:
+    """The same numbers as 2025.2 and later print them: the old force block and [hartree]."""
+    return text.replace("energy [a.u.]:", "energy [hartree]")
+
+
+FORMS = pytest.mark.parametrize("form", [str, as_2025_1, as_2025_2], ids=["2023.1", "2025.1", "2025.2"])
+
+
+@FORMS
 def test_a_good_output_is_read(form):
     output = parse(form(TEXT), SYMBOLS, FIELD)
     assert output.version == "2023.1"
@@ -71,6 +79,7 @@ DAMAGES = {
     "energy not a number": _replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1NaN"),
     "stars for the energy": _replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1*****"),
     "no version": _replace(r"^.*version string.*\n", ""),
+    "another version": _replace(r"CP2K version 2023\.1", "CP2K version 2024.3"),
     "no forces": _replace(r"^ ATOMIC FORCES.*\n", ""),
     "two force blocks": _replace(r"^( ATOMIC FORCES.*\n)", r"\1\1"),
     "forces in another unit": _replace(r"ATOMIC FORCES in \[a\.u\.\]", "ATOMIC FORCES in [eV/angstrom]"),
@@ -92,11 +101,11 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_damage_is_refused(damage):
     with pytest.raises(Refused) as error:
-        parse(damage(TEXT), SYMBOLS, FIELD)
+        parse(damage(TEXT), SYMBOLS, FIELD, "2023.1")
     assert str(error.value)
 
 
-@pytest.mark.parametrize("form", [str, as_2025_1], ids=["2023.1", "2025.1"])
+@FORMS
 def test_an_output_cut_off_anywhere_is_refused(form):
     text = form(TEXT)
     end = text.index("PROGRAM ENDED AT")

@@ -9,7 +9,8 @@ import yaml
 from examples import water
 
 from bornflow import frames
-from bornflow.errors import BornflowError
+from bornflow.errors import BornflowError, Refused
+from bornflow.labels.engines import ENGINES
 from bornflow.labels.gather import gather
 from bornflow.labels.label import label_structures, write_refused
 from bornflow.settings import complete
@@ -49,6 +50,14 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     renamed.positions[0, 0] += 1e-3
     (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
     assert frames.label(fresh, "energy") < -100
+
+
+def test_xtb_relaxes_clusters_and_refuses_boxes(tmp_path):
+    moved = water(2)
+    moved.positions = ENGINES["xtb"].relax(moved, OPTIONS, tmp_path, 1)
+    assert 0.95 < moved.get_distance(0, 1) < 0.98
+    with pytest.raises(Refused, match="is periodic"):
+        ENGINES["xtb"].relax(water(8, 0.9), OPTIONS, tmp_path, 1)
 
 
 def run(module, *arguments, cwd):

@@ -9,7 +9,15 @@ from bornflow import frames
 from bornflow.errors import BornflowError
 from bornflow.settings import complete
 from bornflow.structures.generate import generate
-from bornflow.structures.isomers import hydrogen_bonds, isomer
+from bornflow.structures.isomers import (
+    ISOMERS,
+    embed,
+    hydrogen_bonds,
+    isomer,
+    lowest,
+    orientations,
+    place_hydrogens,
+)
 from bornflow.structures.packing import box_edge, pack_water
 from bornflow.structures.select import holds_together, select
 
@@ -42,6 +50,40 @@ def test_a_pool_is_sampled_reproducibly_and_hotter_runs_stretch_more():
     assert len({atoms.info["structure"] for atoms in first}) == len(first)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a.positions, b.positions, atol=1e-6)
+
+
+def test_a_pool_of_files_keeps_names_and_drops_labels(tmp_path):
+    labelled = [frames.attach(water(2, seed=seed), {"energy": -1.0}) for seed in range(3)]
+    frames.write(tmp_path / "own.extxyz", labelled)
+    pools = {"own": {"files": [str(tmp_path / "own.extxyz")], "select": 2}}
+    options = complete({"structures": {"pools": pools}})["structures"]["pools"]["own"]
+    pool = generate("own", options, seed=0)
+    assert [atoms.info["structure"] for atoms in pool] == [a.info["structure"] for a in labelled]
+    assert all(frames.label(atoms, "energy") is None for atoms in pool)
+    np.testing.assert_allclose(pool[1].positions, labelled[1].positions, atol=1e-7)
+
+
+def test_a_pool_of_boxes_and_clusters_is_refused():
+    with pytest.raises(BornflowError, match="a pool of its own"):
+        select([water(4), water(4, 0.9)], 1, SOAP, 50.0)
+
+
+@pytest.mark.parametrize(("name", "bonds"), [("book", 7), ("cage", 8), ("prism", 9)])
+def test_hydrogens_are_placed_by_the_graph(name, bonds):
+    rng = np.random.default_rng(0)
+    oxygens = embed(ISOMERS[name], rng)
+    for way in orientations(ISOMERS[name])[::20]:
+        atoms = place_hydrogens(oxygens, way, rng)
+        assert len(way) == bonds
+        assert hydrogen_bonds(atoms, reach=2.6) == set(way)
+        np.testing.assert_allclose([atoms.get_distance(0, 1), atoms.get_distance(0, 2)], 0.97)
+
+
+@pytest.mark.slow
+def test_the_prism_is_found():
+    prism = lowest("prism", seed=0, tries=100)
+    assert isomer(prism) == "prism"
+    assert len(hydrogen_bonds(prism)) == 9
 
 
 def test_a_longer_selection_begins_with_the_shorter_one():

@@ -61,8 +61,12 @@ def load(path: str | Path | None, section: str) -> dict:
 def _with_defaults(value, node: Mapping):
     if value is None and "default" in node:
         value = node["default"]
+    if isinstance(value, list):
+        return [_with_defaults(item, node.get("items", {})) for item in value]
     if not isinstance(value, Mapping):
-        return _number(value) if node.get("type") in ("number", "integer") else value
+        kinds = node.get("type", [])
+        numeric = {"number", "integer"} & set([kinds] if isinstance(kinds, str) else kinds)
+        return _number(value) if numeric else value
     known, free = node.get("properties", {}), node.get("additionalProperties", False)
     full = {
         key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
@@ -113,21 +117,30 @@ def _contradictions(full: Mapping):
         )
     if "computed" in training["data"] and not pools:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
-    study = full["labels"]["convergence"]
-    for change in (study["reference"], *study["variants"]):
-        try:
-            complete({"labels": {"cp2k": change}}, is_whole=False)
-        except BornflowError as error:
-            yield f"labels.convergence: {error}"
+    for name, study in full["labels"]["studies"].items():
+        for change in (
+            change for case in study["cases"] for change in (case["reference"], *case["variants"])
+        ):
+            try:
+                complete({"labels": {"cp2k": change}}, is_whole=False)
+            except BornflowError as error:
+                yield f"labels.studies.{name}: {error}"
     for name, pool in pools.items():
+        sources = [key for key in ("molecules", "isomers", "files") if key in pool]
+        if len(sources) != 1:
+            yield (
+                f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
+                "molecules, isomers, files"
+            )
+            continue
         if full["labels"]["engine"] == "xtb" and "density" in pool:
             yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
         runs = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
-        most = pool["starts"] * (runs + pool["keep_relaxed"])
-        if pool["select"] > most:
+        most = len(pool["isomers"]) if "isomers" in pool else pool["starts"] * (runs + pool["keep_relaxed"])
+        if pool["select"] > most and "files" not in pool:
             yield (
                 f"structures.pools.{name}.select: {pool['select']} asked for, the pool holds {most} at most; "
-                "raise starts or steps, or lower interval"
+                "raise starts or steps, or lower interval, or select fewer"
             )
     needed = spectral_steps(full["spectra"]["resolution"], full["dynamics"]["timestep"])
     for name, system in full["dynamics"]["systems"].items():

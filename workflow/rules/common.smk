@@ -36,6 +36,7 @@ wildcard_constraints:
     seed=r"\d+",
     replica=r"\d+",
     batch=r"\d+",
+    study="|".join(SETTINGS["labels"]["studies"]) or "none",
     part=r"structures|labels|spectra|split|timing|(pool|model|system)-.+",
 
 
@@ -89,10 +90,20 @@ def pool_count(wildcards):
     return POOLS[wildcards.structure]["select"]
 
 
+def pool_files(wildcards):
+    """The files that a pool's candidates are read from."""
+    return POOLS[wildcards.structure].get("files", [])
+
+
 def has_cp2k():
     """Whether the launcher and the program of labels.cp2k.command are found here."""
     command = shlex.split(SETTINGS["labels"]["cp2k"]["command"])
     return all(shutil.which(word) for word in (command[0], command[-1]))
+
+
+def study_data(wildcards):
+    """The structures that a study of the labels' settings takes."""
+    return SETTINGS["labels"]["studies"][wildcards.study]["data"]
 
 
 def label_memory(wildcards, threads):

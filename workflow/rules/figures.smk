@@ -1,9 +1,33 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
-    figure=[f"bec_parity-{model}" for model in MODELS] + ["spectrum"] * bool(SYSTEMS),
+    figure=["labelled_set"] + [f"bec_parity-{model}" for model in MODELS] + ["spectrum"] * bool(SYSTEMS),
     suffix=["pdf", "png"],
 )
+
+
+rule labelled_set:
+    input:
+        labels=expand(f"{RESULTS}/training/{{part}}.extxyz", part=["train", "valid"]),
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/labelled_set.pdf",
+        png=report(
+            f"{RESULTS}/figures/labelled_set.png",
+            caption="../report/labelled_set.rst",
+            category="Models",
+            labels={"figure": "Make-up of the labelled set", "model": "all"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/labelled_set.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m bornflow.figures.labelled_set --labels {input.labels} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
 
 
 rule bec_parity:
@@ -57,6 +81,33 @@ rule spectrum:
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+
+
+# Studies of the labels' settings that have a figure.
+STUDY_FIGURES = expand(
+    f"{RESULTS}/figures/{{study}}.{{suffix}}",
+    study=[study for study in ("convergence", "field_strength", "field_operator") if study in STUDIES],
+    suffix=["pdf", "png"],
+)
+
+
+rule study_figure:
+    input:
+        table=f"{RESULTS}/labels/studies/{{study}}.csv",
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/{{study}}.pdf",
+        png=f"{RESULTS}/figures/{{study}}.png",
+    log:
+        f"{RESULTS}/logs/figures/{{study}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m bornflow.figures.label_studies --study {wildcards.study} --table {input.table}"
+        " --style {input.style} --out {output.pdf} {output.png} &> {log}"
 
 
 rule timing_figure:

@@ -2,13 +2,46 @@
 LABELLED = f"{RESULTS}/labels/labels.extxyz"
 TOTAL = sum(pool["select"] for pool in POOLS.values())
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
+STUDIES = SETTINGS["labels"]["studies"]
+STUDY_TABLES = expand(
+    f"{RESULTS}/labels/studies/{{study}}.csv",
+    study=[*STUDIES] + ["linear_response"] * bool(SETTINGS["labels"]["linear_response"]),
+)
 # Where CP2K is found, one shipped structure is labelled afresh and compared.
 LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]["data"] and has_cp2k())
 
 
+# Structures to label: those selected, relaxed first where their pool says so.
+SETTLED = [
+    f"{RESULTS}/{'labels/relaxed' if pool['relax'] else 'structures/selected'}/{name}.extxyz"
+    for name, pool in POOLS.items()
+]
+
+
+rule relax:
+    input:
+        structures=f"{RESULTS}/structures/selected/{{structure}}.extxyz",
+        config=f"{RESULTS}/settings/labels.yaml",
+    output:
+        relaxed=f"{RESULTS}/labels/relaxed/{{structure}}.extxyz",
+    log:
+        f"{RESULTS}/logs/labels/relax-{{structure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/relax-{{structure}}.tsv"
+    conda:
+        "../../envs/cp2k.yaml"
+    threads: SETTINGS["labels"]["threads"]
+    resources:
+        mem_mb=label_memory,
+        runtime=720,
+    shell:
+        "python -m bornflow.labels.relax --structures {input.structures} --config {input.config}"
+        " --threads {threads} --out {output.relaxed} &> {log}"
+
+
 rule collect:
     input:
-        SELECTED,
+        SETTLED,
     output:
         f"{RESULTS}/structures/selected.extxyz",
     log:
@@ -66,25 +99,48 @@ rule gather:
         " --config {input.config} --out {output.labelled} --out-refused {output.refused} &> {log}"
 
 
-rule convergence:
+rule study:
     input:
-        data=SETTINGS["labels"]["convergence"]["data"],
+        data=study_data,
         config=f"{RESULTS}/settings/labels.yaml",
     output:
-        f"{RESULTS}/labels/convergence.csv",
+        f"{RESULTS}/labels/studies/{{study}}.csv",
     log:
-        f"{RESULTS}/logs/labels/convergence.log",
+        f"{RESULTS}/logs/labels/study-{{study}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/convergence.tsv"
+        f"{RESULTS}/benchmarks/study-{{study}}.tsv"
+    conda:
+        "../../envs/cp2k.yaml"
+    threads: SETTINGS["labels"]["threads"]
+    resources:
+        mem_mb=label_memory,
+        runtime=1440,
+    shell:
+        "python -m bornflow.labels.study --study {wildcards.study} --config {input.config}"
+        " --threads {threads} --out {output} &> {log}"
+
+
+rule linear_response:
+    input:
+        structures=SHIPPED,
+        config=f"{RESULTS}/settings/labels.yaml",
+    output:
+        f"{RESULTS}/labels/studies/linear_response.csv",
+    log:
+        f"{RESULTS}/logs/labels/linear_response.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/linear_response.tsv"
     conda:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
         mem_mb=label_memory,
         runtime=720,
+    params:
+        names=SETTINGS["labels"]["linear_response"],
     shell:
-        "python -m bornflow.labels.convergence --config {input.config} --threads {threads}"
-        " --out {output} &> {log}"
+        "python -m bornflow.labels.linear_response --structures {input.structures} --names {params.names:q}"
+        " --config {input.config} --threads {threads} --out {output} &> {log}"
 
 
 rule check_label:

@@ -5,6 +5,7 @@ SELECTED = expand(f"{RESULTS}/structures/selected/{{structure}}.extxyz", structu
 rule generate:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
+        files=pool_files,
     output:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
     log:

@@ -63,6 +63,17 @@ def build_input(
     START_WAVEFUNCTION. `safe` chooses OT with conjugate gradients for structures whose SCF does not
     converge otherwise.
     """
+    return write(tree(atoms, settings, field, fine, safe))
+
+
+def tree(
+    atoms: Atoms,
+    settings: Mapping,
+    field: tuple[int, int] | None = None,
+    fine: bool = False,
+    safe: bool = False,
+) -> dict:
+    """The input that `build_input` writes, as nested sections."""
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(VALENCE))
     if unknown:
         raise BornflowError(
@@ -93,7 +104,7 @@ def build_input(
         direction = [float(sign) if i == axis else 0.0 for i in range(3)]
         section = "periodic_efield" if operator(atoms, settings) == "berry" else "efield"
         dft[section] = {"intensity": settings["field"], "polarisation": direction}
-    tree = {
+    return {
         "global": {
             "project_name": PROJECT,
             "run_type": "ENERGY_FORCE",
@@ -107,6 +118,10 @@ def build_input(
             "subsys": _subsystem(atoms, settings, periodic),
         },
     }
+
+
+def write(tree: Mapping) -> str:
+    """The text of an input tree."""
     return "\n".join(_generator().line_iter(tree)) + "\n"
 
 

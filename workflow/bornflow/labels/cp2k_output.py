@@ -36,11 +36,17 @@ class Output:
     scf_steps: int
 
 
-def parse(text: str, symbols: Sequence[str], field: Sequence[float] | None = None) -> Output:
+def parse(
+    text: str,
+    symbols: Sequence[str],
+    field: Sequence[float] | None = None,
+    version: str | None = None,
+) -> Output:
     """Read an output and check it against the calculation asked for.
 
     `symbols` are the elements in order; `field` is the electric field asked for in atomic units,
-    None for none. Raises Refused with the first reason found.
+    None for none; `version` is that of the program that was run (None: any). Raises Refused with the
+    first reason found.
     """
     for mark, reason in (
         ("[ABORT]", "CP2K aborted"),
@@ -53,10 +59,13 @@ def parse(text: str, symbols: Sequence[str], field: Sequence[float] | None = Non
         raise Refused("several runs were appended to one output")
     if text.count("PROGRAM ENDED AT") != 1:
         raise Refused("the output is cut off: PROGRAM ENDED is missing")
+    printed = _one(VERSION_LINE.findall(text), "version line")
+    if version not in (None, printed):
+        raise Refused(f"the output is of CP2K {printed}, the program run is {version}")
     energy = _one(ENERGY_LINE.findall(text), "total energy")
     _check_field(text, field)
     return Output(
-        version=_one(VERSION_LINE.findall(text), "version line"),
+        version=printed,
         energy=_number(energy, "total energy"),
         forces=_forces(text, symbols),
         scf_steps=_scf_steps(text),

@@ -165,12 +165,20 @@ class Cache:
         """Where the result of `key` is kept."""
         return self.directory / key[:2] / f"{key}.json"
 
-    def get(self, key: str) -> Output | None:
-        """The stored result, or None."""
+    def load(self, key: str) -> dict | None:
+        """What is stored under a key, or None."""
         path = self.path(key)
-        if not path.exists():
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def store(self, key: str, values: Mapping, wall: float) -> None:
+        """Store values and the wall time [s] they took, whole or not at all."""
+        write_json(self.path(key), {**values, "wall_s": round(wall, 2)})
+
+    def get(self, key: str) -> Output | None:
+        """The stored result of an energy-and-forces calculation, or None."""
+        stored = self.load(key)
+        if stored is None:
             return None
-        stored = json.loads(path.read_text())
         return Output(
             version=stored["version"],
             energy=stored["energy"],
@@ -179,17 +187,14 @@ class Cache:
         )
 
     def put(self, key: str, output: Output, wall: float) -> None:
-        """Store a result, whole or not at all."""
-        write_json(
-            self.path(key),
-            {
-                "version": output.version,
-                "energy": output.energy,
-                "forces": output.forces.tolist(),
-                "scf_steps": output.scf_steps,
-                "wall_s": round(wall, 2),
-            },
-        )
+        """Store the result of an energy-and-forces calculation."""
+        values = {
+            "version": output.version,
+            "energy": output.energy,
+            "forces": output.forces.tolist(),
+            "scf_steps": output.scf_steps,
+        }
+        self.store(key, values, wall)
 
 
 def calculate(
@@ -231,7 +236,7 @@ def calculate(
             (directory / RESTART_FILE).replace(wavefunction)
         try:
             printed, wall = program.run(text, directory, name)
-            output = parse(printed, atoms.get_chemical_symbols(), vector)
+            output = parse(printed, atoms.get_chemical_symbols(), vector, program.version)
         except Refused as error:
             refusal = error
             if "converge" not in str(error):

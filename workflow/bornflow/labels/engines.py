@@ -1,8 +1,12 @@
 """The programs that can make labels, behind one interface.
 
-An engine is a pair of functions: `identify(atoms, settings) -> str`, a hash of the exact calculation,
-and `label(atoms, settings, workdir, threads) -> Label`; `settings` is the section `labels` of a
-configuration. To add one, write both and name them in ENGINES.
+An engine is three functions: `identify(atoms, settings) -> str`, a hash of the exact calculation,
+`label(atoms, settings, workdir, threads) -> Label` and `relax(atoms, settings, workdir, threads)`, the
+positions [N, 3] in Å of the nearest minimum; `settings` is the section `labels` of a configuration.
+All raise Refused with a reason where a structure cannot be calculated. `central_difference` makes Born
+effective charges of forces in six fields. To add an engine, write the three in a module of its own,
+name them in ENGINES, and give it a section in workflow/schemas/config.schema.yaml and its name in
+`labels.engine` there.
 """
 
 import functools
@@ -17,7 +21,7 @@ from ase import Atoms
 
 from ..files import locked
 from ..units import FORCE_AU, HARTREE
-from . import cp2k_input, cp2k_run, xtb
+from . import cp2k_input, cp2k_relax, cp2k_run, xtb
 from .finite_field import FiniteField, central_difference
 
 
@@ -38,6 +42,7 @@ class Engine:
 
     identify: Callable[[Atoms, Mapping], str]
     label: Callable[[Atoms, Mapping, Path, int], Label]
+    relax: Callable[[Atoms, Mapping, Path, int], np.ndarray]
 
 
 def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
@@ -99,6 +104,17 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     )
 
 
+def relax_cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> np.ndarray:
+    """A density-functional minimum, by CP2K's own optimiser."""
+    options = settings["cp2k"]
+    program = _program(options["command"], threads)
+    directory = Path(workdir) / program.key(cp2k_relax.build_input(atoms, options))[:16]
+    with locked(directory):
+        relaxed = cp2k_relax.relax(program, cp2k_run.Cache(settings["cache"]), directory, atoms, options)
+        shutil.rmtree(directory, ignore_errors=True)
+    return relaxed
+
+
 def _solver(options: Mapping, restart: bool) -> str:
     if cp2k_input.uses_ot(options, restart):
         return f"OT eps_scf={options['eps_scf_ot']:g}"
@@ -126,4 +142,12 @@ def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> La
     )
 
 
-ENGINES = {"cp2k": Engine(identify_cp2k, cp2k), "xtb": Engine(identify_xtb, gfn2_xtb)}
+def relax_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> np.ndarray:
+    """A tight-binding minimum."""
+    return xtb.relax(atoms)
+
+
+ENGINES = {
+    "cp2k": Engine(identify_cp2k, cp2k, relax_cp2k),
+    "xtb": Engine(identify_xtb, gfn2_xtb, relax_xtb),
+}

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
+from ase.optimize import FIRE
+from tblite.ase import TBLite
 from tblite.interface import Calculator
 from tblite.library import ffi
 
@@ -40,11 +42,7 @@ def calculate(
 
     `field` and all results are in atomic units. Raises Refused for a periodic structure.
     """
-    if atoms.pbc.any():
-        raise Refused(
-            f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
-            "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
-        )
+    _refuse_periodic(atoms)
     free = _single_point(atoms, np.zeros(3))
     forces = {}
     for axis, sign in FIELDS:
@@ -52,6 +50,23 @@ def calculate(
         vector[axis] = sign * field
         forces[axis, sign] = _single_point(atoms, vector)[1]
     return free, forces, version()
+
+
+def relax(atoms: Atoms) -> np.ndarray:
+    """Positions [N, 3] in Å of the nearest minimum, forces below 0.01 eV/Å. Raises Refused as `calculate`."""
+    _refuse_periodic(atoms)
+    moved = Atoms(atoms.symbols, atoms.positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
+    if not FIRE(moved, logfile=None).run(fmax=0.01, steps=2000):
+        raise Refused(f"GFN2-xTB: {atoms.info.get('structure')} is not relaxed after 2000 steps")
+    return moved.positions
+
+
+def _refuse_periodic(atoms: Atoms) -> None:
+    if atoms.pbc.any():
+        raise Refused(
+            f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
+            "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
+        )
 
 
 def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:

@@ -1,9 +1,9 @@
-"""A pool of candidate structures: packing, relaxation and molecular dynamics with GFN-xTB (tblite).
+"""A pool of candidate structures: sampled with GFN-xTB (tblite), built as isomers, or read from files.
 
     python -m bornflow.structures.generate --structure cluster-3 --config cfg.yaml --out pool.extxyz
 
-Each start is packed at random and relaxed; from the relaxed structure one run a temperature
-samples stretched and bent geometries.
+To sample, each start is packed at random and relaxed; from the relaxed structure one run of molecular
+dynamics a temperature samples stretched and bent geometries.
 """
 
 import argparse
@@ -17,16 +17,28 @@ from tblite.ase import TBLite
 from .. import canonical, frames, settings
 from ..errors import command
 from ..progress import Meter
+from .isomers import lowest
 from .packing import pack_water
 
 THERMOSTAT_TIME = 50.0  # fs
 
 
 def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
-    """Candidate frames of one pool.
+    """Candidate frames of one pool; `options` is one entry of `structures.pools`.
 
-    `options` is one entry of `structures.pools`. Frames are named `{name}-{start}-{origin}`, where
-    origin is `relaxed` or the temperature and a counter. The same seed gives the same frames.
+    The same seed gives the same frames.
+    """
+    if "isomers" in options:
+        return [lowest(isomer, seed) for isomer in options["isomers"]]
+    if "files" in options:
+        return [frames.attach(atoms, {}) for path in options["files"] for atoms in frames.read(path)]
+    return sample(name, options, seed)
+
+
+def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
+    """Frames of runs from random packings, named `{name}-{start}-{origin}`.
+
+    origin is `relaxed` or the temperature and a counter.
     """
     pool = []
     runs = options["starts"] * len(options["temperatures"])

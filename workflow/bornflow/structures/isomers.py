@@ -1,26 +1,25 @@
-"""Start structures of the water hexamer: book, cage and prism, found by random search.
+"""Start structures of the water hexamer: book, cage and prism, built from their hydrogen bonds.
 
-    python -m bornflow.structures.isomers --names book cage prism --tries 400 --out-dir resources/structures
-
-Random packings are relaxed with GFN2-xTB and recognised by the graph of their hydrogen bonds; of
-each isomer the minimum of lowest energy is kept.
+A pool of the configuration names them under `isomers`.
+The oxygen atoms are placed by the graph of the hydrogen bonds, the hydrogens in every orientation that
+the graph allows; they are relaxed with GFN2-xTB and the lowest minimum with that graph is kept.
 """
 
-import argparse
 import itertools
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
+from scipy.optimize import minimize
+from scipy.sparse.csgraph import shortest_path
 from tblite.ase import TBLite
 
-from .. import frames
-from ..errors import BornflowError, command
+from ..errors import BornflowError
 from ..progress import track
-from .packing import pack_water
 
+OH_LENGTH = 0.97  # Å
+FREE = 0.2  # cosine of the smallest angle between a free O–H and the other bonds of its oxygen
 # Hydrogen-bond graphs of the hexamers (Pérez et al., Science 336, 897 (2012)).
 ISOMERS = {
     # two rings of four that share an edge
@@ -62,42 +61,83 @@ def isomer(atoms: Atoms) -> str | None:
     return None
 
 
-def search(names: list[str], tries: int, seed: int) -> dict[str, Atoms]:
-    """The lowest minimum of each isomer asked for; BornflowError if one was not met."""
-    best: dict[str, Atoms] = {}
-    for attempt in track(range(tries), "hexamers", tries, "packings"):
-        atoms = pack_water(6, np.random.default_rng([seed, attempt]))
-        atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
-        FIRE(atoms, logfile=None).run(fmax=0.02, steps=1500)
-        found, energy = isomer(atoms), atoms.get_potential_energy()
-        if found in names and (found not in best or energy < best[found].info["xtb_energy"] - 1e-4):
-            relaxed = Atoms(atoms.symbols, atoms.positions - atoms.get_center_of_mass())
-            relaxed.info = {
-                "structure": found,
-                "source": "random search, GFN2-xTB",
-                "n_molecules": 6,
-                "xtb_energy": energy,
-            }
-            best[found] = relaxed
-            print(f"{found}: {energy:.4f} eV in packing {attempt}", file=sys.stderr, flush=True)
-    missing = [name for name in names if name not in best]
-    if missing:
-        raise BornflowError(f"{', '.join(missing)} not met in {tries} packings; raise --tries")
-    return best
+def embed(graph: Sequence[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
+    """Places of a graph's six oxygen atoms [6, 3] in Å: bonded pairs 2.8 Å apart, others by their hops."""
+    edges = np.zeros((6, 6))
+    for first, second in graph:
+        edges[first, second] = edges[second, first] = 1
+    pairs = np.triu_indices(6, 1)
+    hops = shortest_path(edges, unweighted=True)[pairs].astype(int)
+    wanted = np.array([0.0, 2.8, 3.8, 4.6, 5.4])[hops]
+
+    def strain(flat: np.ndarray) -> float:
+        places = flat.reshape(6, 3)
+        distances = np.linalg.norm(places[pairs[0]] - places[pairs[1]], axis=1)
+        return float((((distances - wanted) / hops) ** 2).sum())
+
+    tries = [minimize(strain, rng.normal(scale=2, size=18)) for _ in range(10)]
+    return min(tries, key=lambda result: result.fun).x.reshape(6, 3)
 
 
-@command
-def main() -> None:
-    """Write one start structure for each isomer asked for."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--names", nargs="+", choices=sorted(ISOMERS), default=sorted(ISOMERS))
-    parser.add_argument("--tries", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out-dir", required=True)
-    args = parser.parse_args()
-    for name, atoms in search(args.names, args.tries, args.seed).items():
-        frames.write(Path(args.out_dir) / f"{name}.extxyz", [atoms])
+def orientations(graph: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """All ways to point a graph's bonds (donor, acceptor): no molecule gives or takes more than two."""
+    ways = itertools.product(*(((a, b), (b, a)) for a, b in graph))
+    return [
+        list(bonds)
+        for bonds in ways
+        if max(np.bincount(ends, minlength=6).max() for ends in zip(*bonds, strict=True)) <= 2
+    ]
 
 
-if __name__ == "__main__":
-    main()
+def place_hydrogens(oxygens: np.ndarray, bonds: Sequence[tuple[int, int]], rng: np.random.Generator) -> Atoms:
+    """Six waters: hydrogens point at the acceptors of their bonds, free ones anywhere away from those."""
+    positions = []
+    for molecule, oxygen in enumerate(oxygens):
+        given = [_unit(oxygens[b] - oxygen) for a, b in bonds if a == molecule]
+        taken = [_unit(oxygens[a] - oxygen) for a, b in bonds if b == molecule]
+        while len(given) < 2:
+            directions = rng.normal(size=(100, 3))
+            directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+            nearest = np.max([directions @ other for other in given + taken], axis=0)
+            given.append(directions[(nearest < FREE).argmax()])
+        positions += [oxygen, *(oxygen + OH_LENGTH * direction for direction in given)]
+    return Atoms("OHH" * 6, np.array(positions))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def _relax(atoms: Atoms, steps: int) -> tuple[float, Atoms]:
+    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
+    FIRE(atoms, logfile=None).run(fmax=0.01, steps=steps)
+    return atoms.get_potential_energy(), atoms
+
+
+def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
+    """The minimum of GFN2-xTB of lowest energy among those whose hydrogen bonds form the graph of `name`.
+
+    All `tries` are relaxed a little, the most promising tenth to the end. BornflowError if none keeps
+    its bonds.
+    """
+    rng = np.random.default_rng(seed)
+    oxygens = embed(ISOMERS[name], rng)
+    ways = orientations(ISOMERS[name])
+    drawn = (
+        _relax(place_hydrogens(oxygens, ways[rng.integers(len(ways))], rng), 40)
+        for _ in track(range(tries), name, tries, "orientations")
+    )
+    promising = sorted(drawn, key=lambda found: found[0])[: -(-tries // 10)]
+    ends = (_relax(atoms, 1500) for _, atoms in track(promising, f"{name}, minima", len(promising), "minima"))
+    minima = [(energy, atoms) for energy, atoms in ends if isomer(atoms) == name]
+    if not minima:
+        raise BornflowError(f"none of {tries} orientations of {name} kept its hydrogen bonds")
+    _, atoms = min(minima, key=lambda found: found[0])
+    relaxed = Atoms(atoms.symbols, atoms.positions - atoms.get_center_of_mass())
+    relaxed.info = {
+        "structure": name,
+        "source": "isomer by its hydrogen bonds, GFN2-xTB",
+        "kind": "cluster",
+        "n_molecules": 6,
+    }
+    return relaxed

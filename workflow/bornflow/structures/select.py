@@ -48,6 +48,10 @@ def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list
 
     Clusters that fell apart are left out. Raises BornflowError if fewer than `count` are left.
     """
+    if len({frames.kind(atoms) for atoms in pool}) > 1:
+        raise BornflowError(
+            "the pool holds both periodic and isolated structures; give each kind a pool of its own"
+        )
     pool = [atoms for atoms in pool if holds_together(atoms, gap)]
     if count > len(pool):
         raise BornflowError(

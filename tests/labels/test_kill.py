@@ -1,0 +1,102 @@
+"""A labelling run of real CP2K, killed again and again, ends as an undisturbed one and repeats nothing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from examples import water
+
+from bornflow import frames
+
+KILLS = 20
+# Notes every calculation it starts (`-i`), then becomes CP2K.
+WRAPPER = """#!/bin/sh
+case "$*" in *-i*) echo "$*" >> "$STARTED" ;; esac
+exec cp2k.psmp "$@"
+"""
+
+
+class Run:
+    """A labelling job in a folder of its own."""
+
+    def __init__(self, folder: Path, structures):
+        self.folder = folder
+        folder.mkdir()
+        frames.write(folder / "s.extxyz", structures)
+        wrapper = folder / "counted-cp2k"
+        wrapper.write_text(WRAPPER)
+        wrapper.chmod(0o755)
+        cp2k = {
+            "command": f"mpiexec -n {{ranks}} {wrapper}",
+            "cutoff": 120,
+            "force_cutoff": 150,
+            "vacuum": 4.5,
+            "eps_scf": 1e-6,
+            "eps_scf_ot": 1e-6,
+        }
+        loose = {"sum_rule": 1.0, "nonlinearity": 1.0}
+        labels = {"cache": str(folder / "cache"), "known": [], "gate": loose, "cp2k": cp2k}
+        (folder / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
+
+    def start(self) -> subprocess.Popen:
+        arguments = ("--structures", "s.extxyz", "--config", "c.yaml", "--out", "labelled.extxyz")
+        return subprocess.Popen(
+            [sys.executable, "-m", "bornflow.labels.label", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"STARTED": str(self.folder / "started")},
+            stderr=(self.folder / "log").open("a"),
+            start_new_session=True,
+        )
+
+    def calculations(self) -> int:
+        """How many calculations were started."""
+        return len((self.folder / "started").read_text().splitlines())
+
+    def cached(self) -> dict[Path, int]:
+        """Finished calculations and when each was written."""
+        return {path: path.stat().st_mtime_ns for path in (self.folder / "cache").rglob("*.json")}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not shutil.which("cp2k.psmp"), reason="CP2K is not installed (Debian: apt-get install cp2k)"
+)
+def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path):
+    structures = [water(1, seed=seed) for seed in range(3)] + [water(2, seed=3)]
+    undisturbed = Run(tmp_path / "undisturbed", structures)
+    started = time.monotonic()
+    assert undisturbed.start().wait() == 0, (undisturbed.folder / "log").read_text()[-3000:]
+    wall = time.monotonic() - started
+    assert undisturbed.calculations() == len(undisturbed.cached()) == 8 * len(structures)
+
+    killed = Run(tmp_path / "killed", structures)
+    rng = np.random.default_rng(0)
+    seen: dict[Path, int] = {}
+    kills = 0
+    while kills < KILLS:
+        job = killed.start()
+        try:
+            # Long enough to get on, short enough that the last kill comes before the end.
+            job.wait(timeout=4 + 2 * wall / KILLS * rng.random())
+            break
+        except subprocess.TimeoutExpired:
+            # The job alone, as by the out-of-memory killer, or all it started, as by a batch system.
+            (os.kill, os.killpg)[kills % 2](job.pid, signal.SIGKILL)
+            job.wait()
+            kills += 1
+            now = killed.cached()
+            assert seen.items() <= now.items(), "a finished calculation was made again or lost"
+            seen = now
+    assert kills >= KILLS // 2
+    assert job.poll() == 0 or killed.start().wait() == 0
+    assert seen.items() <= killed.cached().items()
+    assert killed.calculations() <= undisturbed.calculations() + kills
+    texts = [(run.folder / "labelled.extxyz").read_text() for run in (undisturbed, killed)]
+    assert texts[0] == texts[1]

@@ -1,0 +1,122 @@
+"""Figures: how labels depend on the settings of their calculation, one figure a study.
+
+python -m bornflow.figures.label_studies --study convergence --table convergence.csv --out f.pdf f.png
+"""
+
+import argparse
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import BornflowError, command
+from . import drawing
+
+FORCE, CHARGE, FIELD, CELL = "force_difference [meV/Å]", "bec_difference [e]", "field", "cell [Å]"
+NOT_SETTINGS = ("structure", "operator")
+MARKS = "osD^v<>p"
+LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # what labels may be off by
+
+
+def convergence(table: pd.DataFrame) -> Figure:
+    """Differences of forces and Born effective charges from tight settings, one row a setting changed."""
+    usual = table.iloc[0]
+    settings = [key for key in table.columns[: list(table).index("operator")] if key not in NOT_SETTINGS]
+    names = [_changes(row, usual, settings) for _, row in table.iterrows()]
+    rows = list(dict.fromkeys(names))
+    figure, axes = plt.subplots(1, 2, figsize=(6.8, 0.7 + 0.19 * len(rows)), sharey=True)
+    for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
+        heights = [-rows.index(names[index]) for index in part.index]
+        for axis, column in zip(axes, (FORCE, CHARGE), strict=True):
+            axis.plot(part[column], heights, MARKS[number], color=f"C{number}", label=structure, alpha=0.8)
+    for letter, axis, label, column in zip(
+        "ab",
+        axes,
+        ("largest force difference (meV/Å)", r"largest difference of $Z$ (e)"),
+        LIMITS,
+        strict=True,
+    ):
+        axis.axvline(LIMITS[column], color="0.5", linestyle="--", linewidth=0.7)
+        axis.set(xscale="log", xlabel=label, yticks=-np.arange(len(rows)), yticklabels=rows)
+        axis.grid(axis="y", linewidth=0.3, color="0.9")
+        axis.set_title(letter, loc="left")
+    axes[1].legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _changes(row: pd.Series, usual: pd.Series, settings: list[str]) -> str:
+    same = [row[key] == usual[key] or (pd.isna(row[key]) and pd.isna(usual[key])) for key in settings]
+    changed = [key for key, is_same in zip(settings, same, strict=True) if not is_same]
+    return ", ".join(_words(key, row[key]) for key in changed) or "settings of the labels"
+
+
+def _words(key: str, value) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{key} none" if pd.isna(value) else f"{key} {value:g}"
+
+
+def field_strength(table: pd.DataFrame) -> Figure:
+    """Born effective charges over the field's magnitude, and how far they are from the reference."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.6))
+    elements = [column for column in table if column.startswith("bec_") and column != CHARGE]
+    for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
+        part = part.sort_values(FIELD)
+        for colour, column in enumerate(elements):
+            symbol = column.removeprefix("bec_").split()[0]
+            style = {"color": f"C{colour}", "marker": MARKS[number]}
+            left.plot(part[FIELD], part[column], label=f"{symbol}, {structure}", **style)
+        right.plot(part[FIELD], part[CHARGE], color=f"C{number + 2}", marker=MARKS[number], label=structure)
+    left.set(ylabel=r"mean of tr $Z_i$ / 3 (e)")
+    right.set(yscale="log", ylabel=r"largest difference of $Z$ (e)")
+    for letter, axis in zip("ab", (left, right), strict=True):
+        axis.axvline(5e-4, color="0.6", linestyle="--", linewidth=0.7)
+        axis.set(xscale="log", xlabel="field (a.u.)")
+        axis.set_title(letter, loc="left")
+        axis.legend(fontsize=6)
+    return figure
+
+
+def field_operator(table: pd.DataFrame) -> Figure:
+    """The error of Born effective charges over the cell's edge: Berry phase against E·r."""
+    figure, axis = plt.subplots()
+    names = {"berry": "Berry phase", "position": r"$E\cdot r$"}
+    for number, (kind, part) in enumerate(table.groupby("operator")):
+        part = part.sort_values(CELL)
+        axis.plot(part[CELL], part[CHARGE], color=f"C{number}", marker=MARKS[number], label=names[kind])
+    berry = table[table["operator"] == "berry"].sort_values(CELL)
+    edges = np.linspace(berry[CELL].min(), berry[CELL].max(), 50)
+    guide = berry[CHARGE].iloc[-1] * (berry[CELL].iloc[-1] / edges) ** 2
+    axis.plot(edges, guide, color="0.5", linestyle=":", label=r"$\propto 1/L^2$")
+    axis.set(xscale="log", yscale="log", xlabel="edge of the cell, L (Å)")
+    axis.set(ylabel=r"largest difference of $Z$ (e)")
+    ticks = sorted(table[CELL].unique())
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=6)
+    axis.minorticks_off()
+    axis.set_title(", ".join(table["structure"].unique()), loc="left")
+    axis.legend()
+    return figure
+
+
+STUDIES = {draw.__name__: draw for draw in (convergence, field_strength, field_operator)}
+
+
+@command
+def main() -> None:
+    """Draw the table of one study."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--study", required=True, choices=sorted(STUDIES))
+    parser.add_argument("--table", required=True)
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    table = pd.read_csv(args.table)
+    if table.empty:
+        raise BornflowError(f"{args.table} holds no rows; there is nothing to draw")
+    drawing.style(args.style)
+    drawing.save(STUDIES[args.study](table), args.out)
+
+
+if __name__ == "__main__":
+    main()

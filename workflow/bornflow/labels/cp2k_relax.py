@@ -1,0 +1,64 @@
+"""Relaxing a structure with CP2K's own optimiser, with the forces that its labels have."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms
+
+from ..errors import Refused
+from ..units import BOHR, FORCE_AU
+from . import cp2k_input
+from .cp2k_run import Cache, Program
+
+STEPS_FILE = f"{cp2k_input.PROJECT}-pos-1.xyz"
+STATE_FILE = f"{cp2k_input.PROJECT}-1.restart"
+LARGEST_STEP = 0.01  # Å, of any atom in the last step
+TRUST_RADIUS = 0.1  # Å
+
+
+def build_input(atoms: Atoms, settings: Mapping) -> str:
+    """The text of a CP2K input that relaxes the atoms in a fixed cell.
+
+    `settings` is the section `labels.cp2k`. BFGS runs until no component of a force is above
+    `relaxed_force` [eV/Å], at `force_cutoff` where there is one.
+    """
+    cutoff = settings.get("force_cutoff") or settings["cutoff"]
+    tree = cp2k_input.tree(atoms, dict(settings) | {"cutoff": cutoff})
+    tree["global"]["run_type"] = "GEO_OPT"
+    force, step = settings["relaxed_force"] / FORCE_AU, LARGEST_STEP / BOHR
+    limits = {"max_force": force, "rms_force": force, "max_dr": step, "rms_dr": step}
+    bfgs = {"trust_radius": TRUST_RADIUS}  # soft hydrogen bonds: CP2K's own is too wide
+    tree["motion"] = {"geo_opt": {"optimizer": "BFGS", "max_iter": 500, "bfgs": bfgs} | limits}
+    return cp2k_input.write(tree)
+
+
+def relax(program: Program, cache: Cache, directory: Path, atoms: Atoms, settings: Mapping) -> np.ndarray:
+    """Positions [N, 3] in Å of the relaxed structure, at the place of the given one.
+
+    A relaxation that was killed goes on from its last step in `directory`; a finished one is taken from
+    the cache. Raises Refused if it does not converge.
+    """
+    text = build_input(atoms, settings)
+    key = program.key(text)
+    stored = cache.load(key)
+    if stored is not None:
+        return np.array(stored["positions"])
+    directory.mkdir(parents=True, exist_ok=True)
+    program.check(text, directory)
+    steps = directory / STEPS_FILE
+    if (directory / STATE_FILE).exists():
+        text += f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
+    printed, wall = program.run(text, directory, "relax")
+    for mark in ("GEOMETRY OPTIMIZATION COMPLETED", "PROGRAM ENDED AT"):
+        if mark not in printed:
+            raise Refused(f"relaxation: CP2K did not print '{mark}'")
+    if "SCF run NOT converged" in printed[printed.rindex("OPTIMIZATION STEP") :]:
+        raise Refused("relaxation: the SCF of the last step did not converge")
+    relaxed = ase.io.read(steps, index=-1, format="xyz").positions
+    if len(relaxed) != len(atoms):
+        raise Refused(f"relaxation: {len(relaxed)} atoms in {STEPS_FILE}, {len(atoms)} expected")
+    positions = relaxed - relaxed.mean(axis=0) + atoms.positions.mean(axis=0)
+    cache.store(key, {"positions": positions.tolist(), "version": program.version}, wall)
+    return positions

@@ -1,0 +1,42 @@
+"""Relax structures with the engine that labels them.
+
+    python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz
+
+A finished relaxation is kept in the cache, and one that was killed goes on from its last step.
+"""
+
+import argparse
+from pathlib import Path
+
+from .. import frames, settings
+from ..errors import BornflowError, Refused, command
+from ..progress import track
+from .engines import ENGINES
+
+
+@command
+def main() -> None:
+    """Write the relaxed structures; fail if one does not relax."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--structures", required=True)
+    parser.add_argument("--config", help="a configuration; its section labels is read")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    options = settings.load(args.config, "labels")
+    structures = frames.read(args.structures)
+    workdir = Path(options["cache"]).parent / "work"
+    relaxed = []
+    for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):
+        new = frames.attach(atoms, {})
+        try:
+            new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
+        except Refused as error:
+            raise BornflowError(f"structure {atoms.info['structure']}: {error}") from error
+        new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
+        relaxed.append(new)
+    frames.write(args.out, relaxed)
+
+
+if __name__ == "__main__":
+    main()

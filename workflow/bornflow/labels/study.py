@@ -1,0 +1,97 @@
+"""How labels depend on the settings of CP2K: differences from a reference, over chosen variations.
+
+    python -m bornflow.labels.study --study convergence --config cfg.yaml --out convergence.csv
+
+Energies carry an offset that depends on the settings and cancels in training; forces and Born
+effective charges do not, so the largest difference in any of their components is reported.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from .. import frames, settings
+from ..errors import BornflowError, command
+from ..files import whole
+from ..progress import track
+from .cp2k_input import cell_edge, operator
+from .engines import Label, cp2k
+
+
+def compare(structures: Mapping[str, Atoms], study: Mapping, options: Mapping, workdir: Path, threads: int):
+    """A table of one row for each structure and variant; `study` is an entry of `labels.studies`.
+
+    Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
+    reference), |Σ F| [meV/Å], |Σ Z| [e], and for each element the mean of its atoms' tr Z / 3 [e].
+    """
+    cases = list(_cases(study))
+    rows, references = [], {}
+    for number, name, reference, variant in track(cases, "study", len(cases), "labels"):
+        atoms = structures[name]
+        if number not in references:
+            references[number] = _label(atoms, options, reference, workdir, threads)
+        label = _label(atoms, options, variant, workdir, threads)
+        rows.append(_row(atoms, options["cp2k"] | variant, label, references[number], study["columns"]))
+    return pd.DataFrame(rows)
+
+
+def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapping]]:
+    for number, case in enumerate(study["cases"]):
+        for name in case["structures"]:
+            for variant in case["variants"]:
+                yield (number, name), name, case["reference"], variant
+
+
+def _row(atoms: Atoms, used: Mapping, label: Label, reference: Label, columns: list[str]) -> dict:
+    symbols = np.array(atoms.get_chemical_symbols())
+    isotropic = np.trace(label.response.bec, axis1=1, axis2=2) / 3
+    edge = atoms.cell.volume ** (1 / 3) if atoms.pbc.any() else cell_edge(atoms, used)
+    return {
+        "structure": atoms.info["structure"],
+        **{key: used.get(key) for key in columns},
+        "operator": operator(atoms, used),
+        "cell [Å]": round(edge, 3),
+        "force_difference [meV/Å]": 1e3 * np.abs(label.forces - reference.forces).max(),
+        "bec_difference [e]": np.abs(label.response.bec - reference.response.bec).max(),
+        "net_force [meV/Å]": 1e3 * np.abs(label.forces.sum(axis=0)).max(),
+        "sum_rule [e]": label.response.sum_rule,
+    } | {f"bec_{symbol} [e]": isotropic[symbols == symbol].mean() for symbol in np.unique(symbols)}
+
+
+def _label(atoms: Atoms, options: Mapping, change: Mapping, workdir: Path, threads: int) -> Label:
+    return cp2k(atoms, dict(options) | {"cp2k": options["cp2k"] | change}, workdir, threads)
+
+
+def named(path: str, names: set[str], where: str) -> dict[str, Atoms]:
+    """Structures of an extxyz file by name; BornflowError where one of `names` is not there."""
+    found = {atoms.info["structure"]: atoms for atoms in frames.read(path)}
+    missing = sorted(names - set(found))
+    if missing:
+        raise BornflowError(f"{path} holds no structure {', '.join(missing)} ({where})")
+    return {name: found[name] for name in names}
+
+
+@command
+def main() -> None:
+    """Write the table of one study."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--study", required=True, help="a key of labels.studies")
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    options = settings.load(args.config, "labels")
+    study = options["studies"][args.study]
+    names = {name for case in study["cases"] for name in case["structures"]}
+    structures = named(study["data"], names, f"labels.studies.{args.study}")
+    table = compare(structures, study, options, Path(options["cache"]).parent / "work", args.threads)
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.5g")
+
+
+if __name__ == "__main__":
+    main()
