@@ -65,7 +65,7 @@ def test_every_key_is_described_and_has_a_default():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
             pools = ("molecules", "isomers", "files", "density")
-            optional = key in (*pools, "title", "equilibration", "temperature_limit", "force_cutoff")
+            optional = key in (*pools, "title", "equilibration", "temperature_limit")
             assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
             walk(child, f"{place}.{key}")
         if isinstance(node.get("additionalProperties"), dict):

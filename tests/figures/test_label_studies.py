@@ -24,12 +24,11 @@ def test_rows_of_the_convergence_figure_name_what_was_changed():
     data = table(
         method=["gapw", "gapw", "gpw", "gapw"],
         cutoff=[300, 400, 800, 300],
-        force_cutoff=[400.0, 400.0, np.nan, 400.0],
     )
     data.loc[3, "structure"] = "b"
     figure = label_studies.convergence(data)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["settings of the labels", "cutoff 400", "gpw, cutoff 800, force_cutoff none"]
+    assert names == ["settings of the labels", "cutoff 400", "gpw, cutoff 800"]
     points = [(line.get_label(), list(line.get_ydata())) for line in figure.axes[0].lines[:2]]
     assert points == [("a", [0, -1, -2]), ("b", [0])]
 

@@ -46,15 +46,9 @@ def convergence(table: pd.DataFrame) -> Figure:
 
 
 def _changes(row: pd.Series, usual: pd.Series, settings: list[str]) -> str:
-    same = [row[key] == usual[key] or (pd.isna(row[key]) and pd.isna(usual[key])) for key in settings]
-    changed = [key for key, is_same in zip(settings, same, strict=True) if not is_same]
-    return ", ".join(_words(key, row[key]) for key in changed) or "settings of the labels"
-
-
-def _words(key: str, value) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{key} none" if pd.isna(value) else f"{key} {value:g}"
+    changed = {key: row[key] for key in settings if row[key] != usual[key]}
+    words = [value if isinstance(value, str) else f"{key} {value:g}" for key, value in changed.items()]
+    return ", ".join(words) or "settings of the labels"
 
 
 def field_strength(table: pd.DataFrame) -> Figure:

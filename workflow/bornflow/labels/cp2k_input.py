@@ -48,6 +48,11 @@ def cell_edge(atoms: Atoms, settings: Mapping) -> float:
     return math.ceil(2 * (extent + settings["vacuum"])) / 2
 
 
+def has_fine_run(settings: Mapping) -> bool:
+    """Whether energy and forces come from a field-free run of their own, on a finer grid."""
+    return settings["force_cutoff"] > settings["cutoff"]
+
+
 def build_input(
     atoms: Atoms,
     settings: Mapping,

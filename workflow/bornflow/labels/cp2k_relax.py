@@ -22,9 +22,9 @@ def build_input(atoms: Atoms, settings: Mapping) -> str:
     """The text of a CP2K input that relaxes the atoms in a fixed cell.
 
     `settings` is the section `labels.cp2k`. BFGS runs until no component of a force is above
-    `relaxed_force` [eV/Å], at `force_cutoff` where there is one.
+    `relaxed_force` [eV/Å], at the cutoff that their forces have.
     """
-    cutoff = settings.get("force_cutoff") or settings["cutoff"]
+    cutoff = max(settings["cutoff"], settings["force_cutoff"])
     tree = cp2k_input.tree(atoms, dict(settings) | {"cutoff": cutoff})
     tree["global"]["run_type"] = "GEO_OPT"
     force, step = settings["relaxed_force"] / FORCE_AU, LARGEST_STEP / BOHR

@@ -49,7 +49,7 @@ def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
     """Hash of the inputs of each kind of run, the data files they read and CP2K's version."""
     options = settings["cp2k"]
     inputs = cp2k_input.build_input(atoms, options) + cp2k_input.build_input(atoms, options, (0, 1))
-    if options.get("force_cutoff"):
+    if cp2k_input.has_fine_run(options):
         inputs += cp2k_input.build_input(atoms, options, fine=True)
     return _program(options["command"], 1).key(inputs)[:16]
 
@@ -62,8 +62,8 @@ def _program(command: str, threads: int) -> cp2k_run.Program:
 def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     """Density-functional labels: a field-free run, and from its wave function six runs in a field.
 
-    Grid errors of the forces cancel in Born effective charges; with `force_cutoff` energy and forces
-    come from one more field-free run on a finer grid.
+    Grid errors of the forces cancel in Born effective charges; energy and forces come from one more
+    field-free run on a finer grid where `force_cutoff` is above `cutoff`.
     """
     options = settings["cp2k"]
     program = _program(options["command"], threads)
@@ -74,7 +74,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         calculate = partial(cp2k_run.calculate, program, cache, directory, atoms, options)
         free = calculate()
         outputs = {axis_sign: calculate(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
-        fine = [calculate(fine=True)] if options.get("force_cutoff") else []
+        fine = [calculate(fine=True)] if cp2k_input.has_fine_run(options) else []
         shutil.rmtree(directory, ignore_errors=True)
     runs = [free, *outputs.values(), *fine]
     labelled = fine[0] if fine else free
@@ -92,7 +92,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
             "label_settings": (
                 f"revPBE-D3 {options['basis']} {options['method']} "
                 f"{options['cutoff']:g}/{options['rel_cutoff']:g}Ry"
-                + (f" forces={options['force_cutoff']:g}Ry" if options.get("force_cutoff") else "")
+                + (f" forces={options['force_cutoff']:g}Ry" if fine else "")
                 + f" eps_default={options['eps_default']:g}"
                 + ("" if atoms.pbc.any() else f" vacuum={options['vacuum']:g}A")
                 + f" {_solver(options, False)} field={options['field']:g}au"
