@@ -12,6 +12,7 @@ from examples import water
 
 from bornflow.errors import BornflowError, Refused
 from bornflow.labels import cp2k_input, cp2k_relax, cp2k_run, engines, linear_response
+from bornflow.labels.label import label_structures
 from bornflow.settings import complete
 
 needs_cp2k = pytest.mark.skipif(
@@ -113,6 +114,21 @@ def test_tensors_of_linear_response_are_turned():
     for damaged in (text.replace("PROGRAM ENDED AT", ""), text.replace("Atom  1", "Atom  2"), text[:60]):
         with pytest.raises(Refused):
             linear_response.parse(damaged, 1)
+
+
+@needs_cp2k
+def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_path):
+    atoms = molecule("H2O")
+    atoms.info["structure"] = "monomer"
+    changes = {"cache": str(tmp_path / "cache"), "known": []}
+    settings = options(cutoff=100, force_cutoff=100, vacuum=4, max_scf=1) | changes
+    labelled, refused = label_structures([atoms], "cp2k", settings, tmp_path / "work")
+    assert not labelled
+    assert refused == [("monomer", "field-free run: the SCF did not converge")]
+    assert not list((tmp_path / "cache").rglob("*.json")), "a refused calculation is kept as a result"
+    # Tried twice: the second input, the safe one, is that of orbital transformation with conjugate gradients.
+    (tried,) = (tmp_path / "work").rglob("field-free.inp")
+    assert "MINIMIZER CG" in tried.read_text()
 
 
 @needs_cp2k
