@@ -13,6 +13,7 @@ from examples import water
 from bornflow.errors import BornflowError, Refused
 from bornflow.labels import cp2k_input, cp2k_relax, cp2k_run, engines, linear_response
 from bornflow.labels.label import label_structures
+from bornflow.labels.study import compare
 from bornflow.settings import complete
 
 needs_cp2k = pytest.mark.skipif(
@@ -150,3 +151,23 @@ def test_the_label_of_a_monomer(tmp_path):
     again = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
+
+
+@needs_cp2k
+@pytest.mark.slow
+def test_a_study_compares_with_its_reference(tmp_path):
+    atoms = molecule("H2O")
+    atoms.info["structure"] = "monomer"
+    study = {
+        "columns": ["cutoff"],
+        "cases": [
+            {"structures": ["monomer"], "reference": {"cutoff": 250}, "variants": [{}, {"cutoff": 250}]}
+        ],
+    }
+    settings = options(force_cutoff=100) | {"cache": str(tmp_path / "cache")}
+    table = compare({"monomer": atoms}, study, settings, tmp_path / "work", 2)
+    assert list(table["cutoff"]) == [150, 250]
+    assert table["bec_difference [e]"][1] == 0
+    assert 1 < table["force_difference [meV/Å]"][0] < 500
+    assert table["bec_H [e]"].between(0.2, 0.4).all()
+    assert table["cell [Å]"][0] == cp2k_input.cell_edge(atoms, settings["cp2k"])

@@ -66,7 +66,12 @@ class BornflowCalculator(Calculator):
         self.dtype = np.dtype(dtype)
         parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
         # Weights are constants of the compiled step: what depends on them alone is evaluated once.
-        self._evaluate = jax.jit(partial(self.model.evaluate, parameters))
+        self._strained = False
+        # Without the stress a step saves the derivatives of the long-range sum with respect to the cell.
+        self._evaluate = {
+            strained: jax.jit(partial(self.model.evaluate, parameters, strained=strained))
+            for strained in (False, True)
+        }
         self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
         self.reset()
 
@@ -91,7 +96,8 @@ class BornflowCalculator(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
         super().calculate(atoms, properties, system_changes)
-        out = jax.device_get(self._evaluate(self._current_graph(self.atoms)))
+        self._strained |= "stress" in properties  # who asks once asks again
+        out = jax.device_get(self._evaluate[self._strained](self._current_graph(self.atoms)))
         n = len(self.atoms)
         counts = composition(self.atoms, self.model.elements)
         energy = float(out["energy"]) + float(counts @ self.baseline)
@@ -109,7 +115,7 @@ class BornflowCalculator(Calculator):
         }
         if "screening" in out:
             self.results["screening"] = np.asarray(out["screening"][:n], float)
-        if self.atoms.pbc.all():
+        if self._strained and self.atoms.pbc.all():
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 

@@ -151,8 +151,8 @@ class Model:
         """Random parameters."""
         return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
-    def evaluate(self, parameters, graph: Graph) -> dict[str, jax.Array]:
-        """Everything the model says of one graph.
+    def evaluate(self, parameters, graph: Graph, strained: bool = True) -> dict[str, jax.Array]:
+        """Everything the model says of one graph; the virial only if `strained`.
 
         energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, virial [3, 3]
         [eV] = ∂E/∂strain (stress times volume), and screening [N] of coupled models.
@@ -173,8 +173,8 @@ class Model:
 
         amplitudes, to_edges = jax.vjp(lambda vectors: network(vectors, graph, method="expand"), vectors)
         scalars, to_amplitudes, features = jax.vjp(describe, amplitudes, has_aux=True)
-        (total, charges), (by_scalars, by_edges, by_positions, by_cell) = jax.value_and_grad(
-            energy, argnums=(0, 1, 2, 3), has_aux=True
+        (total, charges), (by_scalars, by_edges, by_positions, *by_cell) = jax.value_and_grad(
+            energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
         )(scalars, vectors, graph.positions, graph.cell)
         out = {"energy": total, "charges": charges}
         if self.network.is_coupled:
@@ -193,9 +193,11 @@ class Model:
         by_edges = by_edges + energy_by_edges
         pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=2)
         out["forces"] = pairs.T - by_positions
-        virial = jnp.einsum("anj,bnj->ab", vectors, by_edges)
-        virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell
-        return out | {"virial": 0.5 * (virial + virial.T)}
+        if strained:
+            virial = jnp.einsum("anj,bnj->ab", vectors, by_edges)
+            virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell[0]
+            out["virial"] = 0.5 * (virial + virial.T)
+        return out
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, graph: Graph) -> dict[str, jax.Array]:

@@ -2,7 +2,7 @@
 
 A pool of the configuration names them under `isomers`.
 The oxygen atoms are placed by the graph of the hydrogen bonds, the hydrogens in every orientation that
-the graph allows; they are relaxed with GFN2-xTB and the lowest minimum with that graph is kept.
+the graph allows; they are relaxed with GFN1-xTB and the lowest minimum with that graph is kept.
 """
 
 import itertools
@@ -19,6 +19,7 @@ from ..errors import BornflowError
 from ..progress import track
 
 OH_LENGTH = 0.97  # Å
+METHOD = "GFN1-xTB"  # GFN2-xTB folds the book half way to a prism
 FREE = 0.2  # cosine of the smallest angle between a free O–H and the other bonds of its oxygen
 # Hydrogen-bond graphs of the hexamers (Pérez et al., Science 336, 897 (2012)).
 ISOMERS = {
@@ -109,13 +110,13 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 
 
 def _relax(atoms: Atoms, steps: int) -> tuple[float, Atoms]:
-    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
+    atoms.calc = TBLite(method=METHOD, verbosity=0)
     FIRE(atoms, logfile=None).run(fmax=0.01, steps=steps)
     return atoms.get_potential_energy(), atoms
 
 
 def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
-    """The minimum of GFN2-xTB of lowest energy among those whose hydrogen bonds form the graph of `name`.
+    """The minimum of lowest energy among those whose hydrogen bonds form the graph of `name`.
 
     All `tries` are relaxed a little, the most promising tenth to the end. BornflowError if none keeps
     its bonds.
@@ -136,7 +137,7 @@ def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
     relaxed = Atoms(atoms.symbols, atoms.positions - atoms.get_center_of_mass())
     relaxed.info = {
         "structure": name,
-        "source": "isomer by its hydrogen bonds, GFN2-xTB",
+        "source": f"isomer by its hydrogen bonds, {METHOD}",
         "kind": "cluster",
         "n_molecules": 6,
     }
