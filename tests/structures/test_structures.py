@@ -111,11 +111,16 @@ def test_clusters_that_fell_apart_are_left_out():
         select([atoms], 1, SOAP, 4.0)
 
 
-@pytest.mark.parametrize(("name", "bonds"), [("book", 7), ("cage", 8)])
-def test_shipped_hexamers_have_their_hydrogen_bonds(name, bonds):
+@pytest.mark.parametrize(("name", "bonds"), [("book", 7), ("cage", 8), ("prism", 9)])
+def test_shipped_hexamers_are_minima_with_their_hydrogen_bonds(name, bonds):
     (atoms,) = frames.read(ROOT / f"resources/structures/{name}.extxyz")
     assert len(hydrogen_bonds(atoms)) == bonds
     assert isomer(atoms) == name
+    labelled = {
+        frame.info["structure"]: frame for frame in frames.read(ROOT / "resources/labels/water.extxyz")
+    }
+    np.testing.assert_allclose(labelled[name].positions, atoms.positions, atol=1e-6)
+    assert np.abs(frames.label(labelled[name], "forces")).max() < 0.03  # eV/Å
 
 
 @pytest.mark.skipif(

@@ -62,7 +62,7 @@ def test_every_stage_leaves_its_results(run):
         assert file["current"].attrs["unit"] == "e Å / fs"
         assert np.isfinite(file["temperature"][:]).all()
     assert len(pd.read_csv(results / "spectra/bulk/physical-uncoupled-0.csv")) == 25
-    for figure in ("bec_parity-physical-uncoupled", "spectrum"):
+    for figure in ("labelled_set", "bec_parity-physical-uncoupled", "bec_parity-coupled", "spectrum"):
         assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     limit = 180 if os.cpu_count() >= 2 and os.getloadavg()[0] < 2.5 else 600
@@ -122,10 +122,20 @@ def test_stages_are_targets(run, target):
     assert snakemake(folder, target, "-n", *SMOKE).returncode == 0
 
 
-@pytest.mark.parametrize("config", ["config", "labels", "paper", "pretraining"])
-def test_the_other_configurations_have_a_complete_plan(run, config):
+@pytest.mark.parametrize(
+    ("config", "target"),
+    [
+        ("config", "all"),
+        ("labels", "labels"),
+        ("paper", "all"),
+        ("pretraining", "labels"),
+        ("tight-binding", "all"),
+        ("studies", "studies"),
+    ],
+)
+def test_the_other_configurations_have_a_complete_plan(run, config, target):
     folder, _ = run
-    result = snakemake(folder, "-n", "--quiet", "--configfile", f"config/{config}.yaml")
+    result = snakemake(folder, target, "-n", "--quiet", "--configfile", f"config/{config}.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
 
 

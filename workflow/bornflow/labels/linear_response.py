@@ -44,7 +44,7 @@ def build_input(atoms: Atoms, settings: Mapping) -> str:
             "max_iter": 200,
             "preconditioner": "FULL_ALL",
             "energy_gap": 0.1,
-            "dcdr": {"print": {"apt": {"_": "ON"}}},
+            "dcdr": {"print": {"apt": {"_": "ON", "filename": "__STD_OUT__"}}},
         }
     }
     return cp2k_input.write(tree)

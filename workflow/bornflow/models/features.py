@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from . import density
@@ -81,6 +82,12 @@ def species_pairs(embedding: Float[Array, "species width"]) -> Float[Array, "spe
     n = len(embedding)
     centre, neighbour = jnp.repeat(embedding[:, None], n, axis=1), jnp.repeat(embedding[None], n, axis=0)
     return jnp.concatenate([centre, neighbour], axis=-1)
+
+
+def degree_of_rows(max_degree: int) -> np.ndarray:
+    """The degree l of each row lm of spherical features."""
+    degree = np.arange(max_degree + 1)
+    return np.repeat(degree, 2 * degree + 1)
 
 
 def degrees(spherical: Float[Array, "atoms lm *rest"], max_degree: int) -> list[Array]:

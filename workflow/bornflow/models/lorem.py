@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..units import COULOMB
-from .features import MLP, Amplitudes, Backbone, Features, Readout, degrees, species_pairs
+from .features import MLP, Amplitudes, Backbone, Features, Readout, degree_of_rows, degrees, species_pairs
 from .graph import Graph, lengths
 
 SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
@@ -98,7 +98,7 @@ class TensorProduct(nn.Module):
         left, right = (self._maps(side, spherical) for side in ("left", "right"))
         n = self.max_degree + 1
         weights = self.param("weights", nn.initializers.normal(1 / n), (n, n, n, self.channels))
-        degree = np.repeat(np.arange(n), 2 * np.arange(n) + 1)
+        degree = degree_of_rows(self.max_degree)
         coupling = np.array(
             e3x.so3.clebsch_gordan(self.max_degree, self.max_degree, self.max_degree, cartesian_order=True)
         )
@@ -107,15 +107,7 @@ class TensorProduct(nn.Module):
         def product(first: int, second: int, result: int) -> jax.Array:
             rows = [places[parity] for parity in (first, second, result)]
             dense = jnp.asarray(coupling[np.ix_(*rows)], weights.dtype)
-            paths = weights
-            for axis, row in enumerate(rows):
-                counts = np.array([2 * d + 1 for d in range(n) if d % 2 == degree[row[0]] % 2])
-                paths = jnp.repeat(
-                    paths[(slice(None),) * axis + (slice(degree[row[0]], None, 2),)],
-                    counts,
-                    axis=axis,
-                    total_repeat_length=len(row),
-                )
+            paths = weights[np.ix_(*(degree[row] for row in rows))]
             pairs = left[first][..., None] * right[second][..., None, :]
             return jnp.einsum("cnab,cabk->cnk", pairs, dense * jnp.moveaxis(paths, -1, 0))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .features import Amplitudes, Backbone, Features, degrees, species_pairs
+from .features import Amplitudes, Backbone, Features, degree_of_rows, degrees, species_pairs
 from .graph import Graph, lengths
 from .products import product
 
@@ -58,18 +58,14 @@ class Physical(Backbone):
         of_species = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
         # One product with the filters of all degrees, of which each keeps its own, is fastest.
         own = product(amplitudes.sum(axis=2), of_centre)
-        own = jnp.sum(own.reshape(*own.shape[:2], *shape[1:]) * self._own_degree(), axis=2)
+        is_own = degree_of_rows(self.max_degree)[:, None] == np.arange(self.max_degree + 1)
+        own = jnp.sum(own.reshape(*own.shape[:2], *shape[1:]) * is_own[..., None], axis=2)
         amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
         blocks = [
             jnp.einsum("nmk,ka->nma", block, of_species[:, degree])
             for degree, block in enumerate(degrees(amplitudes, self.max_degree))
         ]
         return own + jnp.concatenate(blocks, axis=1)
-
-    def _own_degree(self) -> np.ndarray:
-        """Ones where a row lm meets its degree l, [lm, degree, 1]."""
-        degree = np.arange(self.max_degree + 1)
-        return (np.repeat(degree, 2 * degree + 1)[:, None] == degree)[..., None].astype(np.float32)
 
 
 class CoulombEnergy(nn.Module):
