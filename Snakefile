@@ -31,6 +31,12 @@ rule structures:
         SELECTED,
 
 
+# Structures of the pools that `relax` asks for.
+rule relaxed:
+    input:
+        expand(f"{RESULTS}/labels/relaxed/{{structure}}.extxyz", structure=RELAXED),
+
+
 rule labels:
     input:
         LABELLED if POOLS else SHIPPED,
@@ -45,7 +51,7 @@ rule studies:
 
 rule field_scan:
     input:
-        [path for path in STUDY_FIGURES if "field_strength" in path],
+        expand(f"{RESULTS}/figures/field_strength.{{suffix}}", suffix=["pdf", "png"]),
 
 
 rule training:

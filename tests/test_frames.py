@@ -90,3 +90,8 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert target.read_text() == "good"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_two_structures_of_one_name_are_refused():
+    with pytest.raises(BornflowError, match="two structures are called water-1-0"):
+        frames.unique([water(1), water(2), water(1)])

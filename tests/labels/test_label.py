@@ -9,9 +9,8 @@ import yaml
 from examples import water
 
 from bornflow import frames
-from bornflow.errors import BornflowError, Refused
+from bornflow.errors import Refused
 from bornflow.labels.engines import ENGINES
-from bornflow.labels.gather import gather
 from bornflow.labels.label import label_structures, write_refused
 from bornflow.settings import complete
 
@@ -41,12 +40,16 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     structures = frames.read(tmp_path / "s.extxyz")
     (made,), _ = label_structures(structures, "xtb", OPTIONS, tmp_path)
     marked = frames.attach(made, {"energy": 1.25, "bec": frames.label(made, "bec")})
+    structures[0].info["label_hash"] = "that of another label"
     frames.write(path, [marked])
     renamed = structures[0].copy()
     renamed.info["structure"] = "again"
     (taken,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
     assert frames.label(taken, "energy") == 1.25
     assert taken.info["structure"] == "again"
+    assert taken.info["label_hash"] == made.info["label_hash"], "provenance is the label's"
+    strict = OPTIONS | {"known": [str(path)], "gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
+    assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate holds for all"
     renamed.positions[0, 0] += 1e-3
     (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
     assert frames.label(fresh, "energy") < -100
@@ -82,21 +85,10 @@ def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
             cwd=tmp_path,
         )
         assert result.returncode == 0, result.stderr
-    join = (
-        "--labelled",
-        "0.extxyz",
-        "1.extxyz",
-        "--refused",
-        "0.csv",
-        "1.csv",
-        "--config",
-        "c.yaml",
-        "--out",
-        "all.extxyz",
-        "--out-refused",
-        "refused.csv",
-    )
-    result = run("bornflow.labels.gather", *join, cwd=tmp_path)
+    join = ("--tables", "0.csv", "1.csv", "--out", "refused.csv")
+    assert run("bornflow.labels.refusals", *join, cwd=tmp_path).returncode == 0
+    gather = ("--labelled", "0.extxyz", "1.extxyz", "--refused", "refused.csv", "--config", "c.yaml")
+    result = run("bornflow.labels.gather", *gather, "--out", "all.extxyz", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     joined = frames.read(tmp_path / "all.extxyz")
     assert [atoms.info["structure"] for atoms in joined] == [a.info["structure"] for a in structures[:5]]
@@ -104,7 +96,7 @@ def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
     labels["max_refused"] = 0.1
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
     (tmp_path / "all.extxyz").unlink()
-    result = run("bornflow.labels.gather", *join, cwd=tmp_path)
+    result = run("bornflow.labels.gather", *gather, "--out", "all.extxyz", cwd=tmp_path)
     assert result.returncode == 1
     assert "1 of 6 structures were refused" in result.stderr
     assert "Traceback" not in result.stderr
@@ -112,7 +104,18 @@ def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
     assert not (tmp_path / "all.extxyz").exists()
 
 
-def test_a_structure_labelled_twice_is_refused(tmp_path):
-    frames.write(tmp_path / "a.extxyz", [water(1)])
-    with pytest.raises(BornflowError, match="water-1-0 was labelled twice"):
-        gather([str(tmp_path / "a.extxyz")] * 2)
+def test_without_a_table_of_refusals_the_others_are_written_and_the_status_tells(tmp_path):
+    frames.write(tmp_path / "s.extxyz", [water(1), water(8, 0.9), water(2)])
+    result = run(
+        "bornflow.labels.label",
+        "--structures",
+        "s.extxyz",
+        "--engine",
+        "xtb",
+        "--out",
+        "l.extxyz",
+        cwd=tmp_path,
+    )
+    assert result.returncode == 1
+    assert "1 of 3 structures were refused; l.extxyz holds the others" in result.stderr
+    assert len(frames.read(tmp_path / "l.extxyz")) == 2

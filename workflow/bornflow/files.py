@@ -35,19 +35,24 @@ def whole(path: str | Path) -> Iterator[Path]:
 def locked(directory: str | Path) -> Iterator[None]:
     """Hold `directory` (made if missing) for this process alone; wait while another one has it.
 
-    The block may remove the directory.
+    The lock is on a file beside it, open for writing, which network file systems want.
     """
+    directory = Path(directory)
+    lock = directory.with_name(directory.name + ".lock")
     while True:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory, os.O_RDONLY)
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        # The one who had it may have removed it meanwhile.
-        if os.path.exists(directory) and os.path.samestat(os.stat(directory), os.fstat(handle)):
-            break
+        # The one who had it may have removed both meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(lock), os.fstat(handle)):
+                directory.mkdir(parents=True, exist_ok=True)
+                break
         os.close(handle)
     try:
         yield
     finally:
+        lock.unlink(missing_ok=True)
         os.close(handle)
 
 

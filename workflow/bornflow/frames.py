@@ -31,6 +31,7 @@ class Quantity:
 ENERGY = Quantity("energy", None, "total energy [eV]")
 FORCES = Quantity("forces", (3,), "forces, the negative gradient of the energy [eV/Å]")
 BEC = Quantity("bec", (3, 3), "Born effective charges [e], row-major [field, force]")
+IDENTITY = ("structure", "source", "kind", "n_molecules")  # what `info` says of a structure itself
 LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
 
 
@@ -73,6 +74,24 @@ def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Ato
     if present:
         new.calc = SinglePointCalculator(new, **present)
     return new
+
+
+def bare(atoms: Atoms) -> Atoms:
+    """A copy with its identity but no labels, and nothing of how it was labelled."""
+    new = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    new.info = {key: atoms.info[key] for key in IDENTITY if key in atoms.info}
+    return new
+
+
+def unique(frames: Sequence[Atoms]) -> Sequence[Atoms]:
+    """The frames themselves; BornflowError if two have one name."""
+    seen: set[str] = set()
+    for atoms in frames:
+        name = atoms.info["structure"]
+        if name in seen:
+            raise BornflowError(f"two structures are called {name}; give each a name of its own")
+        seen.add(name)
+    return frames
 
 
 def read(path: str | Path, keys: Mapping[str, str] | None = None) -> list[Atoms]:

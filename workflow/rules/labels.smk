@@ -12,9 +12,10 @@ LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]
 
 
 # Structures to label: those selected, relaxed first where their pool says so.
+RELAXED = [name for name, pool in POOLS.items() if pool["relax"]]
 SETTLED = [
-    f"{RESULTS}/{'labels/relaxed' if pool['relax'] else 'structures/selected'}/{name}.extxyz"
-    for name, pool in POOLS.items()
+    f"{RESULTS}/{'labels/relaxed' if name in RELAXED else 'structures/selected'}/{name}.extxyz"
+    for name in POOLS
 ]
 
 
@@ -24,6 +25,7 @@ rule relax:
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         relaxed=f"{RESULTS}/labels/relaxed/{{structure}}.extxyz",
+        refused=f"{RESULTS}/labels/relaxed/{{structure}}.csv",
     log:
         f"{RESULTS}/logs/labels/relax-{{structure}}.log",
     benchmark:
@@ -36,7 +38,7 @@ rule relax:
         runtime=720,
     shell:
         "python -m bornflow.labels.relax --structures {input.structures} --config {input.config}"
-        " --threads {threads} --out {output.relaxed} &> {log}"
+        " --threads {threads} --out {output.relaxed} --refused {output.refused} &> {log}"
 
 
 rule collect:
@@ -48,12 +50,12 @@ rule collect:
         f"{RESULTS}/logs/labels/collect.log",
     localrule: True
     conda:
-        "../../envs/analysis.yaml"
+        "../../envs/structures.yaml"
     resources:
-        mem_mb=200,
-        runtime=5,
+        mem_mb=500,
+        runtime=10,
     shell:
-        "(cat {input} > {output}.part && mv {output}.part {output}) 2> {log}"
+        "python -m bornflow.structures.collect --structures {input} --out {output} &> {log}"
 
 
 rule label:
@@ -79,14 +81,32 @@ rule label:
         " --out {output.labelled} --refused {output.refused} &> {log}"
 
 
+# Apart from `gather`, which may fail: the reasons stay.
+rule refusals:
+    input:
+        expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
+        expand(f"{RESULTS}/labels/relaxed/{{structure}}.csv", structure=RELAXED),
+    output:
+        f"{RESULTS}/labels/refused.csv",
+    log:
+        f"{RESULTS}/logs/labels/refusals.log",
+    localrule: True
+    conda:
+        "../../envs/cp2k.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m bornflow.labels.refusals --tables {input} --out {output} &> {log}"
+
+
 rule gather:
     input:
         labelled=expand(f"{RESULTS}/labels/batches/{{batch}}.extxyz", batch=BATCHES),
-        refused=expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
+        refused=f"{RESULTS}/labels/refused.csv",
         config=f"{RESULTS}/settings/labels.yaml",
     output:
-        labelled=LABELLED,
-        refused=f"{RESULTS}/labels/refused.csv",
+        LABELLED,
     log:
         f"{RESULTS}/logs/labels/gather.log",
     conda:
@@ -96,7 +116,7 @@ rule gather:
         runtime=30,
     shell:
         "python -m bornflow.labels.gather --labelled {input.labelled} --refused {input.refused}"
-        " --config {input.config} --out {output.labelled} --out-refused {output.refused} &> {log}"
+        " --config {input.config} --out {output} &> {log}"
 
 
 rule study:

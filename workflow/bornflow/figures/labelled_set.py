@@ -82,7 +82,10 @@ def _forces(axis, labelled: Sequence[Atoms]) -> None:
 
 
 def _charges(axis, labelled: Sequence[Atoms]) -> None:
+    axis.set(xlabel=r"$Z_{\alpha\beta}$ (e)", ylabel="components (%)")
     held = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
+    if not held:
+        return
     symbols = np.concatenate([atoms.get_chemical_symbols() for atoms in held])
     tensors = np.concatenate([frames.label(atoms, "bec") for atoms in held])
     diagonal = np.eye(3, dtype=bool)
@@ -101,7 +104,7 @@ def _charges(axis, labelled: Sequence[Atoms]) -> None:
                 linestyle=style,
                 label=f"{symbol}, {name}",
             )
-    axis.set(yscale="log", xlabel=r"$Z_{\alpha\beta}$ (e)", ylabel="components (%)")
+    axis.set(yscale="log")
     axis.legend(fontsize=6, loc="upper left")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 from cp2k_input_tools.generator import CP2KInputGenerator
 
-from ..errors import BornflowError
+from ..errors import Refused
 from ..frames import kind
 
 PROJECT = "label"
@@ -81,7 +81,7 @@ def tree(
     """The input that `build_input` writes, as nested sections."""
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(VALENCE))
     if unknown:
-        raise BornflowError(
+        raise Refused(
             f"structure {atoms.info.get('structure')}: no pseudopotential is listed for "
             f"{', '.join(unknown)}; known are {', '.join(VALENCE)} (bornflow/labels/cp2k_input.py)"
         )

@@ -23,6 +23,8 @@ OLD_FORCE_HEADER = re.compile(r"^ ATOMIC FORCES in \[a\.u\.\]", re.MULTILINE)
 OLD_FORCE_ROW = re.compile(r"^\s*(\d+)\s+\d+\s+([A-Z][a-z]?)\s+(\S+)\s+(\S+)\s+(\S+)\s*$")
 NEW_FORCE_HEADER = re.compile(r"^ FORCES\| Atomic forces \[(\S+)\]", re.MULTILINE)
 NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\S+)?\s*$")
+ABORT_BOX = re.compile(r"^ \* \[ABORT\].*?^ \*{20,}$", re.DOTALL | re.MULTILINE)
+ABORT_PICTURE = 13  # columns that the drawing on the left of the box takes
 FIELD_SECTION = re.compile(r"&(?:PERIODIC_)?EFIELD\n(.*?)&END", re.DOTALL)
 
 
@@ -34,6 +36,7 @@ class Output:
     energy: float
     forces: np.ndarray
     scf_steps: int
+    safe: bool = False  # whether it took the safer solver
 
 
 def parse(
@@ -49,12 +52,12 @@ def parse(
     first reason found.
     """
     for mark, reason in (
-        ("[ABORT]", "CP2K aborted"),
         ("SCF run NOT converged", "the SCF did not converge"),
         ("Density non-zero on the edges", "the density reaches the edge of the cell: more vacuum"),
+        ("[ABORT]", abort_reason(text)),
     ):
         if mark in text:
-            raise Refused(reason)
+            raise Refused(str(reason))
     if text.count("PROGRAM STARTED AT") > 1:
         raise Refused("several runs were appended to one output")
     if text.count("PROGRAM ENDED AT") != 1:
@@ -70,6 +73,17 @@ def parse(
         forces=_forces(text, symbols),
         scf_steps=_scf_steps(text),
     )
+
+
+def abort_reason(text: str) -> str | None:
+    """What the box around `[ABORT]` says, None without one; from 2024.1 on it holds a failed SCF too."""
+    box = ABORT_BOX.search(text)
+    if not box:
+        return "CP2K aborted" if "[ABORT]" in text else None
+    if "SCF run NOT converged" in text:
+        return "the SCF did not converge"
+    words = " ".join(line[ABORT_PICTURE:].strip(" *") for line in box[0].splitlines()[:-1])
+    return f"CP2K aborted: {' '.join(words.split())}"
 
 
 def _one(found: list[str], what: str) -> str:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,11 @@ from ase import Atoms
 from ..errors import BornflowError, Refused
 from ..files import write_json
 from . import cp2k_input
-from .cp2k_output import Output, parse
+from .cp2k_output import Output, abort_reason, parse
 
 RESTART_FILE = f"{cp2k_input.PROJECT}-RESTART.wfn"
+# Statuses of a run that was interrupted, ended or killed from outside, by itself and through a launcher.
+KILLED = {-signum for signum in (2, 9, 15)} | {128 + signum for signum in (2, 9, 15)}
 DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
 
 
@@ -39,7 +42,15 @@ class Program:
     """
 
     def __init__(self, command: str, threads: int = 1):
-        self.command = shlex.split(command.format(ranks=threads))
+        try:
+            self.command = shlex.split(command.format(ranks=threads))
+        except (KeyError, IndexError, ValueError) as error:
+            raise BornflowError(
+                f"labels.cp2k.command is {command!r}: only {{ranks}} may stand in braces, for the number of "
+                "MPI processes"
+            ) from error
+        if not self.command:
+            raise BornflowError("labels.cp2k.command is empty; give the command that launches CP2K")
         missing = [word for word in (self.command[0], self.executable) if not shutil.which(word)]
         if missing:
             raise BornflowError(
@@ -110,7 +121,8 @@ class Program:
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; its output's text and the wall time in seconds.
 
-        Raises Refused if the program ends with a status other than 0, and BornflowError if it was killed.
+        Raises Refused if the program ends with a status other than 0, and BornflowError if it was killed
+        from outside.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
@@ -125,15 +137,14 @@ class Program:
             preexec_fn=_end_with_parent,
         )
         printed = output.read_text(errors="replace") if output.exists() else ""
-        if result.returncode < 0 or result.returncode >= 128:
+        if result.returncode in KILLED:
             raise BornflowError(
                 f"CP2K was killed (status {result.returncode}) in {directory}: more memory, or a longer time "
                 "limit, may be needed; run again to go on from the calculations that are finished"
             )
         if result.returncode != 0:
-            lines = (result.stderr + printed[-2000:]).strip().splitlines()
-            reason = next((line.strip(" *") for line in lines if "ABORT" in line), None)
-            raise Refused(f"CP2K ended with status {result.returncode}: {reason or lines[-5:]}")
+            reason = abort_reason(printed) or (result.stderr + printed).strip()[-300:]
+            raise Refused(f"CP2K ended with status {result.returncode}: {reason}")
         return printed, time.monotonic() - started
 
 
@@ -184,6 +195,7 @@ class Cache:
             energy=stored["energy"],
             forces=np.array(stored["forces"]),
             scf_steps=stored["scf_steps"],
+            safe=stored.get("safe", False),
         )
 
     def put(self, key: str, output: Output, wall: float) -> None:
@@ -193,6 +205,7 @@ class Cache:
             "energy": output.energy,
             "forces": output.forces.tolist(),
             "scf_steps": output.scf_steps,
+            "safe": output.safe,
         }
         self.store(key, values, wall)
 
@@ -218,32 +231,42 @@ def calculate(
         name = f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
     else:
         name = "fine" if fine else "field-free"
-    refusal = None
-    for safe in (False, True):
-        text = cp2k_input.build_input(atoms, settings, field, fine, safe)
-        key = program.key(text)
-        stored = cache.get(key)
+    texts = [cp2k_input.build_input(atoms, settings, field, fine, safe) for safe in (False, True)]
+    for text in texts:
+        stored = cache.get(program.key(text))
         if stored is not None:
             return stored
-        directory.mkdir(parents=True, exist_ok=True)
-        wavefunction = directory / cp2k_input.START_WAVEFUNCTION
+    directory.mkdir(parents=True, exist_ok=True)
+    wavefunction = directory / cp2k_input.START_WAVEFUNCTION
+    if name == "field-free":
+        wavefunction.unlink(missing_ok=True)
+    elif not wavefunction.exists():
+        _remake_wavefunction(program, cache, directory, atoms, settings)
+    for text, safe in zip(texts, (False, True), strict=True):
         program.check(text, directory)
-        if name == "field-free":
-            wavefunction.unlink(missing_ok=True)
-        elif not wavefunction.exists():
-            # Finished in a run that was killed since; CP2K would fall back to atoms without a word.
-            program.run(cp2k_input.build_input(atoms, settings), directory, "field-free")
-            (directory / RESTART_FILE).replace(wavefunction)
         try:
             printed, wall = program.run(text, directory, name)
             output = parse(printed, atoms.get_chemical_symbols(), vector, program.version)
         except Refused as error:
-            refusal = error
-            if "converge" not in str(error):
-                break
+            if safe or "converge" not in str(error):
+                raise Refused(f"{name} run: {error}") from error
             continue
         if name == "field-free":
             (directory / RESTART_FILE).replace(wavefunction)
-        cache.put(key, output, wall)
+        output = replace(output, safe=safe)
+        cache.put(program.key(text), output, wall)
         return output
-    raise Refused(f"{name} run: {refusal}")
+
+
+def _remake_wavefunction(
+    program: Program, cache: Cache, directory: Path, atoms: Atoms, settings: Mapping
+) -> None:
+    """Repeat the field-free run that was accepted, whose wave function a kill or another label has removed.
+
+    Without the file CP2K would fall back to atoms and say nothing.
+    """
+    texts = [cp2k_input.build_input(atoms, settings, safe=safe) for safe in (False, True)]
+    text = next((text for text in texts if cache.get(program.key(text)) is not None), texts[0])
+    printed, _ = program.run(text, directory, "field-free")
+    parse(printed, atoms.get_chemical_symbols(), None, program.version)
+    (directory / RESTART_FILE).replace(directory / cp2k_input.START_WAVEFUNCTION)

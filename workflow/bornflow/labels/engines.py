@@ -59,11 +59,12 @@ def _program(command: str, threads: int) -> cp2k_run.Program:
     return cp2k_run.Program(command, threads)
 
 
-def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
+def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: bool = False) -> Label:
     """Density-functional labels: a field-free run, and from its wave function six runs in a field.
 
     Grid errors of the forces cancel in Born effective charges; energy and forces come from one more
-    field-free run on a finer grid where `force_cutoff` is above `cutoff`.
+    field-free run on a finer grid where `force_cutoff` is above `cutoff`. The wave function in `workdir` is
+    removed at the end unless `keep` says that others will start from it.
     """
     options = settings["cp2k"]
     program = _program(options["command"], threads)
@@ -75,9 +76,11 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
         free = calculate()
         outputs = {axis_sign: calculate(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
         fine = [calculate(fine=True)] if cp2k_input.has_fine_run(options) else []
-        shutil.rmtree(directory, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(directory, ignore_errors=True)
     runs = [free, *outputs.values(), *fine]
     labelled = fine[0] if fine else free
+    retried = [str(number) for number, run in enumerate(runs) if run.safe]
     return Label(
         energy=labelled.energy * HARTREE,
         forces=labelled.forces * FORCE_AU,
@@ -100,6 +103,8 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
             ),
             "field_operator": cp2k_input.operator(atoms, options),
             "scf_steps": " ".join(str(run.scf_steps) for run in runs),
+            # Runs, counted as in scf_steps, that only the safer solver brought to convergence.
+            **({"scf_retried": " ".join(retried)} if retried else {}),
         },
     )
 

@@ -26,6 +26,11 @@ class FiniteField:
     sum_rule: float
     nonlinearity: float
 
+    @property
+    def residuals(self) -> dict[str, float]:
+        """What the gate looks at."""
+        return {"sum_rule": self.sum_rule, "nonlinearity": self.nonlinearity}
+
 
 def central_difference(
     forces: Mapping[tuple[int, int], Float[np.ndarray, "atoms 3"]],
@@ -50,11 +55,11 @@ def central_difference(
     )
 
 
-def accept(result: FiniteField, gate: Mapping) -> None:
+def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
     """Raise Refused unless the residuals are below the gate's limits.
 
-    `gate` is the section `labels.gate`: `sum_rule` in e, `nonlinearity` in atomic units.
+    Both hold `sum_rule` in e and `nonlinearity` in atomic units; `gate` is the section `labels.gate`.
     """
-    for name, value in (("sum_rule", result.sum_rule), ("nonlinearity", result.nonlinearity)):
+    for name, value in residuals.items():
         if not value <= gate[name]:
             raise Refused(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")

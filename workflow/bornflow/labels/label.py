@@ -38,10 +38,12 @@ def label_structures(
         try:
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered:
+                stored = {key: answered.info[key] for key in options["gate"] if key in answered.info}
+                accept(stored, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
-            accept(label.response, options["gate"])
+            accept(label.response.residuals, options["gate"])
         except Refused as error:
             refused.append((name, str(error)))
             print(f"refused {name}: {error}", file=sys.stderr, flush=True)
@@ -68,7 +70,7 @@ def _known(paths: Sequence[str]) -> dict[str, Atoms]:
 def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
     """The labels of `answered` under the name and source of `atoms`."""
     new = frames.attach(answered, {key: frames.label(answered, key) for key in frames.LABELS})
-    new.info.update(atoms.info)
+    new.info.update({key: atoms.info[key] for key in frames.IDENTITY if key in atoms.info})
     return new
 
 
@@ -102,11 +104,13 @@ def main() -> None:
     labelled, refused = label_structures(
         structures, args.engine or options["engine"], options, workdir, args.threads
     )
+    frames.write(args.out, labelled)
     if args.refused:
         write_refused(args.refused, refused)
     elif refused:
-        raise BornflowError(f"{len(refused)} of {len(structures)} structures were refused")
-    frames.write(args.out, labelled)
+        raise BornflowError(
+            f"{len(refused)} of {len(structures)} structures were refused; {args.out} holds the others"
+        )
 
 
 if __name__ == "__main__":

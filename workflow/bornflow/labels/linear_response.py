@@ -9,6 +9,7 @@ structures, so labels are compared at that method too.
 
 import argparse
 import re
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -77,7 +78,8 @@ def respond(program: Program, cache: Cache, workdir: Path, atoms: Atoms, setting
         with locked(directory):
             program.check(text, directory)
             printed, wall = program.run(text, directory, "linear-response")
-        stored = {"bec": parse(printed, len(atoms)).tolist(), "version": program.version}
+            stored = {"bec": parse(printed, len(atoms)).tolist(), "version": program.version}
+            shutil.rmtree(directory, ignore_errors=True)
         cache.store(key, stored, wall)
     return np.array(stored["bec"])
 

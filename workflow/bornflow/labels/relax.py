@@ -1,40 +1,47 @@
 """Relax structures with the engine that labels them.
 
-    python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz
+    python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
+        --refused refused.csv
 
 A finished relaxation is kept in the cache, and one that was killed goes on from its last step.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from .. import frames, settings
-from ..errors import BornflowError, Refused, command
+from ..errors import Refused, command
 from ..progress import track
 from .engines import ENGINES
+from .label import write_refused
 
 
 @command
 def main() -> None:
-    """Write the relaxed structures; fail if one does not relax."""
+    """Write the relaxed structures, and a table of those that do not relax."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--structures", required=True)
     parser.add_argument("--config", help="a configuration; its section labels is read")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--refused", required=True, help="CSV of the structures refused")
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
     workdir = Path(options["cache"]).parent / "work"
-    relaxed = []
+    relaxed, refused = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):
-        new = frames.attach(atoms, {})
+        new = frames.bare(atoms)
         try:
             new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
         except Refused as error:
-            raise BornflowError(f"structure {atoms.info['structure']}: {error}") from error
+            refused.append((atoms.info["structure"], str(error)))
+            print(f"refused {atoms.info['structure']}: {error}", file=sys.stderr, flush=True)
+            continue
         new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
         relaxed.append(new)
+    write_refused(args.refused, refused)
     frames.write(args.out, relaxed)
 
 

@@ -7,6 +7,8 @@ effective charges do not, so the largest difference in any of their components i
 """
 
 import argparse
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pandas as pd
 from ase import Atoms
 
 from .. import frames, settings
-from ..errors import BornflowError, command
+from ..errors import BornflowError, Refused, command
 from ..files import whole
 from ..progress import track
 from .cp2k_input import cell_edge, operator
@@ -27,14 +29,24 @@ def compare(structures: Mapping[str, Atoms], study: Mapping, options: Mapping, w
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
     reference), |Σ F| [meV/Å], |Σ Z| [e], and for each element the mean of its atoms' tr Z / 3 [e].
+    Variants whose calculation is refused are said on stderr and left out.
     """
     cases = list(_cases(study))
     rows, references = [], {}
     for number, name, reference, variant in track(cases, "study", len(cases), "labels"):
         atoms = structures[name]
         if number not in references:
-            references[number] = _label(atoms, options, reference, workdir, threads)
-        label = _label(atoms, options, variant, workdir, threads)
+            try:
+                references[number] = _label(atoms, options, reference, workdir, threads)
+            except Refused as error:
+                raise BornflowError(
+                    f"the reference {dict(reference)} of {name} is refused: {error}"
+                ) from error
+        try:
+            label = _label(atoms, options, variant, workdir, threads)
+        except Refused as error:
+            print(f"refused {name} with {dict(variant)}: {error}", file=sys.stderr, flush=True)
+            continue
         rows.append(_row(atoms, options["cp2k"] | variant, label, references[number], study["columns"]))
     return pd.DataFrame(rows)
 
@@ -63,7 +75,8 @@ def _row(atoms: Atoms, used: Mapping, label: Label, reference: Label, columns: l
 
 
 def _label(atoms: Atoms, options: Mapping, change: Mapping, workdir: Path, threads: int) -> Label:
-    return cp2k(atoms, dict(options) | {"cp2k": options["cp2k"] | change}, workdir, threads)
+    # Variants of one structure share field-free runs, so their wave functions stay until the study ends.
+    return cp2k(atoms, dict(options) | {"cp2k": options["cp2k"] | change}, workdir, threads, keep=True)
 
 
 def named(path: str, names: set[str], where: str) -> dict[str, Atoms]:
@@ -88,9 +101,11 @@ def main() -> None:
     study = options["studies"][args.study]
     names = {name for case in study["cases"] for name in case["structures"]}
     structures = named(study["data"], names, f"labels.studies.{args.study}")
-    table = compare(structures, study, options, Path(options["cache"]).parent / "work", args.threads)
+    workdir = Path(options["cache"]).parent / "work" / f"study-{args.study}"
+    table = compare(structures, study, options, workdir, args.threads)
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
+    shutil.rmtree(workdir, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
     if "isomers" in options:
         return [lowest(isomer, seed) for isomer in options["isomers"]]
     if "files" in options:
-        return [frames.attach(atoms, {}) for path in options["files"] for atoms in frames.read(path)]
+        return [frames.bare(atoms) for path in options["files"] for atoms in frames.read(path)]
     return sample(name, options, seed)
 
 

@@ -58,10 +58,13 @@ def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list
             f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the "
             "pool larger (structures.pools: starts, temperatures, steps / interval) or ask for fewer"
         )
-    if count == len(pool):
-        return list(pool)
-    chosen = FPS(n_to_select=count, initialize=0).fit(descriptors(pool, soap)).selected_idx_
-    return [pool[index] for index in chosen]
+    if len(pool) == 1:
+        return pool
+    # The sampler leaves one out at least.
+    sampler = FPS(n_to_select=min(count, len(pool) - 1), initialize=0)
+    chosen = list(sampler.fit(descriptors(pool, soap)).selected_idx_)
+    chosen += [index for index in range(len(pool)) if index not in chosen]
+    return [pool[index] for index in chosen[:count]]
 
 
 @command

@@ -1,0 +1,26 @@
+"""Join the tables of structures that were refused.
+
+python -m bornflow.labels.refusals --tables 0.csv 1.csv --out refused.csv
+"""
+
+import argparse
+
+import pandas as pd
+
+from ..errors import command
+from ..files import whole
+
+
+@command
+def main() -> None:
+    """Write one table: structure, reason."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--tables", required=True, nargs="+")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    with whole(args.out) as scratch:
+        pd.concat([pd.read_csv(path) for path in args.tables]).to_csv(scratch, index=False)
+
+
+if __name__ == "__main__":
+    main()
