@@ -7,7 +7,7 @@ cp2k-input-tools and checked with the installed program's own `-c` (`cp2k_run`).
 The quadrature of the exchange-correlation energy is what limits forces on oxygen: with plain GPW
 the force on an O atom depends on its place on the grid by 28 meV/Å even at 800 Ry. `gapw` treats the
 heavy atoms' cores on atomic grids, `gpw_fine` integrates on a plane-wave grid of four times the
-cutoff. resources/labels/convergence.csv compares the first two.
+cutoff. resources/labels/studies/convergence.csv compares the first two.
 """
 
 import functools
