@@ -1,8 +1,6 @@
 # One model for each variant and seed, its predictions and its errors.
 DATA = [LABELLED if path == "computed" else path for path in SETTINGS["training"]["data"]]
 ERRORS = f"{RESULTS}/training/errors.csv"
-# Several models beside each other, on one core each, take less time than one after the other on two.
-TRAINING_THREADS = 1 if len(MODELS) * len(SEEDS) > 1 else 2
 
 
 rule split:
@@ -44,7 +42,7 @@ rule train:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
     conda:
         "../../envs/jax.yaml"
-    threads: TRAINING_THREADS
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=1440,
