@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import molecule
-from examples import water
+from examples import ROOT, water
 
+from bornflow import frames
 from bornflow.errors import BornflowError, Refused
 from bornflow.labels import cp2k_input, cp2k_relax, cp2k_run, engines, linear_response
 from bornflow.labels.label import label_structures
@@ -171,3 +172,13 @@ def test_a_study_compares_with_its_reference(tmp_path):
     assert 1 < table["force_difference [meV/Å]"][0] < 1000
     assert table["bec_H [e]"].between(0.2, 0.4).all()
     assert table["cell [Å]"][0] == cp2k_input.cell_edge(atoms, settings["cp2k"])
+
+
+@needs_cp2k
+def test_shipped_labels_answer_the_default_settings():
+    shipped = frames.read(ROOT / "resources/labels/water.extxyz")
+    if not shipped[0].info["label_program"].endswith(cp2k_run.Program(options()["cp2k"]["command"]).version):
+        pytest.skip("another version of CP2K is installed than the one that made the labels")
+    settings = complete({})["labels"]
+    for atoms in shipped:
+        assert engines.identify_cp2k(atoms, settings) == atoms.info["label_hash"]
