@@ -105,7 +105,8 @@ def _charges(axis, labelled: Sequence[Atoms]) -> None:
                 label=f"{symbol}, {name}",
             )
     axis.set(yscale="log")
-    axis.legend(fontsize=6, loc="upper left")
+    axis.set_ylim(top=8 * axis.get_ylim()[1])  # room for the legend
+    axis.legend(fontsize=6, loc="upper center", ncols=2)
 
 
 @command
