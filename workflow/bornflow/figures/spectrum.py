@@ -57,7 +57,8 @@ def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models
             )
         axis.set(xscale="log", yscale="log", xlim=(LOWEST, HIGHEST))
         axis.set_title(f"{letter}  {title}", loc="left")
-        axis.legend(loc="lower left")
+        if bulk or axis is axes[0, 0]:  # models have one colour in all panels
+            axis.legend(loc="lower left")
         axis.set_xlabel("wavenumber (cm⁻¹)")
         axis.secondary_xaxis("top", functions=(_terahertz, _wavenumber)).set_xlabel("frequency (THz)")
         axis.spines["top"].set_visible(True)
