@@ -81,6 +81,11 @@ def test_defaults_are_filled_in_at_every_depth():
     assert full["labels"]["gate"]["sum_rule"] > 0
 
 
+def test_null_leaves_a_model_out():
+    full = settings.complete({"models": {"a": {"channels": 3}, "b": None}})
+    assert list(full["models"]) == ["a"]
+
+
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     given = yaml.safe_load("labels: {cp2k: {eps_scf: 1e-7}}")
     assert settings.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7

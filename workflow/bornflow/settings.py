@@ -71,6 +71,8 @@ def _with_defaults(value, node: Mapping):
     full = {
         key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
         for key, item in value.items()
+        # A model, system or pool of null leaves out that of the configuration underneath.
+        if not (item is None and key not in known and isinstance(free, Mapping))
     }
     for key, child in known.items():
         if key not in full:
