@@ -66,12 +66,12 @@ class BornflowCalculator(Calculator):
         self.dtype = np.dtype(dtype)
         parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
         # Weights are constants of the compiled step: what depends on them alone is evaluated once.
-        self._strained = False
         # Without the stress a step saves the derivatives of the long-range sum with respect to the cell.
         self._evaluate = {
             strained: jax.jit(partial(self.model.evaluate, parameters, strained=strained))
             for strained in (False, True)
         }
+        self._strained = False
         self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
         self.reset()
 

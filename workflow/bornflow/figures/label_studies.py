@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from .. import settings
 from ..errors import BornflowError, command
 from . import drawing
 
 FORCE, CHARGE, FIELD, CELL = "force_difference [meV/Å]", "bec_difference [e]", "field", "cell [Å]"
-NOT_SETTINGS = ("structure", "operator")
 MARKS = "osD^v<>p"
 LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # what labels may be off by
 
@@ -22,8 +22,8 @@ LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # what labels may be off by
 def convergence(table: pd.DataFrame) -> Figure:
     """Differences of forces and Born effective charges from tight settings, one row a setting changed."""
     usual = table.iloc[0]
-    settings = [key for key in table.columns[: list(table).index("operator")] if key not in NOT_SETTINGS]
-    names = [_changes(row, usual, settings) for _, row in table.iterrows()]
+    options = list(table.columns[1 : list(table).index("operator")])
+    names = [_changes(row, usual, options) for _, row in table.iterrows()]
     rows = list(dict.fromkeys(names))
     figure, axes = plt.subplots(1, 2, figsize=(6.8, 0.7 + 0.19 * len(rows)), sharey=True)
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
@@ -45,8 +45,8 @@ def convergence(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _changes(row: pd.Series, usual: pd.Series, settings: list[str]) -> str:
-    changed = {key: row[key] for key in settings if row[key] != usual[key]}
+def _changes(row: pd.Series, usual: pd.Series, options: list[str]) -> str:
+    changed = {key: row[key] for key in options if row[key] != usual[key]}
     words = [value if isinstance(value, str) else f"{key} {value:g}" for key, value in changed.items()]
     return ", ".join(words) or "settings of the labels"
 
@@ -54,6 +54,7 @@ def _changes(row: pd.Series, usual: pd.Series, settings: list[str]) -> str:
 def field_strength(table: pd.DataFrame) -> Figure:
     """Born effective charges over the field's magnitude, and how far they are from the reference."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.6))
+    usual = settings.complete({})["labels"]["cp2k"]["field"]
     elements = [column for column in table if column.startswith("bec_") and column != CHARGE]
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
         part = part.sort_values(FIELD)
@@ -65,7 +66,7 @@ def field_strength(table: pd.DataFrame) -> Figure:
     left.set(ylabel=r"mean of tr $Z_i$ / 3 (e)")
     right.set(yscale="log", ylabel=r"largest difference of $Z$ (e)")
     for letter, axis in zip("ab", (left, right), strict=True):
-        axis.axvline(5e-4, color="0.6", linestyle="--", linewidth=0.7)
+        axis.axvline(usual, color="0.6", linestyle="--", linewidth=0.7)
         axis.set(xscale="log", xlabel="field (a.u.)")
         axis.set_title(letter, loc="left")
         axis.legend(fontsize=6)

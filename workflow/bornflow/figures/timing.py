@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from ..errors import command
 from . import drawing
 
-PEER = "lorem-jax"  # as dynamics.timing calls it
 # Time per step [ms] of the published LOREM models on a GPU, over atoms (supporting figure S1).
 PUBLISHED = {
     "lorem-uncoupled": {33: 1.16, 264: 3.58, 891: 10.8, 2112: 27.6, 4125: 63.8, 7128: 139.8},
@@ -27,15 +26,15 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = {"physical": "C0", "lorem": "C1"}
     for name, part in table.groupby("model"):
         part = part.sort_values("atoms")
-        if name == PEER:
-            axis.plot(part["atoms"], part["step [ms]"], "k--x", label=f"{PEER}, uncoupled")
-            continue
         backbone, _, charges = name.partition("-")
+        if charges not in MARKS:  # another package's model
+            axis.plot(part["atoms"], part["step [ms]"], "k--x", label=f"{name}, uncoupled")
+            continue
         axis.plot(
             part["atoms"],
             part["step [ms]"],
             color=colours.get(backbone, "C2"),
-            marker=MARKS.get(charges, "."),
+            marker=MARKS[charges],
             label=name.replace("-", ", "),
         )
     for name, points in PUBLISHED.items():

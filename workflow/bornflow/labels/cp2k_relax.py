@@ -1,6 +1,7 @@
 """Relaxing a structure with CP2K's own optimiser, with the forces that its labels have."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import ase.io
@@ -10,7 +11,7 @@ from ase import Atoms
 from ..errors import Refused
 from ..units import BOHR, FORCE_AU
 from . import cp2k_input
-from .cp2k_run import Cache, Program
+from .cp2k_run import Cache, Program, once
 
 STEPS_FILE = f"{cp2k_input.PROJECT}-pos-1.xyz"
 STATE_FILE = f"{cp2k_input.PROJECT}-1.restart"
@@ -34,20 +35,18 @@ def build_input(atoms: Atoms, settings: Mapping) -> str:
     return cp2k_input.write(tree)
 
 
-def relax(program: Program, cache: Cache, directory: Path, atoms: Atoms, settings: Mapping) -> np.ndarray:
+def relax(program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings: Mapping) -> np.ndarray:
     """Positions [N, 3] in Å of the relaxed structure, at the place of the given one.
 
-    A relaxation that was killed goes on from its last step in `directory`; a finished one is taken from
-    the cache. Raises Refused if it does not converge.
+    A relaxation that was killed goes on from its last step in its folder under `workdir`; a finished one
+    is taken from the cache. Raises Refused if it does not converge.
     """
     text = build_input(atoms, settings)
-    key = program.key(text)
-    stored = cache.load(key)
-    if stored is not None:
-        return np.array(stored["positions"])
-    directory.mkdir(parents=True, exist_ok=True)
-    program.check(text, directory)
-    steps = directory / STEPS_FILE
+    stored = once(program, cache, workdir, text, partial(_optimise, program, text, atoms))
+    return np.array(stored["positions"])
+
+
+def _optimise(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict, float]:
     if (directory / STATE_FILE).exists():
         text += f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
     printed, wall = program.run(text, directory, "relax")
@@ -56,9 +55,8 @@ def relax(program: Program, cache: Cache, directory: Path, atoms: Atoms, setting
             raise Refused(f"relaxation: CP2K did not print '{mark}'")
     if "SCF run NOT converged" in printed[printed.rindex("OPTIMIZATION STEP") :]:
         raise Refused("relaxation: the SCF of the last step did not converge")
-    relaxed = ase.io.read(steps, index=-1, format="xyz").positions
+    relaxed = ase.io.read(directory / STEPS_FILE, index=-1, format="xyz").positions
     if len(relaxed) != len(atoms):
         raise Refused(f"relaxation: {len(relaxed)} atoms in {STEPS_FILE}, {len(atoms)} expected")
     positions = relaxed - relaxed.mean(axis=0) + atoms.positions.mean(axis=0)
-    cache.store(key, {"positions": positions.tolist(), "version": program.version}, wall)
-    return positions
+    return {"positions": positions.tolist()}, wall

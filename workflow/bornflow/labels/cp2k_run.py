@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ import numpy as np
 from ase import Atoms
 
 from ..errors import BornflowError, Refused
-from ..files import write_json
+from ..files import locked, write_json
 from . import cp2k_input
 from .cp2k_output import Output, abort_reason, parse
 
@@ -208,6 +208,32 @@ class Cache:
             "safe": output.safe,
         }
         self.store(key, values, wall)
+
+
+def once(
+    program: Program,
+    cache: Cache,
+    workdir: Path,
+    text: str,
+    work: Callable[[Path], tuple[dict, float]],
+) -> dict:
+    """What `work` makes of an input: from the cache, or made now in a folder of its own under `workdir`.
+
+    `work` takes that folder, which is there again if the last attempt was killed, and returns values that
+    JSON can hold and the wall time [s]. The input is checked first; the folder goes when the values are
+    stored.
+    """
+    key = program.key(text)
+    directory = Path(workdir) / key[:16]
+    with locked(directory):
+        stored = cache.load(key)
+        if stored is None:
+            program.check(text, directory)
+            values, wall = work(directory)
+            stored = {**values, "version": program.version}
+            cache.store(key, stored, wall)
+        shutil.rmtree(directory, ignore_errors=True)
+    return stored
 
 
 def calculate(

@@ -113,11 +113,7 @@ def relax_cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> 
     """A density-functional minimum, by CP2K's own optimiser."""
     options = settings["cp2k"]
     program = _program(options["command"], threads)
-    directory = Path(workdir) / program.key(cp2k_relax.build_input(atoms, options))[:16]
-    with locked(directory):
-        relaxed = cp2k_relax.relax(program, cp2k_run.Cache(settings["cache"]), directory, atoms, options)
-        shutil.rmtree(directory, ignore_errors=True)
-    return relaxed
+    return cp2k_relax.relax(program, cp2k_run.Cache(settings["cache"]), workdir, atoms, options)
 
 
 def _solver(options: Mapping, restart: bool) -> str:

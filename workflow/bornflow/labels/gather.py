@@ -5,11 +5,11 @@
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 from .. import frames, settings
 from ..errors import BornflowError, command
+from . import refusals
 
 
 @command
@@ -24,8 +24,7 @@ def main() -> None:
     limit = settings.load(args.config, "labels")["max_refused"]
     held = [path for path in args.labelled if Path(path).stat().st_size]
     labelled = frames.unique([atoms for path in held for atoms in frames.read(path)])
-    with open(args.refused, newline="") as handle:
-        refused = list(csv.reader(handle))[1:]
+    refused = refusals.read(args.refused).to_records(index=False).tolist()
     total = len(labelled) + len(refused)
     if len(refused) > limit * total:
         named = "; ".join(f"{name}: {reason}" for name, reason in refused[:3])

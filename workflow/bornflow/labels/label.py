@@ -32,21 +32,19 @@ def label_structures(
     `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
     """
     labelled, refused = [], []
-    known = _known(options["known"])
+    known = _known(options["known"], {"label_hash", *options["gate"]})
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered:
-                stored = {key: answered.info[key] for key in options["gate"] if key in answered.info}
-                accept(stored, options["gate"])
+                accept({key: answered.info[key] for key in options["gate"]}, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
             accept(label.response.residuals, options["gate"])
         except Refused as error:
-            refused.append((name, str(error)))
-            print(f"refused {name}: {error}", file=sys.stderr, flush=True)
+            refused.append(refusal(name, error))
             continue
         values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
         new = frames.attach(atoms, values)
@@ -58,13 +56,13 @@ def label_structures(
     return labelled, refused
 
 
-def _known(paths: Sequence[str]) -> dict[str, Atoms]:
-    """Frames that are labelled already, by the hash of their calculation."""
+def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:
+    """Frames that are labelled already and say what is `needed`, by the hash of their calculation."""
     for path in paths:
         if not Path(path).exists():
             print(f"labels.known: {path} is not there, no label is taken from it", file=sys.stderr)
     found = [atoms for path in paths if Path(path).exists() for atoms in frames.read(path)]
-    return {atoms.info["label_hash"]: atoms for atoms in found if "label_hash" in atoms.info}
+    return {atoms.info["label_hash"]: atoms for atoms in found if needed <= set(atoms.info)}
 
 
 def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
@@ -72,6 +70,12 @@ def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
     new = frames.attach(answered, {key: frames.label(answered, key) for key in frames.LABELS})
     new.info.update({key: atoms.info[key] for key in frames.IDENTITY if key in atoms.info})
     return new
+
+
+def refusal(name: str, error: Refused) -> tuple[str, str]:
+    """A row of the table of refusals; said on stderr too."""
+    print(f"refused {name}: {error}", file=sys.stderr, flush=True)
+    return name, str(error)
 
 
 def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:

@@ -9,7 +9,6 @@ structures, so labels are compared at that method too.
 
 import argparse
 import re
-import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,10 +20,10 @@ from jaxtyping import Float
 
 from .. import settings
 from ..errors import BornflowError, Refused, command
-from ..files import locked, whole
+from ..files import whole
 from ..progress import track
 from . import cp2k_input
-from .cp2k_run import Cache, Program
+from .cp2k_run import Cache, Program, once
 from .engines import cp2k
 from .study import named
 
@@ -71,17 +70,12 @@ def respond(program: Program, cache: Cache, workdir: Path, atoms: Atoms, setting
             f"{atoms.info['structure']} is periodic; linear response takes isolated structures"
         )
     text = build_input(atoms, settings)
-    key = program.key(text)
-    stored = cache.load(key)
-    if stored is None:
-        directory = workdir / key[:16]
-        with locked(directory):
-            program.check(text, directory)
-            printed, wall = program.run(text, directory, "linear-response")
-            stored = {"bec": parse(printed, len(atoms)).tolist(), "version": program.version}
-            shutil.rmtree(directory, ignore_errors=True)
-        cache.store(key, stored, wall)
-    return np.array(stored["bec"])
+
+    def work(directory: Path) -> tuple[dict, float]:
+        printed, wall = program.run(text, directory, "linear-response")
+        return {"bec": parse(printed, len(atoms)).tolist()}, wall
+
+    return np.array(once(program, cache, workdir, text, work)["bec"])
 
 
 def compare(atoms: Atoms, options: Mapping, workdir: Path, threads: int) -> dict:

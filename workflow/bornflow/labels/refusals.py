@@ -4,11 +4,17 @@ python -m bornflow.labels.refusals --tables 0.csv 1.csv --out refused.csv
 """
 
 import argparse
+from pathlib import Path
 
 import pandas as pd
 
 from ..errors import command
 from ..files import whole
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """A table of refusals, all text: structure, reason."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 @command
@@ -19,7 +25,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     with whole(args.out) as scratch:
-        pd.concat([pd.read_csv(path) for path in args.tables]).to_csv(scratch, index=False)
+        pd.concat([read(path) for path in args.tables]).to_csv(scratch, index=False)
 
 
 if __name__ == "__main__":

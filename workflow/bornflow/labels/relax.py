@@ -7,14 +7,13 @@ A finished relaxation is kept in the cache, and one that was killed goes on from
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from .. import frames, settings
 from ..errors import Refused, command
 from ..progress import track
 from .engines import ENGINES
-from .label import write_refused
+from .label import refusal, write_refused
 
 
 @command
@@ -36,8 +35,7 @@ def main() -> None:
         try:
             new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
         except Refused as error:
-            refused.append((atoms.info["structure"], str(error)))
-            print(f"refused {atoms.info['structure']}: {error}", file=sys.stderr, flush=True)
+            refused.append(refusal(atoms.info["structure"], error))
             continue
         new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
         relaxed.append(new)

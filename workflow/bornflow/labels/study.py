@@ -24,7 +24,9 @@ from .cp2k_input import cell_edge, operator
 from .engines import Label, cp2k
 
 
-def compare(structures: Mapping[str, Atoms], study: Mapping, options: Mapping, workdir: Path, threads: int):
+def compare(
+    structures: Mapping[str, Atoms], study: Mapping, options: Mapping, workdir: Path, threads: int
+) -> pd.DataFrame:
     """A table of one row for each structure and variant; `study` is an entry of `labels.studies`.
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
