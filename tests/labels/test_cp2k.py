@@ -12,7 +12,7 @@ from examples import ROOT, water
 
 from bornflow import frames
 from bornflow.errors import BornflowError, Refused
-from bornflow.labels import cp2k_input, cp2k_relax, cp2k_run, engines, linear_response
+from bornflow.labels import cp2k_input, cp2k_program, cp2k_relax, engines, linear_response
 from bornflow.labels.label import label_structures
 from bornflow.labels.study import compare
 from bornflow.settings import complete
@@ -41,7 +41,7 @@ def test_an_unknown_element_is_named():
 
 def test_a_missing_program_is_named():
     with pytest.raises(BornflowError, match="no-such-cp2k is not installed"):
-        cp2k_run.Program("no-such-cp2k")
+        cp2k_program.Program("no-such-cp2k")
 
 
 @needs_cp2k
@@ -50,7 +50,7 @@ def test_a_missing_program_is_named():
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
 @pytest.mark.parametrize("run", [{}, {"field": (1, -1)}, {"fine": True}], ids=["field-free", "field", "fine"])
 def test_cp2k_accepts_the_input(tmp_path, method, operator, density, run):
-    program = cp2k_run.Program(options()["cp2k"]["command"])
+    program = cp2k_program.Program(options()["cp2k"]["command"])
     for safe in (False, True):
         settings = options(method=method, field_operator=operator)["cp2k"]
         program.check(cp2k_input.build_input(water(4, density), settings, **run, safe=safe), tmp_path)
@@ -58,7 +58,7 @@ def test_cp2k_accepts_the_input(tmp_path, method, operator, density, run):
 
 @needs_cp2k
 def test_cp2k_refuses_a_wrong_input(tmp_path):
-    program = cp2k_run.Program(options()["cp2k"]["command"])
+    program = cp2k_program.Program(options()["cp2k"]["command"])
     wrong = cp2k_input.build_input(water(1), options()["cp2k"]).replace("EPS_SCF", "EPS_SFC")
     with pytest.raises(BornflowError, match="EPS_SFC"):
         program.check(wrong, tmp_path)
@@ -67,7 +67,7 @@ def test_cp2k_refuses_a_wrong_input(tmp_path):
 @needs_cp2k
 @pytest.mark.parametrize("build", [cp2k_relax.build_input, linear_response.build_input])
 def test_cp2k_accepts_the_inputs_beside_labels(tmp_path, build):
-    program = cp2k_run.Program(options()["cp2k"]["command"])
+    program = cp2k_program.Program(options()["cp2k"]["command"])
     program.check(build(water(2), options()["cp2k"]), tmp_path)
 
 
@@ -177,7 +177,12 @@ def test_a_study_compares_with_its_reference(tmp_path):
 @needs_cp2k
 def test_shipped_labels_answer_the_default_settings():
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")
-    if not shipped[0].info["label_program"].endswith(cp2k_run.Program(options()["cp2k"]["command"]).version):
+    version = cp2k_program.Program(options()["cp2k"]["command"]).version
+    if not shipped[0].info["label_program"].endswith(version):
+        not shipped[0]
+        .info["label_program"]
+        .endswith(cp2k_program.Program(options()["cp2k"]["command"]).version)
+    ):
         pytest.skip("another version of CP2K is installed than the one that made the labels")
     settings = complete({})["labels"]
     for atoms in shipped:

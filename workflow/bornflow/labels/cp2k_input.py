@@ -1,8 +1,8 @@
 """CP2K inputs for one energy-and-forces calculation, with or without an electric field.
 
 The text of an input is the identity of a calculation: it holds no path and no name that could
-change from run to run, so its hash keys the cache (`cp2k_run.Cache`). Inputs are built with
-cp2k-input-tools and checked with the installed program's own `-c` (`cp2k_run`).
+change from run to run, so its hash keys the cache (`cp2k_cache.Cache`). Inputs are built with
+cp2k-input-tools and checked with the installed program's own `-c` (`cp2k_program`).
 
 The quadrature of the exchange-correlation energy is what limits forces on oxygen: with plain GPW
 the force on an O atom depends on its place on the grid by 28 meV/Å even at 800 Ry. `gapw` treats the

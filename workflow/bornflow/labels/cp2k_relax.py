@@ -11,7 +11,8 @@ from ase import Atoms
 from ..errors import Refused
 from ..units import BOHR, FORCE_AU
 from . import cp2k_input
-from .cp2k_run import Cache, Program, once
+from .cp2k_cache import Cache, once
+from .cp2k_program import Program
 
 STEPS_FILE = f"{cp2k_input.PROJECT}-pos-1.xyz"
 STATE_FILE = f"{cp2k_input.PROJECT}-1.restart"

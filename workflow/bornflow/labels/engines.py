@@ -21,7 +21,10 @@ from ase import Atoms
 
 from ..files import locked
 from ..units import FORCE_AU, HARTREE
-from . import cp2k_input, cp2k_relax, cp2k_run, xtb
+from . import cp2k_input, cp2k_relax, xtb
+from .cp2k_cache import Cache
+from .cp2k_program import Program
+from .cp2k_run import calculate
 from .finite_field import FiniteField, central_difference
 
 
@@ -55,8 +58,8 @@ def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
 
 
 @functools.cache
-def _program(command: str, threads: int) -> cp2k_run.Program:
-    return cp2k_run.Program(command, threads)
+def _program(command: str, threads: int) -> Program:
+    return Program(command, threads)
 
 
 def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: bool = False) -> Label:
@@ -68,14 +71,14 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
     """
     options = settings["cp2k"]
     program = _program(options["command"], threads)
-    cache = cp2k_run.Cache(settings["cache"])
+    cache = Cache(settings["cache"])
     key = program.key(cp2k_input.build_input(atoms, options))
     directory = Path(workdir) / key[:16]
     with locked(directory):
-        calculate = partial(cp2k_run.calculate, program, cache, directory, atoms, options)
-        free = calculate()
-        outputs = {axis_sign: calculate(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
-        fine = [calculate(fine=True)] if cp2k_input.has_fine_run(options) else []
+        run = partial(calculate, program, cache, directory, atoms, options)
+        free = run()
+        outputs = {axis_sign: run(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
+        fine = [run(fine=True)] if cp2k_input.has_fine_run(options) else []
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
     runs = [free, *outputs.values(), *fine]
@@ -113,7 +116,7 @@ def relax_cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> 
     """A density-functional minimum, by CP2K's own optimiser."""
     options = settings["cp2k"]
     program = _program(options["command"], threads)
-    return cp2k_relax.relax(program, cp2k_run.Cache(settings["cache"]), workdir, atoms, options)
+    return cp2k_relax.relax(program, Cache(settings["cache"]), workdir, atoms, options)
 
 
 def _solver(options: Mapping, restart: bool) -> str:

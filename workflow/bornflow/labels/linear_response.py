@@ -23,7 +23,8 @@ from ..errors import BornflowError, Refused, command
 from ..files import whole
 from ..progress import track
 from . import cp2k_input
-from .cp2k_run import Cache, Program, once
+from .cp2k_cache import Cache, once
+from .cp2k_program import Program
 from .engines import cp2k
 from .study import named
 

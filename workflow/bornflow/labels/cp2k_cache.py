@@ -1,0 +1,86 @@
+"""Finished calculations, which are never repeated.
+
+What is stored under the hash of its exact input, the data files it reads and the program's version is
+never calculated again, whichever structure, batch or configuration asks for it.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..files import locked, write_json
+from .cp2k_output import Output
+from .cp2k_program import Program
+
+
+class Cache:
+    """Finished calculations by their key, one JSON file each."""
+
+    def __init__(self, directory: str | Path):
+        self.directory = Path(directory)
+
+    def path(self, key: str) -> Path:
+        """Where the result of `key` is kept."""
+        return self.directory / key[:2] / f"{key}.json"
+
+    def load(self, key: str) -> dict | None:
+        """What is stored under a key, or None."""
+        path = self.path(key)
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def store(self, key: str, values: Mapping, wall: float) -> None:
+        """Store values and the wall time [s] they took, whole or not at all."""
+        write_json(self.path(key), {**values, "wall_s": round(wall, 2)})
+
+    def get(self, key: str) -> Output | None:
+        """The stored result of an energy-and-forces calculation, or None."""
+        stored = self.load(key)
+        if stored is None:
+            return None
+        return Output(
+            version=stored["version"],
+            energy=stored["energy"],
+            forces=np.array(stored["forces"]),
+            scf_steps=stored["scf_steps"],
+            safe=stored.get("safe", False),
+        )
+
+    def put(self, key: str, output: Output, wall: float) -> None:
+        """Store the result of an energy-and-forces calculation."""
+        values = {
+            "version": output.version,
+            "energy": output.energy,
+            "forces": output.forces.tolist(),
+            "scf_steps": output.scf_steps,
+            "safe": output.safe,
+        }
+        self.store(key, values, wall)
+
+
+def once(
+    program: Program,
+    cache: Cache,
+    workdir: Path,
+    text: str,
+    work: Callable[[Path], tuple[dict, float]],
+) -> dict:
+    """What `work` makes of an input: from the cache, or made now in a folder of its own under `workdir`.
+
+    `work` takes that folder, which is there again if the last attempt was killed, and returns values that
+    JSON can hold and the wall time [s]. The input is checked first; the folder goes when the values are
+    stored.
+    """
+    key = program.key(text)
+    directory = Path(workdir) / key[:16]
+    with locked(directory):
+        stored = cache.load(key)
+        if stored is None:
+            program.check(text, directory)
+            values, wall = work(directory)
+            stored = {**values, "version": program.version}
+            cache.store(key, stored, wall)
+        shutil.rmtree(directory, ignore_errors=True)
+    return stored
