@@ -179,10 +179,6 @@ def test_shipped_labels_answer_the_default_settings():
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")
     version = cp2k_program.Program(options()["cp2k"]["command"]).version
     if not shipped[0].info["label_program"].endswith(version):
-        not shipped[0]
-        .info["label_program"]
-        .endswith(cp2k_program.Program(options()["cp2k"]["command"]).version)
-    ):
         pytest.skip("another version of CP2K is installed than the one that made the labels")
     settings = complete({})["labels"]
     for atoms in shipped:
