@@ -8,11 +8,11 @@ from examples import PUBLISHED, ROOT, water
 from bornflow import frames
 from bornflow.errors import BornflowError
 from bornflow.settings import complete
+from bornflow.structures.bonds import hydrogen_bonds
 from bornflow.structures.generate import generate
 from bornflow.structures.isomers import (
     ISOMERS,
     embed,
-    hydrogen_bonds,
     isomer,
     lowest,
     orientations,

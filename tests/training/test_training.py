@@ -157,3 +157,14 @@ def test_the_split_keeps_every_structure_once_and_both_kinds():
     assert len(train_part) == 12
     assert {frames.kind(atoms) for atoms in valid_part} == {"cluster", "bulk"}
     assert {id(a) for a in train_part + valid_part} == {id(a) for a in pool}
+
+
+def test_errors_of_parts_of_the_charges(structures):
+    bec = frames.label(structures[0], "bec")
+    turn = np.array([[0, 0.1, 0], [-0.1, 0, 0], [0, 0, 0]])
+    truth, guess = (frames.attach(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn))
+    row = metrics.errors([truth], [guess])["all"]
+    expected = {"isotropic": 200, "antisymmetric": 100 / 3, "anisotropic": 0, "diagonal": 200}
+    for name, value in expected.items():
+        assert row[f"bec_{name}_mae [1e-3 e]"] == pytest.approx(value, abs=1e-3)
+    assert row["bec_off_diagonal_mae [1e-3 e]"] == pytest.approx(200 / 6, abs=1e-3)

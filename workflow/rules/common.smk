@@ -24,6 +24,7 @@ RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
 MODELS = SETTINGS["models"]
 SEEDS = SETTINGS["training"]["seeds"]
+BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
 SYSTEMS = SETTINGS["dynamics"]["systems"]
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 SHIPPED = "resources/labels/water.extxyz"
@@ -31,6 +32,7 @@ SHIPPED = "resources/labels/water.extxyz"
 
 wildcard_constraints:
     structure="|".join(POOLS) or "none",
+    backbone="|".join(BACKBONES),
     model="|".join(MODELS),
     system="|".join(SYSTEMS) or "none",
     seed=r"\d+",
@@ -109,6 +111,18 @@ def study_data(wildcards):
 def label_memory(wildcards, threads):
     """MB of a labelling job: each process of CP2K holds grids and matrices of its own."""
     return 2000 + 1500 * threads
+
+
+def backbone_models(wildcards):
+    """The models of one backbone."""
+    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
+
+
+def backbone_predictions(wildcards):
+    """Predictions for the structures held out by the models of one backbone, first seed."""
+    return [
+        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
+    ]
 
 
 def start_structure(wildcards):

@@ -1,7 +1,10 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
-    figure=["labelled_set"] + [f"bec_parity-{model}" for model in MODELS] + ["spectrum"] * bool(SYSTEMS),
+    figure=["labelled_set", "errors"]
+    + [f"bec_parity-{backbone}" for backbone in BACKBONES]
+    + [f"screening-{model}" for model, variant in MODELS.items() if variant["charges"] == "local"]
+    + ["spectrum"] * bool(SYSTEMS),
     suffix=["pdf", "png"],
 )
 
@@ -33,27 +36,83 @@ rule labelled_set:
 rule bec_parity:
     input:
         labels=f"{RESULTS}/training/valid.extxyz",
-        predictions=f"{RESULTS}/training/evaluation/{{model}}-{SEEDS[0]}.extxyz",
+        predictions=backbone_predictions,
         style=STYLE,
     output:
-        pdf=f"{RESULTS}/figures/bec_parity-{{model}}.pdf",
+        pdf=f"{RESULTS}/figures/bec_parity-{{backbone}}.pdf",
         png=report(
-            f"{RESULTS}/figures/bec_parity-{{model}}.png",
+            f"{RESULTS}/figures/bec_parity-{{backbone}}.png",
             caption="../report/bec_parity.rst",
             category="Models",
-            labels={"figure": "Born effective charges", "model": "{model}"},
+            labels={"figure": "Born effective charges", "model": "{backbone}"},
         ),
     log:
-        f"{RESULTS}/logs/figures/bec_parity-{{model}}.log",
+        f"{RESULTS}/logs/figures/bec_parity-{{backbone}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=backbone_models,
+    shell:
+        "python -m bornflow.figures.bec_parity --labels {input.labels}"
+        " --predictions {input.predictions} --models {params.models:q} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
+
+
+rule errors_figure:
+    input:
+        errors=ERRORS,
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/errors.pdf",
+        png=report(
+            f"{RESULTS}/figures/errors.png",
+            caption="../report/errors.rst",
+            category="Models",
+            labels={"figure": "Errors", "model": "all"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/errors.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m bornflow.figures.bec_parity --labels {input.labels}"
-        " --predictions {input.predictions} --title {wildcards.model} --style {input.style}"
+        "python -m bornflow.figures.errors --errors {input.errors} --style {input.style}"
         " --out {output.pdf} {output.png} &> {log}"
+
+
+# Structures of these names are pictured where the data holds them.
+PICTURED = ["book", "cage", "prism"]
+
+
+rule screening:
+    input:
+        predictions=f"{RESULTS}/training/predictions/{{model}}-{SEEDS[0]}.extxyz",
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/screening-{{model}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/screening-{{model}}.png",
+            caption="../report/screening.rst",
+            category="Models",
+            labels={"figure": "Local screening", "model": "{model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/screening-{{model}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        pictured=PICTURED,
+    shell:
+        "python -m bornflow.figures.screening --predictions {input.predictions}"
+        " --pictures {params.pictured:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
 
 
 rule spectrum:

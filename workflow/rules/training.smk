@@ -78,6 +78,28 @@ rule evaluate:
         " --predictions {output.predictions} &> {log}"
 
 
+# Predictions for all structures, labelled or not, whether they were trained on or not.
+rule predict:
+    input:
+        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
+        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        structures=expand(f"{RESULTS}/training/{{part}}.extxyz", part=["train", "valid"]),
+    output:
+        f"{RESULTS}/training/predictions/{{model}}-{{seed}}.extxyz",
+    log:
+        f"{RESULTS}/logs/training/predict-{{model}}-{{seed}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        folder=subpath(input.model, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.training.predict --checkpoint {params.folder}"
+        " --structures {input.structures} --out {output} &> {log}"
+
+
 rule errors:
     input:
         expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json", model=MODELS, seed=SEEDS),

@@ -22,6 +22,7 @@ from ase.md.verlet import VelocityVerlet
 from .. import canonical, frames, settings
 from ..errors import BornflowError, command
 from ..progress import Meter
+from ..structures.bonds import molecules
 from . import start
 from .calculator import BornflowCalculator
 from .series import Parts
@@ -98,7 +99,7 @@ def simulate(
         "frame_interval [steps]": options["frame_interval"],
         "volume [Å³]": float(atoms.get_volume()) if atoms.pbc.any() else float("nan"),
         "thermostat": options["thermostat"],
-        "n_molecules": int(atoms.info.get("n_molecules") or start.molecules(atoms)),
+        "n_molecules": molecules(atoms),
         "seed": seed,
     }
     parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})

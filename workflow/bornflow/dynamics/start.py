@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import natural_cutoffs, neighbor_list
 from ase.optimize import FIRE
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .. import canonical, frames
 from ..errors import BornflowError
+from ..structures.bonds import molecules
 
 
 def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
@@ -26,15 +24,8 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
         info = {key: value for key, value in atoms.info.items() if key != "n_molecules"}
         atoms = atoms.repeat(repeat)
         atoms.info = info
-    atoms.info.setdefault("n_molecules", molecules(atoms))
+    atoms.info["n_molecules"] = molecules(atoms)
     return atoms
-
-
-def molecules(atoms: Atoms) -> int:
-    """The number of molecules: of groups of atoms that covalent bonds connect."""
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.2))
-    bonds = coo_array((np.ones(len(first)), (first, second)), shape=(len(atoms), len(atoms)))
-    return int(connected_components(bonds, directed=False)[0])
 
 
 def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:

@@ -1,14 +1,17 @@
-"""Figure: predicted against reference Born effective charges, clusters and bulk.
+"""Figure: predicted against reference Born effective charges, bulk and clusters, models side by side.
 
-python -m bornflow.figures.bec_parity --labels valid.extxyz --predictions P.extxyz --out f.pdf f.png
+    python -m bornflow.figures.bec_parity --labels valid.extxyz --predictions P.extxyz Q.extxyz \\
+        --models physical-uncoupled physical-local --out f.pdf f.png
 """
 
 import argparse
-from collections.abc import Sequence
+import string
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import frames
@@ -18,36 +21,50 @@ from . import drawing
 TITLES = {"bulk": "bulk", "cluster": "clusters"}
 
 
-def draw(labelled: Sequence[Atoms], predicted: Sequence[Atoms], title: str = "") -> Figure:
-    """Diagonal and off-diagonal components of Z by element, one panel a kind of structure."""
-    kinds = [kind for kind in TITLES if any(frames.kind(atoms) == kind for atoms in labelled)]
-    figure, axes = plt.subplots(1, len(kinds), figsize=(3.4 * len(kinds), 3.2), squeeze=False)
-    for letter, kind, axis in zip("ab", kinds, axes[0], strict=False):
-        pairs = [
-            (truth, guess)
-            for truth, guess in zip(labelled, predicted, strict=True)
-            if frames.kind(truth) == kind and frames.label(truth, "bec") is not None
-        ]
-        _panel(axis, pairs)
+def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Atoms]]) -> Figure:
+    """Diagonal and off-diagonal components of Z by element: a row for each kind, a column for each model."""
+    known = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
+    if not known:
+        raise BornflowError("no structure carries Born effective charges; there is nothing to draw")
+    kinds = [kind for kind in TITLES if any(frames.kind(atoms) == kind for atoms in known)]
+    size = (2.3 * max(len(predicted), 1.5), 2.3 * len(kinds))
+    figure, axes = plt.subplots(
+        len(kinds), len(predicted), figsize=size, squeeze=False, sharex="row", sharey="row"
+    )
+    letters = iter(string.ascii_lowercase)
+    for kind, row in zip(kinds, axes, strict=True):
+        for axis, (model, guesses) in zip(row, predicted.items(), strict=True):
+            pairs = [
+                (truth, guess)
+                for truth, guess in zip(labelled, guesses, strict=True)
+                if frames.kind(truth) == kind and frames.label(truth, "bec") is not None
+            ]
+            _panel(axis, pairs)
+            axis.set_title(f"{next(letters)}  {model}" if kind == kinds[0] else next(letters), loc="left")
         count = "1 structure" if len(pairs) == 1 else f"{len(pairs)} structures"
-        axis.set_title(f"{letter}  {TITLES[kind]}, {count}", loc="left")
-    axes[0, 0].legend(loc="upper left", handletextpad=0.1, borderpad=0)
-    if title:
-        figure.suptitle(title, fontsize=8)
+        row[0].set_ylabel(f"{TITLES[kind]}, {count}\npredicted $Z_{{\\alpha\\beta}}$ (e)")
+        _frame(list(row))
+    for axis in axes[-1]:
+        axis.set_xlabel(r"reference $Z_{\alpha\beta}$ (e)")
+    axes[0, 0].legend(loc="upper left", fontsize=6, handletextpad=0.1, borderpad=0)
     return figure
 
 
-def _panel(axis, pairs: Sequence[tuple[Atoms, Atoms]]) -> None:
-    if not pairs:
-        raise BornflowError("no structure carries Born effective charges; there is nothing to draw")
+def _frame(row: Sequence[Axes]) -> None:
+    """The same square limits for all panels of a row, and the line of perfect agreement."""
+    bounds = np.array([(*axis.dataLim.intervalx, *axis.dataLim.intervaly) for axis in row])
+    margin = 0.05 * np.ptp(bounds)
+    limits = (bounds.min() - margin, bounds.max() + margin)
+    for axis in row:
+        axis.plot(limits, limits, color="0.6", linewidth=0.6, zorder=0)
+        axis.set(xlim=limits, ylim=limits, aspect="equal")
+
+
+def _panel(axis: Axes, pairs: Sequence[tuple[Atoms, Atoms]]) -> None:
     symbols = np.concatenate([truth.get_chemical_symbols() for truth, _ in pairs])
     truth = np.concatenate([frames.label(a, "bec") for a, _ in pairs])
     guess = np.concatenate([frames.label(a, "bec") for _, a in pairs])
     diagonal = np.eye(3, dtype=bool)
-    low, high = min(truth.min(), guess.min()), max(truth.max(), guess.max())
-    margin = 0.05 * (high - low)
-    limits = (low - margin, high + margin)
-    axis.plot(limits, limits, color="0.6", linewidth=0.6, zorder=0)
     for part, mask, marker in (("off-diagonal", ~diagonal, "x"), ("diagonal", diagonal, "o")):
         for index, symbol in enumerate(sorted(set(symbols))):
             chosen = symbols == symbol
@@ -71,27 +88,21 @@ def _panel(axis, pairs: Sequence[tuple[Atoms, Atoms]]) -> None:
         ha="right",
         fontsize=7,
     )
-    axis.set(
-        xlim=limits,
-        ylim=limits,
-        aspect="equal",
-        xlabel=r"reference $Z_{\alpha\beta}$ (e)",
-        ylabel=r"predicted $Z_{\alpha\beta}$ (e)",
-    )
 
 
 @command
 def main() -> None:
-    """Draw the parity plot of one model's predictions."""
+    """Draw the parity plots of models' predictions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--labels", required=True)
-    parser.add_argument("--predictions", required=True)
-    parser.add_argument("--title", default="")
+    parser.add_argument("--predictions", required=True, nargs="+", help="one file a model")
+    parser.add_argument("--models", required=True, nargs="+", help="their names, in the same order")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    figure = draw(frames.read(args.labels), frames.read(args.predictions), args.title)
+    predicted = [frames.read(path) for path in args.predictions]
+    figure = draw(frames.read(args.labels), dict(zip(args.models, predicted, strict=True)))
     drawing.save(figure, args.out)
 
 

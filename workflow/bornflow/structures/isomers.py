@@ -17,6 +17,7 @@ from tblite.ase import TBLite
 
 from ..errors import BornflowError
 from ..progress import track
+from .bonds import hydrogen_bonds
 
 OH_LENGTH = 0.97  # Å
 METHOD = "GFN1-xTB"  # GFN2-xTB folds the book half way to a prism
@@ -30,24 +31,6 @@ ISOMERS = {
     # two rings of three on top of each other
     "prism": ((0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3), (0, 3), (1, 4), (2, 5)),
 }
-
-
-def hydrogen_bonds(atoms: Atoms, reach: float = 2.4, angle: float = 130.0) -> set[tuple[int, int]]:
-    """Pairs (donor, acceptor) of molecules, counted by their oxygen atoms.
-
-    A bond is H···O below `reach` [Å] with O–H···O above `angle` [degrees].
-    """
-    oxygens = [atom.index for atom in atoms if atom.symbol == "O"]
-    distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
-    bonds = set()
-    for hydrogen in (atom.index for atom in atoms if atom.symbol == "H"):
-        own = min(oxygens, key=lambda oxygen: distances[hydrogen, oxygen])
-        for other in oxygens:
-            if other == own or distances[hydrogen, other] > reach:
-                continue
-            if atoms.get_angle(own, hydrogen, other, mic=bool(atoms.pbc.any())) > angle:
-                bonds.add((oxygens.index(own), oxygens.index(other)))
-    return bonds
 
 
 def isomer(atoms: Atoms) -> str | None:

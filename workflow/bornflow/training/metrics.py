@@ -1,6 +1,6 @@
 """Predictions for labelled frames, and how far they are from the labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -12,12 +12,23 @@ from .data import Bucket, composition, prepare, take
 
 # Units that errors are reported in: name, factor from the frames' unit.
 REPORTED = {"energy": ("meV/atom", 1e3), "forces": ("meV/Å", 1e3), "bec": ("1e-3 e", 1e3)}
+DIAGONAL = np.eye(3, dtype=bool)
+# Parts of Born effective charges [N, 3, 3] whose errors are reported by themselves; they are linear in Z.
+COMPONENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "diagonal": lambda z: z[:, DIAGONAL],
+    "off_diagonal": lambda z: z[:, ~DIAGONAL],
+    "isotropic": lambda z: np.trace(z, axis1=1, axis2=2) / 3,  # tr Z / 3
+    "antisymmetric": lambda z: (z - z.transpose(0, 2, 1))[:, *np.triu_indices(3, 1)] / 2,
+    "anisotropic": lambda z: (
+        (z + z.transpose(0, 2, 1)) / 2 - np.trace(z, axis1=1, axis2=2)[:, None, None] / 3 * np.eye(3)
+    ),
+}
 
 
 def predict(
     checkpoint: Checkpoint, structures: Sequence[Atoms], buckets: Sequence[Bucket] | None = None
 ) -> list[Atoms]:
-    """The frames with predicted labels in place of their own, charges [e], and screening if any."""
+    """The structures with predicted labels, charges [e], and screening if any; none of their own labels."""
     model = checkpoint.model
     if buckets is None:
         buckets = prepare(structures, model, checkpoint.baseline, batch_atoms=256)
@@ -36,7 +47,7 @@ def predict(
                     "forces": out["forces"][place, :n].astype(float),
                     "bec": out["bec"][place, :n].astype(float),
                 }
-                new = frames.attach(atoms, values)
+                new = frames.attach(frames.bare(atoms), values)
                 for key in ("charges", "screening"):
                     if key in out:
                         new.arrays[key] = out[key][place, :n].astype(float)
@@ -51,8 +62,9 @@ def _outputs(model: Model, parameters, graph) -> dict[str, np.ndarray]:
 def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, dict[str, float | int]]:
     """MAE, RMSE and R² of energy per atom, forces and BEC for `all`, `cluster` and `bulk`.
 
-    Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_sum_rule` is the mean
-    over structures of the largest component of |Σ_i Z_i| of the predictions.
+    Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_isotropic_mae` and its like
+    are errors of parts of Z (COMPONENTS), `bec_sum_rule` is the mean over structures of the largest
+    component of |Σ_i Z_i| of the predictions.
     """
     table = {}
     for part in ("all", "cluster", "bulk"):
@@ -86,6 +98,16 @@ def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
         spread = float(((truth - truth.mean()) ** 2).sum())
         if spread > 0:
             row[f"{key}_r2"] = 1 - float((residual**2).sum()) / spread
+    charges = [
+        frames.label(guess, "bec") - frames.label(truth, "bec")
+        for truth, guess in pairs
+        if frames.label(truth, "bec") is not None
+    ]
+    if charges:
+        unit, factor = REPORTED["bec"]
+        residual = factor * np.concatenate(charges)
+        for name, component in COMPONENTS.items():
+            row[f"bec_{name}_mae [{unit}]"] = float(np.abs(component(residual)).mean())
     residuals = [np.abs(frames.label(guess, "bec").sum(axis=0)).max() for _, guess in pairs]
     row["bec_sum_rule [e]"] = float(np.mean(residuals))
     return row

@@ -1,0 +1,127 @@
+"""Figure: the local screening γ_i of a coupled model, by size of the cluster and on the hexamers.
+
+python -m bornflow.figures.screening --predictions P.extxyz --pictures book cage prism --out f.pdf f.png
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure, SubFigure
+
+from .. import frames
+from ..errors import BornflowError, command
+from ..structures.bonds import hydrogen_bonds, molecules
+from . import drawing
+
+COLORMAP = "viridis"
+
+
+def draw(predicted: Sequence[Atoms], pictured: Sequence[str] = ()) -> Figure:
+    """γ_i of `predicted` structures by element and number of molecules, the bulk's mean dashed.
+
+    Above, the structures named in `pictured`, each atom in the colour of its γ_i.
+    """
+    screened = [atoms for atoms in predicted if "screening" in atoms.arrays]
+    if not screened:
+        raise BornflowError("no structure carries a screening: only models with charges: local predict one")
+    named = {atoms.info["structure"]: atoms for atoms in screened}
+    pictures = [named[name] for name in pictured if name in named]
+    elements = sorted({symbol for atoms in screened for symbol in atoms.get_chemical_symbols()})
+    figure = plt.figure(figsize=(6.8, 2.4 + 2.0 * bool(pictures)))
+    heights = [1, 1.2] if pictures else [1]
+    rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    if pictures:
+        _pictures(rows[0, 0], pictures)
+    letters = iter("bcdefgh" if pictures else "abcdefgh")
+    panels = rows[-1, 0].subplots(1, len(elements), squeeze=False)[0]
+    for number, (axis, symbol) in enumerate(zip(panels, elements, strict=True)):
+        _by_size(axis, screened, symbol, f"C{number}")
+        axis.set_title(f"{next(letters)}  {symbol}", loc="left")
+    return figure
+
+
+def _by_size(axis: Axes, structures: Sequence[Atoms], symbol: str, color: str) -> None:
+    """Distributions of γ_i of one element over the number of molecules."""
+    values: dict[int, list[float]] = {}
+    bulk: list[float] = []
+    for atoms in structures:
+        found = atoms.arrays["screening"][np.array(atoms.get_chemical_symbols()) == symbol]
+        held = bulk if frames.kind(atoms) == "bulk" else values.setdefault(molecules(atoms), [])
+        held.extend(found)
+    sizes = sorted(size for size, found in values.items() if found)
+    if sizes:
+        parts = axis.violinplot([values[size] for size in sizes], sizes, widths=0.85, showextrema=False)
+        for body in parts["bodies"]:
+            body.set(facecolor=color, alpha=0.35)
+        rng = np.random.default_rng(0)
+        for size in sizes:
+            places = size + rng.uniform(-0.2, 0.2, len(values[size]))
+            axis.plot(places, values[size], ".", color=color, markersize=1.5, rasterized=True)
+        axis.set_xticks(sizes)
+    if bulk:
+        axis.axhline(np.mean(bulk), color="0.4", linestyle="--", linewidth=0.8, label="mean of the bulk")
+        axis.legend(loc="best")
+    axis.set(xlabel="molecules in the cluster", ylabel=r"local screening $\gamma_i$")
+
+
+def _pictures(figure: SubFigure, pictures: Sequence[Atoms]) -> None:
+    values = np.concatenate([atoms.arrays["screening"] for atoms in pictures])
+    colours = ScalarMappable(Normalize(values.min(), values.max()), COLORMAP)
+    axes = figure.subplots(1, len(pictures), squeeze=False)[0]
+    for axis, atoms in zip(axes, pictures, strict=True):
+        _molecules(axis, atoms, colours)
+        axis.set_title(atoms.info["structure"], fontsize=7)
+    axes[0].set_title("a", loc="left")
+    figure.colorbar(colours, ax=list(axes), label=r"$\gamma_i$", shrink=0.8)
+
+
+def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
+    """Balls and sticks, seen along the direction in which the atoms spread least."""
+    centred = atoms.positions - atoms.positions.mean(axis=0)
+    _, _, directions = np.linalg.svd(centred, full_matrices=False)
+    x, y, depth = (centred @ directions.T).T
+    bonds = zip(*neighbor_list("ij", atoms, natural_cutoffs(atoms, 1.1)), strict=True)
+    for first, second in bonds:
+        axis.plot(x[[first, second]], y[[first, second]], color="0.6", linewidth=1.5, zorder=1)
+    oxygens = np.flatnonzero(atoms.numbers == 8)
+    for donor, acceptor in hydrogen_bonds(atoms):
+        ends = oxygens[[donor, acceptor]]
+        axis.plot(x[ends], y[ends], ":", color="0.6", linewidth=0.8, zorder=0)
+    order = np.argsort(depth)
+    axis.scatter(
+        x[order],
+        y[order],
+        s=280 * covalent_radii[atoms.numbers[order]],
+        c=colours.to_rgba(atoms.arrays["screening"][order]),
+        edgecolors="0.2",
+        linewidths=0.5,
+        zorder=2,
+    )
+    axis.set(aspect="equal")
+    axis.margins(0.12)
+    axis.axis("off")
+
+
+@command
+def main() -> None:
+    """Draw the screening that a model predicts."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--predictions", required=True)
+    parser.add_argument("--pictures", nargs="*", default=[], help="names of structures to draw")
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    drawing.style(args.style)
+    drawing.save(draw(frames.read(args.predictions), args.pictures), args.out)
+
+
+if __name__ == "__main__":
+    main()
