@@ -55,6 +55,19 @@ def test_baseline_has_the_minimum_norm(structures):
     assert energies @ [1, -2] == pytest.approx(0, abs=1e-6)
 
 
+def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structures):
+    charges = data.mean_charges([*structures, without(structures[0], "bec")], ("H", "O"))
+    traces = np.concatenate([np.trace(frames.label(a, "bec"), axis1=1, axis2=2) / 3 for a in structures])
+    oxygens = np.concatenate([a.numbers == 8 for a in structures])
+    np.testing.assert_allclose(charges, [traces[~oxygens].mean(), traces[oxygens].mean()])
+    untrained, _ = train(structures, SMALL | {"charges": "local"}, OPTIONS | {"epochs": 0}, seed=0)
+    predicted = metrics.predict(untrained, structures[:1])[0]
+    expected = np.where(predicted.numbers == 8, charges[1], charges[0])
+    np.testing.assert_allclose(predicted.arrays["charges"], expected, atol=0.1)
+    np.testing.assert_allclose(predicted.arrays["screening"], 1, atol=0.3)
+    assert not data.mean_charges([without(structures[0], "bec")], ("H", "O")).any()
+
+
 def test_missing_labels_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = data.baseline(structures, model.elements)
@@ -139,8 +152,8 @@ def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, 
     with pytest.raises(BornflowError, match="damaged"):
         checkpoint.load(tmp_path)
     config = tmp_path / "config.yaml"
-    config.write_text(config.read_text().replace("format: 2", "format: 0"))
-    with pytest.raises(BornflowError, match="format 0, this version reads 2"):
+    config.write_text(config.read_text().replace(f"format: {checkpoint.FORMAT}", "format: 0"))
+    with pytest.raises(BornflowError, match=f"format 0, this version reads {checkpoint.FORMAT}"):
         checkpoint.load(tmp_path)
 
 

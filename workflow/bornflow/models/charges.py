@@ -56,10 +56,17 @@ def born_effective_charges(
 
 def with_screening(parameters, gamma: float):
     """The parameters of a model with GlobalScreening, with its γ set."""
-    return jax.tree.map_with_path(
-        lambda path, leaf: jnp.asarray(gamma, leaf.dtype) if _is_gamma(path) else leaf, parameters
-    )
+    return _replaced(parameters, ["screening", "gamma"], gamma)
 
 
-def _is_gamma(path) -> bool:
-    return [entry.key for entry in path[-2:]] == ["screening", "gamma"]
+def with_charges(parameters, charges):
+    """The parameters of a model with the mean charge [e] of each species set."""
+    return _replaced(parameters, ["charge", "mean"], charges)
+
+
+def _replaced(parameters, name: list[str], value):
+    def replace(path, leaf):
+        found = [entry.key for entry in path[-2:]] == name
+        return jnp.asarray(value, leaf.dtype) if found else leaf
+
+    return jax.tree.map_with_path(replace, parameters)

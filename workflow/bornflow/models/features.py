@@ -66,15 +66,19 @@ class Readout(nn.Module):
 
     widths: Sequence[int]
     offset: float = 0.0  # what an untrained readout says
+    n_species: int = 0  # if given, a mean of each species is added, zero at first
 
     @nn.compact
     def __call__(self, scalars: Float[Array, "atoms features"], graph: Graph) -> Float[Array, " atoms"]:
+        mean = 0.0
+        if self.n_species:
+            mean = self.param("mean", nn.initializers.zeros, (self.n_species,))[graph.species]
         for width in self.widths:
             scalars = jax.nn.silu(nn.Dense(width)(scalars))
         # Small at first: sums over many atoms and their Coulomb energy start near zero.
         small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
         bias = nn.initializers.constant(self.offset)
-        return nn.Dense(1, kernel_init=small, bias_init=bias)(scalars)[:, 0] * graph.atom_mask
+        return (mean + nn.Dense(1, kernel_init=small, bias_init=bias)(scalars)[:, 0]) * graph.atom_mask
 
 
 def species_pairs(embedding: Float[Array, "species width"]) -> Float[Array, "species species twice_width"]:

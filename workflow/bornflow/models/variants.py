@@ -53,7 +53,7 @@ class Network(nn.Module):
             channels=options["channels"],
         )
         self.energy = Readout(descriptor.energy_widths)
-        self.charge = Readout(descriptor.charge_widths)
+        self.charge = Readout(descriptor.charge_widths, n_species=self.n_species)
         self.long_range = long_range(options["features"])
         if self.is_coupled:
             self.screening = SCREENINGS[options["charges"]]()

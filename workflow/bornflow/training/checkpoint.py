@@ -17,7 +17,7 @@ from ..errors import BornflowError
 from ..files import whole, write_text
 from ..models.variants import Model
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,18 @@ def baseline(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
     return np.linalg.lstsq(counts, energies, rcond=None)[0]
 
 
+def mean_charges(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
+    """Mean of tr Z_i / 3 [e] per element, zero where no Born effective charge is labelled."""
+    sums, counts = np.zeros(len(known)), np.zeros(len(known))
+    for atoms in structures:
+        bec = frames.label(atoms, "bec")
+        if bec is not None:
+            species = [known.index(symbol) for symbol in atoms.get_chemical_symbols()]
+            np.add.at(sums, species, np.trace(bec, axis1=1, axis2=2) / 3)
+            np.add.at(counts, species, 1)
+    return sums / np.maximum(counts, 1)
+
+
 def prepare(
     structures: Sequence[Atoms], model: Model, energies: np.ndarray, batch_atoms: int
 ) -> list[Bucket]:

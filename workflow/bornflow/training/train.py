@@ -26,6 +26,7 @@ from flax import serialization
 from .. import frames, runtime, settings
 from ..errors import BornflowError, command
 from ..files import whole, write_json
+from ..models.charges import with_charges
 from ..models.variants import Model
 from ..progress import Meter
 from . import checkpoint, data, metrics, screening
@@ -69,7 +70,8 @@ def train(
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     optimiser = _optimiser(options, steps)
     identity = _identity(structures, variant, options, seed, initial)
-    state = _initial(model, buckets, optimiser, seed, initial)
+    charges = data.mean_charges(structures, model.elements)
+    state = _initial(model, buckets, optimiser, seed, initial, charges)
     state = _restore(state, state_path, identity)
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
@@ -133,10 +135,12 @@ def _initial(
     optimiser: optax.GradientTransformation,
     seed: int,
     initial: Checkpoint | None,
+    charges: np.ndarray,
 ) -> State:
     if initial is None:
         graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
-        parameters = model.initialise(graph, seed)
+        # Charges of the sign and size that Born effective charges have, and γ_i near 1.
+        parameters = with_charges(model.initialise(graph, seed), charges)
     else:
         parameters = jax.tree.map(jnp.asarray, initial.parameters)
     copy = jax.tree.map(jnp.array, parameters)
