@@ -23,6 +23,7 @@ rule all:
     input:
         FIGURES,
         ERRORS,
+        COMPARISON,
         LABEL_CHECK,
 
 
@@ -57,6 +58,7 @@ rule field_scan:
 rule training:
     input:
         ERRORS,
+        COMPARISON,
 
 
 rule dynamics:

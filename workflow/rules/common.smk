@@ -113,18 +113,6 @@ def label_memory(wildcards, threads):
     return 2000 + 1500 * threads
 
 
-def backbone_models(wildcards):
-    """The models of one backbone."""
-    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
-
-
-def backbone_predictions(wildcards):
-    """Predictions for the structures held out by the models of one backbone, first seed."""
-    return [
-        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
-    ]
-
-
 def start_structure(wildcards):
     """The file a system starts from."""
     return SYSTEMS[wildcards.system]["structure"]

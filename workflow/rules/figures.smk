@@ -33,6 +33,18 @@ rule labelled_set:
         " --out {output.pdf} {output.png} &> {log}"
 
 
+def backbone_models(wildcards):
+    """The models of one backbone."""
+    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
+
+
+def backbone_predictions(wildcards):
+    """Predictions for the structures held out by the models of one backbone, first seed."""
+    return [
+        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
+    ]
+
+
 rule bec_parity:
     input:
         labels=f"{RESULTS}/training/valid.extxyz",

@@ -1,6 +1,7 @@
 # One model for each variant and seed, its predictions and its errors.
 DATA = [LABELLED if path == "computed" else path for path in SETTINGS["training"]["data"]]
 ERRORS = f"{RESULTS}/training/errors.csv"
+COMPARISON = f"{RESULTS}/training/comparison.csv"
 
 
 rule split:
@@ -114,3 +115,23 @@ rule errors:
         runtime=10,
     shell:
         "python -m bornflow.training.tabulate --metrics {input} --out {output} &> {log}"
+
+
+rule comparison:
+    input:
+        errors=ERRORS,
+        published="resources/published/errors.csv",
+    output:
+        COMPARISON,
+    log:
+        f"{RESULTS}/logs/training/comparison.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        data=f"{RESULTS}/training/valid.extxyz",
+    shell:
+        "python -m bornflow.training.compare --errors {input.errors} --published {input.published}"
+        " --data {params.data} --out {output} &> {log}"

@@ -1,0 +1,54 @@
+"""Errors of the models trained here beside published ones, each with the data it was measured on.
+
+    python -m bornflow.training.compare --errors errors.csv --published published.csv --data valid.extxyz \\
+        --out comparison.csv
+"""
+
+import argparse
+
+import pandas as pd
+
+from ..errors import command
+from ..files import whole
+
+QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
+
+
+def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.DataFrame:
+    """A row for each model trained, followed by the published one of that name where there is one.
+
+    Values of several seeds are given as their mean, with the standard deviation in a column of its own.
+    `errors` is the table of `training.tabulate`; `data` says what the models were tested on.
+    """
+    rows = []
+    for model, part in errors[errors["structures_of"] == "all"].groupby("model", sort=False):
+        row = {
+            "model": model,
+            "source": f"{data}, {part['structures'].iloc[0]} structures",
+            "seeds": len(part),
+        }
+        for quantity in QUANTITIES:
+            if quantity in part:
+                row[quantity] = part[quantity].mean()
+                row[quantity.replace("_mae", "_spread")] = part[quantity].std()
+        rows.append(row)
+        rows.extend(published[published["model"] == model].to_dict("records"))
+    return pd.DataFrame(rows)
+
+
+@command
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--errors", required=True)
+    parser.add_argument("--published", required=True)
+    parser.add_argument("--data", required=True, help="the labelled file that the errors are from")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    table = compare(pd.read_csv(args.errors), pd.read_csv(args.published), args.data)
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()
