@@ -18,7 +18,7 @@ from bornflow.labels.finite_field import central_difference
 from bornflow.models.variants import Model
 from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
-from bornflow.training.loss import loss
+from bornflow.training.loss import by_structure, means
 from bornflow.training.train import train
 from bornflow.units import FORCE_AU, HARTREE
 
@@ -68,6 +68,18 @@ def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structur
     assert not data.mean_charges([without(structures[0], "bec")], ("H", "O")).any()
 
 
+def test_divergence_names_step_structure_and_term(structures):
+    forces = frames.label(structures[5], "forces").copy()
+    forces[2, 1] = 1e25  # its square is no single-precision number
+    spoilt = frames.attach(structures[5], {"forces": forces})
+    spoilt.info["structure"] = "the spoilt one"
+    data = [*structures[:5], spoilt, *structures[6:]]
+    with pytest.raises(
+        BornflowError, match=r"epoch 0: forces of structure the spoilt one in step \d+ is not"
+    ):
+        train(data, SMALL, OPTIONS | {"epochs": 2}, seed=0)
+
+
 def test_missing_labels_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = data.baseline(structures, model.elements)
@@ -78,7 +90,7 @@ def test_missing_labels_do_not_count(structures):
     terms = []
     for bucket in (full, lacking):
         batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, rows))
-        terms.append(loss(model.batch(parameters, batch.graph), batch, OPTIONS["loss"])[1])
+        terms.append(means(by_structure(model.batch(parameters, batch.graph), batch), batch))
     assert terms[1]["energy"] == pytest.approx(float(terms[0]["energy"]))
     assert terms[0]["forces"] > 0
     assert terms[1]["forces"] == terms[1]["bec"] == 0
@@ -93,7 +105,8 @@ def test_padding_rows_do_not_count(structures):
     values = []
     for rows in ([0], [0, 1]):
         batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, np.array(rows)))
-        values.append(float(loss(model.batch(parameters, batch.graph), batch, OPTIONS["loss"])[0]))
+        terms = means(by_structure(model.batch(parameters, batch.graph), batch), batch)
+        values.append(float(sum(OPTIONS["loss"][key] * terms[key] for key in terms)))
     assert values[0] == pytest.approx(values[1], rel=1e-5)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from ase import Atoms
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .. import frames
 from ..errors import BornflowError
@@ -29,6 +29,7 @@ class Batch(NamedTuple):
     has_energy: Float[Array, " batch"]
     has_forces: Float[Array, " batch"]
     has_bec: Float[Array, " batch"]
+    index: Int[Array, " batch"]  # of the structure in the list that the batch was made of
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def prepare(
     for indices in groups.values():
         members = [structures[index] for index in indices]
         shape = _common_shape(members, model)
-        stacked = [_one(atoms, model, energies, shape) for atoms in members]
+        stacked = [_one(structures[index], index, model, energies, shape) for index in indices]
         data = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
         buckets.append(Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms)))
     return buckets
@@ -129,7 +130,7 @@ def _pairs(atoms: Atoms, model: Model) -> Pairs:
     return model.pairs(atoms.numbers, atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
 
 
-def _one(atoms: Atoms, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
+def _one(atoms: Atoms, index: int, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
     energy, forces, bec = (frames.label(atoms, key) for key in ("energy", "forces", "bec"))
     padded_forces = np.zeros((shape.atoms, 3), np.float32)
     padded_bec = np.zeros((shape.atoms, 3, 3), np.float32)
@@ -146,6 +147,7 @@ def _one(atoms: Atoms, model: Model, energies: np.ndarray, shape: Shape) -> Batc
         has_energy=np.float32(energy is not None),
         has_forces=np.float32(forces is not None),
         has_bec=np.float32(bec is not None),
+        index=np.int32(index),
     )
 
 

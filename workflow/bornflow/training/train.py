@@ -9,19 +9,15 @@ as without one. When it is done DIR holds config.yaml, parameters.msgpack, metri
 
 import argparse
 import csv
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from ase import Atoms
-from flax import serialization
 
 from .. import frames, runtime, settings
 from ..errors import BornflowError, command
@@ -32,19 +28,10 @@ from ..progress import Meter
 from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .data import Bucket
-from .loss import loss
+from .loss import by_structure, means
+from .state import State, identity, restore, store
 
 TERMS = ("energy", "forces", "bec", "charge")
-
-
-class State(NamedTuple):
-    """Everything a run needs to go on."""
-
-    parameters: Any
-    average: Any  # exponential moving average of the parameters
-    optimiser: Any
-    epoch: int
-    history: np.ndarray  # [epochs, 1 + terms]: total loss and its terms
 
 
 def train(
@@ -69,47 +56,63 @@ def train(
         weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     optimiser = _optimiser(options, steps)
-    identity = _identity(structures, variant, options, seed, initial)
+    run = identity(structures, variant, options, seed, initial)
     charges = data.mean_charges(structures, model.elements)
     state = _initial(model, buckets, optimiser, seed, initial, charges)
-    state = _restore(state, state_path, identity)
+    state = restore(state, state_path, run)
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
     def step(parameters, average, optimiser_state, batch):
         def objective(parameters):
             prediction = jax.vmap(model.evaluate, in_axes=(None, 0))(parameters, batch.graph)
-            return loss(prediction, batch, weights)
+            each = by_structure(prediction, batch)
+            terms = means(each, batch)
+            return sum(weights[key] * terms[key] for key in TERMS), (terms, each)
 
-        (value, terms), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
+        (value, (terms, each)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
         parameters = optax.apply_updates(parameters, updates)
         average = optax.incremental_update(parameters, average, 1 - options["average"])
         row = jnp.stack([value, *(terms[key] for key in TERMS)])
-        return parameters, average, optimiser_state, row
+        finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
+        return parameters, average, optimiser_state, row, finite
 
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
         for epoch in range(state.epoch, options["epochs"]):
             rng = np.random.default_rng([seed, epoch])
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
-            rows = []
+            rows, seen = [], []
             for batch in data.epoch(buckets, rng):
-                parameters, average, optimiser_state, row = step(parameters, average, optimiser_state, batch)
+                parameters, average, optimiser_state, row, finite = step(
+                    parameters, average, optimiser_state, batch
+                )
                 rows.append(row)
+                seen.append((batch.index, finite))
             row = np.mean(np.array(rows), axis=0)
             if not np.isfinite(row).all():
-                bad = [
-                    key for key, value in zip(("total", *TERMS), row, strict=True) if not np.isfinite(value)
-                ]
-                raise BornflowError(
-                    f"training diverged in epoch {epoch}: {', '.join(bad)} not finite; lower "
-                    "training.learning_rate (the last good state is kept)"
-                )
+                raise BornflowError(_divergence(seen, structures, epoch))
             history = np.concatenate([state.history, row[None]])
             state = State(parameters, average, optimiser_state, epoch + 1, history)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
-                _store(state, state_path, identity)
+                store(state, state_path, run)
             meter.advance(note=_note(row))
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state.history
+
+
+def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
+    """Where a number first ceased to be finite; `seen` has the structures and finite terms of each step."""
+    place = "the loss"
+    for number, (index, finite) in enumerate(seen):
+        bad = np.argwhere(~np.asarray(finite))
+        if len(bad):
+            term, row = bad[0]
+            name = structures[index[row]].info.get("structure")
+            place = f"{TERMS[term]} of structure {name} in step {epoch * len(seen) + number}"
+            break
+    return (
+        f"training diverged in epoch {epoch}: {place} is not finite; look at the labels there, or lower "
+        "training.learning_rate. The last saved state is kept, and the next run goes on from it"
+    )
 
 
 def _note(row: np.ndarray) -> str:
@@ -146,41 +149,6 @@ def _initial(
     copy = jax.tree.map(jnp.array, parameters)
     history = np.zeros((0, 1 + len(TERMS)))
     return State(parameters, copy, optimiser.init(parameters), 0, history)
-
-
-def _identity(
-    structures: Sequence[Atoms], variant: Mapping, options: Mapping, seed: int, initial: Checkpoint | None
-) -> str:
-    """A hash over all that determines the run, so that a state of another run is not resumed."""
-    digest = hashlib.sha256(json.dumps([variant, options, seed], sort_keys=True).encode())
-    for leaf in jax.tree.leaves(initial.parameters if initial else None):
-        digest.update(np.asarray(leaf).tobytes())
-    for atoms in structures:
-        digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
-        for key in frames.LABELS:
-            value = frames.label(atoms, key)
-            digest.update(b"-" if value is None else np.asarray(value).tobytes())
-    return digest.hexdigest()
-
-
-def _store(state: State, path: Path, identity: str) -> None:
-    with whole(path) as scratch:
-        content = {"identity": identity, "state": serialization.to_state_dict(state)}
-        scratch.write_bytes(serialization.msgpack_serialize(jax.tree.map(_host, content)))
-
-
-def _host(leaf):
-    return leaf if isinstance(leaf, str | int) else np.asarray(leaf)
-
-
-def _restore(state: State, path: Path | None, identity: str) -> State:
-    if path is None or not path.exists():
-        return state
-    content = serialization.msgpack_restore(path.read_bytes())
-    if content["identity"] != identity:
-        return state  # left by a run with other data or settings
-    target = state._replace(history=content["state"]["history"])
-    return serialization.from_state_dict(target, content["state"])
 
 
 def write_history(path: Path, history: np.ndarray) -> None:

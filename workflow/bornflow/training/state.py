@@ -1,0 +1,63 @@
+"""Where a training run stands, kept in a file so that it goes on after a kill."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from ase import Atoms
+from flax import serialization
+
+from .. import frames
+from ..files import whole
+from .checkpoint import Checkpoint
+
+
+class State(NamedTuple):
+    """Everything a run needs to go on."""
+
+    parameters: Any
+    average: Any  # exponential moving average of the parameters
+    optimiser: Any
+    epoch: int
+    history: np.ndarray  # [epochs, 1 + terms]: total loss and its terms
+
+
+def identity(
+    structures: Sequence[Atoms], variant: Mapping, options: Mapping, seed: int, initial: Checkpoint | None
+) -> str:
+    """A hash over all that determines the run, so that a state of another run is not resumed."""
+    digest = hashlib.sha256(json.dumps([variant, options, seed], sort_keys=True).encode())
+    for leaf in jax.tree.leaves(initial.parameters if initial else None):
+        digest.update(np.asarray(leaf).tobytes())
+    for atoms in structures:
+        digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
+        for key in frames.LABELS:
+            value = frames.label(atoms, key)
+            digest.update(b"-" if value is None else np.asarray(value).tobytes())
+    return digest.hexdigest()
+
+
+def store(state: State, path: Path, identity: str) -> None:
+    """Write a state, whole or not at all, with the identity of its run."""
+    with whole(path) as scratch:
+        content = {"identity": identity, "state": serialization.to_state_dict(state)}
+        scratch.write_bytes(serialization.msgpack_serialize(jax.tree.map(_host, content)))
+
+
+def _host(leaf):
+    return leaf if isinstance(leaf, str | int) else np.asarray(leaf)
+
+
+def restore(state: State, path: Path | None, identity: str) -> State:
+    """The state stored in `path` if the same run wrote it, else the given one."""
+    if path is None or not path.exists():
+        return state
+    content = serialization.msgpack_restore(path.read_bytes())
+    if content["identity"] != identity:
+        return state  # left by a run with other data or settings
+    target = state._replace(history=content["state"]["history"])
+    return serialization.from_state_dict(target, content["state"])
