@@ -55,6 +55,13 @@ def test_baseline_has_the_minimum_norm(structures):
     assert energies @ [1, -2] == pytest.approx(0, abs=1e-6)
 
 
+def test_padding_is_what_batches_hold_besides_atoms(structures):
+    model = Model(SMALL, ("H", "O"))
+    buckets = data.prepare([*structures[:4], water(1)], model, np.zeros(2), batch_atoms=18)
+    # Four of six atoms in batches of three, one of three atoms in a batch of six.
+    assert data.padding(buckets) == pytest.approx(1 - (4 * 6 + 3) / (2 * 3 * 6 + 6 * 3))
+
+
 def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structures):
     charges = data.mean_charges([*structures, without(structures[0], "bec")], ("H", "O"))
     traces = np.concatenate([np.trace(frames.label(a, "bec"), axis1=1, axis2=2) / 3 for a in structures])

@@ -122,6 +122,14 @@ def prepare(
     return buckets
 
 
+def padding(buckets: Sequence[Bucket]) -> float:
+    """The part of all atoms of an epoch's batches that is padding."""
+    held = sum(bucket.data.graph.atom_mask.sum() for bucket in buckets)
+    rows = [-(-len(bucket.indices) // bucket.batch_size) * bucket.batch_size for bucket in buckets]
+    room = sum(n * bucket.data.graph.atom_mask.shape[1] for n, bucket in zip(rows, buckets, strict=True))
+    return 1 - float(held) / room
+
+
 def _common_shape(structures: Sequence[Atoms], model: Model) -> Shape:
     return common_shape([_pairs(atoms, model).shape for atoms in structures])
 

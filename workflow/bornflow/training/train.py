@@ -9,6 +9,7 @@ as without one. When it is done DIR holds config.yaml, parameters.msgpack, metri
 
 import argparse
 import csv
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -55,6 +56,8 @@ def train(
     if model.screening_is_fitted:
         weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
+    waste = data.padding(buckets)
+    print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
     optimiser = _optimiser(options, steps)
     run = identity(structures, variant, options, seed, initial)
     charges = data.mean_charges(structures, model.elements)
