@@ -65,6 +65,39 @@ def test_cp2k_refuses_a_wrong_input(tmp_path):
 
 
 @needs_cp2k
+@pytest.mark.parametrize(
+    "command",
+    ["env false cp2k.psmp", "timeout -s TERM 0.3 cp2k.psmp", "timeout -s KILL 0.3 cp2k.psmp"],
+    ids=["not launched", "ended", "killed"],
+)
+def test_what_says_nothing_of_the_structure_ends_the_job(tmp_path, command):
+    settings = options() | {"cache": str(tmp_path / "cache")}
+    settings["cp2k"]["command"] = command
+    with pytest.raises(BornflowError, match=r"ended with status -?\d+ .* run again") as error:
+        engines.cp2k(water(1), settings, tmp_path / "work", 1)
+    assert not isinstance(error.value, Refused)
+
+
+@needs_cp2k
+def test_an_abort_refuses_the_structure_with_cp2ks_reason(tmp_path):
+    radical = water(1)[:2]
+    radical.info["structure"] = "radical"
+    settings = options() | {"cache": str(tmp_path / "cache")}
+    with pytest.raises(Refused, match="odd number of electrons"):
+        engines.cp2k(radical, settings, tmp_path / "work", 1)
+
+
+def test_the_last_step_of_a_relaxation_is_read_past_one_that_was_cut_off(tmp_path):
+    path = tmp_path / "steps.xyz"
+    frame = "2\n i = 1, E = -1.0\nO 0.0 0.0 0.0\nH 0.0 0.0 {}\n"
+    path.write_text(frame.format(0.9)[:-20] + "\n" + frame.format(1.1))
+    np.testing.assert_allclose(cp2k_relax._last_step(path, 2)[1], [0, 0, 1.1])
+    path.write_text(path.read_text()[:-5])
+    with pytest.raises(Refused, match="does not end with a frame"):
+        cp2k_relax._last_step(path, 2)
+
+
+@needs_cp2k
 @pytest.mark.parametrize("build", [cp2k_relax.build_input, linear_response.build_input])
 def test_cp2k_accepts_the_inputs_beside_labels(tmp_path, build):
     program = cp2k_program.Program(options()["cp2k"]["command"])
@@ -73,7 +106,8 @@ def test_cp2k_accepts_the_inputs_beside_labels(tmp_path, build):
 
 @needs_cp2k
 @pytest.mark.slow
-def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path):
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "state cut off"])
+def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path, cut):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
     atoms.set_distance(0, 1, 1.2, fix=0)
@@ -86,7 +120,10 @@ def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path):
         time.sleep(0.2)
     job.kill()
     job.join()
-    assert list(work.glob(f"*/{cp2k_relax.STATE_FILE}")), "no step was finished"
+    states = list(work.glob(f"*/{cp2k_relax.STATE_FILE}"))
+    assert states, "no step was finished"
+    if cut:
+        states[0].write_text(states[0].read_text()[:2000])
     atoms.positions = engines.relax_cp2k(atoms, settings, work, 1)
     # revPBE's water: 0.97 Å and 104.3 degrees; the basis and the cheap settings move both a little.
     assert atoms.get_distance(0, 1) == pytest.approx(0.975, abs=0.015)

@@ -41,7 +41,7 @@ class Run:
             "eps_scf": 1e-6,
             "eps_scf_ot": 1e-6,
         }
-        loose = {"sum_rule": 1.0, "nonlinearity": 1.0}
+        loose = {"sum_rule": 1.0, "nonlinearity": 1.0, "grid_difference": 100.0}
         labels = {"cache": str(folder / "cache"), "known": [], "gate": loose, "cp2k": cp2k}
         (folder / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
 

@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from examples import water
+from examples import ROOT, water
 
 from bornflow import frames
 from bornflow.errors import Refused
 from bornflow.labels.engines import ENGINES
+from bornflow.labels.finite_field import accept, central_difference
 from bornflow.labels.label import label_structures, write_refused
 from bornflow.settings import complete
 
@@ -32,6 +33,37 @@ def test_the_gate_is_applied(tmp_path):
     labelled, refused = label_structures([water(1)], "xtb", strict, tmp_path)
     assert not labelled
     assert "labels.gate.nonlinearity" in refused[0][1]
+
+
+def test_a_kink_in_the_forces_that_the_sum_rule_does_not_see_is_refused(tmp_path):
+    shipped = next(a for a in frames.read(ROOT / "resources/labels/water.extxyz") if len(a) == 18)
+    gate = complete({})["labels"]["gate"]
+    forces = {(axis, sign): np.zeros((18, 3)) for axis in range(3) for sign in (1, -1)}
+    forces[0, 1][[0, 4], 0] = 9.5e-5, -9.5e-5  # 0.095 e in two of its charges
+    response = central_difference(forces, np.zeros((18, 3)), 5e-4)
+    assert response.sum_rule < 1e-12
+    with pytest.raises(Refused, match="nonlinearity"):
+        accept(response.residuals, gate)
+    accept({key: shipped.info[key] for key in gate}, gate)
+
+
+def test_labels_carry_their_own_provenance_only(tmp_path):
+    atoms = water(1)
+    atoms.info["scf_retried"] = "3"
+    atoms.info["label_program"] = "another"
+    (made,), _ = label_structures([atoms], "xtb", OPTIONS, tmp_path)
+    assert "scf_retried" not in made.info
+    assert made.info["label_program"].startswith("tblite")
+
+
+def test_a_box_does_not_take_the_label_of_a_cluster(tmp_path):
+    (made,), _ = label_structures([water(1)], "xtb", OPTIONS, tmp_path)
+    frames.write(tmp_path / "known.extxyz", [made])
+    box = frames.read(tmp_path / "known.extxyz")[0]
+    box.set_cell([9, 9, 9])
+    box.pbc = True
+    known = OPTIONS | {"known": [str(tmp_path / "known.extxyz")]}
+    assert "is periodic" in label_structures([box], "xtb", known, tmp_path)[1][0][1]
 
 
 def test_a_known_label_is_taken_as_it_is(tmp_path):

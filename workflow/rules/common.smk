@@ -39,7 +39,7 @@ wildcard_constraints:
     replica=r"\d+",
     batch=r"\d+",
     study="|".join(SETTINGS["labels"]["studies"]) or "none",
-    part=r"structures|labels|spectra|split|timing|(pool|model|system)-.+",
+    part=r"structures|labels|spectra|split|timing|gather|(pool|model|system|study)-.+",
 
 
 def settings_of(wildcards):
@@ -48,7 +48,12 @@ def settings_of(wildcards):
     if kind == "structures":
         part = {kind: without(SETTINGS[kind], "pools", "seed")}
     elif kind == "labels":
-        part = {kind: without(SETTINGS[kind], "threads")}
+        part = {kind: without(SETTINGS[kind], "threads", "max_refused", "studies", "linear_response")}
+    elif kind == "gather":
+        part = {"labels": {"max_refused": SETTINGS["labels"]["max_refused"]}}
+    elif kind == "study":
+        kept = without(SETTINGS["labels"], "threads", "max_refused", "linear_response")
+        part = {"labels": {**kept, "studies": {name: SETTINGS["labels"]["studies"][name]}}}
     elif kind == "spectra":
         part = {kind: SETTINGS[kind]}
     elif kind == "pool":
@@ -100,7 +105,7 @@ def pool_files(wildcards):
 def has_cp2k():
     """Whether the launcher and the program of labels.cp2k.command are found here."""
     command = shlex.split(SETTINGS["labels"]["cp2k"]["command"])
-    return all(shutil.which(word) for word in (command[0], command[-1]))
+    return bool(command) and all(shutil.which(word) for word in (command[0], command[-1]))
 
 
 def study_data(wildcards):

@@ -104,7 +104,7 @@ rule gather:
     input:
         labelled=expand(f"{RESULTS}/labels/batches/{{batch}}.extxyz", batch=BATCHES),
         refused=f"{RESULTS}/labels/refused.csv",
-        config=f"{RESULTS}/settings/labels.yaml",
+        config=f"{RESULTS}/settings/gather.yaml",
     output:
         LABELLED,
     log:
@@ -122,7 +122,7 @@ rule gather:
 rule study:
     input:
         data=study_data,
-        config=f"{RESULTS}/settings/labels.yaml",
+        config=f"{RESULTS}/settings/study-{{study}}.yaml",
     output:
         f"{RESULTS}/labels/studies/{{study}}.csv",
     log:

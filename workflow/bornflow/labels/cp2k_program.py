@@ -17,8 +17,8 @@ from ..errors import BornflowError, Refused
 from . import cp2k_input
 from .cp2k_output import abort_reason
 
-# Statuses of a run that was interrupted, ended or killed from outside, by itself and through a launcher.
-KILLED = {-signum for signum in (2, 9, 15)} | {128 + signum for signum in (2, 9, 15)}
+# Statuses of a program that crashed, by itself and through a launcher: abort, bus, floating point, segment.
+CRASHED = {sign * signum + offset for signum in (6, 7, 8, 11) for sign, offset in ((-1, 0), (1, 128))}
 DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
 
 
@@ -109,8 +109,8 @@ class Program:
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; its output's text and the wall time in seconds.
 
-        Raises Refused if the program ends with a status other than 0, and BornflowError if it was killed
-        from outside.
+        Raises Refused if the program aborts with a reason or crashes. Whatever else ends it (a signal, a
+        launcher that fails) says nothing of the structure: BornflowError.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
@@ -121,17 +121,20 @@ class Program:
             cwd=directory,
             capture_output=True,
             text=True,
-            env=_environment(),
+            env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
             preexec_fn=_end_with_parent,
         )
         printed = output.read_text(errors="replace") if output.exists() else ""
-        if result.returncode in KILLED:
-            raise BornflowError(
-                f"CP2K was killed (status {result.returncode}) in {directory}: more memory, or a longer time "
-                "limit, may be needed; run again to go on from the calculations that are finished"
-            )
         if result.returncode != 0:
-            reason = abort_reason(printed) or (result.stderr + printed).strip()[-300:]
+            reason = abort_reason(printed)
+            if not reason and result.returncode not in CRASHED:
+                raise BornflowError(
+                    f"'{shlex.join(self.command)}' ended with status {result.returncode} in {directory}, and "
+                    "CP2K gave no reason: it was killed or not launched. More memory, a longer time limit or "
+                    "another labels.cp2k.command may be needed; run again to go on from what is finished. "
+                    f"It printed: {result.stderr.strip()[-300:] or 'nothing'}"
+                )
+            reason = reason or (result.stderr + printed).strip()[-300:]
             raise Refused(f"CP2K ended with status {result.returncode}: {reason}")
         return printed, time.monotonic() - started
 

@@ -1,10 +1,10 @@
 """Relaxing a structure with CP2K's own optimiser, with the forces that its labels have."""
 
+import contextlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
 
@@ -49,15 +49,30 @@ def relax(program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings:
 
 def _optimise(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict, float]:
     if (directory / STATE_FILE).exists():
-        text += f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
+        resumed = text + f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
+        with contextlib.suppress(Refused):  # a kill may have cut its state off: from the beginning, then
+            return _run(program, resumed, atoms, directory)
+        (directory / STATE_FILE).unlink()
+        (directory / STEPS_FILE).unlink(missing_ok=True)
+    return _run(program, text, atoms, directory)
+
+
+def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict, float]:
     printed, wall = program.run(text, directory, "relax")
-    for mark in ("GEOMETRY OPTIMIZATION COMPLETED", "PROGRAM ENDED AT"):
+    for mark in ("OPTIMIZATION STEP", "GEOMETRY OPTIMIZATION COMPLETED", "PROGRAM ENDED AT"):
         if mark not in printed:
             raise Refused(f"relaxation: CP2K did not print '{mark}'")
     if "SCF run NOT converged" in printed[printed.rindex("OPTIMIZATION STEP") :]:
         raise Refused("relaxation: the SCF of the last step did not converge")
-    relaxed = ase.io.read(directory / STEPS_FILE, index=-1, format="xyz").positions
-    if len(relaxed) != len(atoms):
-        raise Refused(f"relaxation: {len(relaxed)} atoms in {STEPS_FILE}, {len(atoms)} expected")
+    relaxed = _last_step(directory / STEPS_FILE, len(atoms))
     positions = relaxed - relaxed.mean(axis=0) + atoms.positions.mean(axis=0)
     return {"positions": positions.tolist()}, wall
+
+
+def _last_step(path: Path, atoms: int) -> np.ndarray:
+    """Positions of the last frame; earlier ones may have been cut off by a kill."""
+    lines = path.read_text().splitlines()[-atoms - 2 :]
+    rows = [line.split()[1:] for line in lines[2:]]
+    if len(rows) != atoms or lines[0].split() != [str(atoms)] or any(len(row) != 3 for row in rows):
+        raise Refused(f"relaxation: {path.name} does not end with a frame of {atoms} atoms")
+    return np.array(rows, dtype=float)

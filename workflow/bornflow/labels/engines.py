@@ -35,6 +35,7 @@ class Label:
     energy: float
     forces: np.ndarray
     response: FiniteField
+    residuals: dict[str, float]  # what the gate looks at, keyed like `labels.gate`
     hash: str
     provenance: dict = field(default_factory=dict)
 
@@ -83,15 +84,16 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
             shutil.rmtree(directory, ignore_errors=True)
     runs = [free, *outputs.values(), *fine]
     labelled = fine[0] if fine else free
+    response = central_difference(
+        {axis_sign: output.forces for axis_sign, output in outputs.items()}, free.forces, options["field"]
+    )
+    grids = {"grid_difference": float(np.abs(labelled.forces - free.forces).max() * FORCE_AU)} if fine else {}
     retried = [str(number) for number, run in enumerate(runs) if run.safe]
     return Label(
         energy=labelled.energy * HARTREE,
         forces=labelled.forces * FORCE_AU,
-        response=central_difference(
-            {axis_sign: output.forces for axis_sign, output in outputs.items()},
-            free.forces,
-            options["field"],
-        ),
+        response=response,
+        residuals=response.residuals | grids,
         hash=identify_cp2k(atoms, settings),
         provenance={
             "label_program": f"cp2k-{free.version}",
@@ -126,17 +128,20 @@ def _solver(options: Mapping, restart: bool) -> str:
 
 
 def identify_xtb(atoms: Atoms, settings: Mapping) -> str:
-    """Hash of the structure, the field and tblite's version."""
+    """Hash of the structure, the field and tblite's version; Refused for a periodic structure."""
+    xtb.refuse_periodic(atoms)
     return xtb.key(atoms, settings["xtb"])
 
 
 def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:
     """Tight-binding labels (GFN2-xTB) in fractions of a second; isolated structures only."""
     free, forces, program = xtb.calculate(atoms, settings["xtb"]["field"])
+    response = central_difference(forces, free[1], settings["xtb"]["field"])
     return Label(
         energy=free[0] * HARTREE,
         forces=free[1] * FORCE_AU,
-        response=central_difference(forces, free[1], settings["xtb"]["field"]),
+        response=response,
+        residuals=response.residuals,
         hash=identify_xtb(atoms, settings),
         provenance={
             "label_program": program,

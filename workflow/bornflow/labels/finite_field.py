@@ -58,7 +58,7 @@ def central_difference(
 def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
     """Raise Refused unless the residuals are below the gate's limits.
 
-    Both hold `sum_rule` in e and `nonlinearity` in atomic units; `gate` is the section `labels.gate`.
+    `gate` is the section `labels.gate`, with units in the schema.
     """
     for name, value in residuals.items():
         if not value <= gate[name]:

@@ -32,26 +32,26 @@ def label_structures(
     `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
     """
     labelled, refused = [], []
-    known = _known(options["known"], {"label_hash", *options["gate"]})
+    known = _known(options["known"], {"label_hash", "sum_rule", "nonlinearity"})
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered:
-                accept({key: answered.info[key] for key in options["gate"]}, options["gate"])
+                held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
+                accept(held, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
-            accept(label.response.residuals, options["gate"])
+            accept(label.residuals, options["gate"])
         except Refused as error:
             refused.append(refusal(name, error))
             continue
         values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
-        new = frames.attach(atoms, values)
+        new = frames.attach(frames.bare(atoms), values)
         new.info.update(label.provenance)
         new.info["label_hash"] = label.hash
-        new.info["sum_rule"] = round(label.response.sum_rule, 8)
-        new.info["nonlinearity"] = round(label.response.nonlinearity, 10)
+        new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
         labelled.append(new)
     return labelled, refused
 

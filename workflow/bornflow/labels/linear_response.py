@@ -56,8 +56,11 @@ def parse(text: str, atoms: int) -> Float[np.ndarray, "atoms 3 3"]:
 
     CP2K prints a row for each direction of displacement, so its tensors are turned.
     """
-    if "SCF run NOT converged" in text or text.count("PROGRAM ENDED AT") != 1:
-        raise Refused("linear response: the SCF did not converge, or the output is cut off")
+    for mark in ("SCF run NOT converged", "linear solver didn't converge", "linear solver did NOT converge"):
+        if mark in text:
+            raise Refused(f"linear response: CP2K printed '{mark}'")
+    if "[ABORT]" in text or text.count("PROGRAM ENDED AT") != 1:
+        raise Refused("linear response: the output is cut off")
     found = TENSOR.findall(text)
     if [int(row[0]) for row in found] != list(range(1, atoms + 1)):
         raise Refused(f"linear response: tensors of {len(found)} atoms, {atoms} expected in order")

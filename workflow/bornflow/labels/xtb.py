@@ -42,7 +42,7 @@ def calculate(
 
     `field` and all results are in atomic units. Raises Refused for a periodic structure.
     """
-    _refuse_periodic(atoms)
+    refuse_periodic(atoms)
     free = _single_point(atoms, np.zeros(3))
     forces = {}
     for axis, sign in FIELDS:
@@ -54,14 +54,14 @@ def calculate(
 
 def relax(atoms: Atoms) -> np.ndarray:
     """Positions [N, 3] in Å of the nearest minimum, forces below 0.01 eV/Å. Raises Refused as `calculate`."""
-    _refuse_periodic(atoms)
+    refuse_periodic(atoms)
     moved = Atoms(atoms.symbols, atoms.positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
     if not FIRE(moved, logfile=None).run(fmax=0.01, steps=2000):
         raise Refused(f"GFN2-xTB: {atoms.info.get('structure')} is not relaxed after 2000 steps")
     return moved.positions
 
 
-def _refuse_periodic(atoms: Atoms) -> None:
+def refuse_periodic(atoms: Atoms) -> None:
     if atoms.pbc.any():
         raise Refused(
             f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
