@@ -9,10 +9,11 @@ import yaml
 from examples import ROOT, water
 
 from bornflow import frames
-from bornflow.errors import Refused
+from bornflow.errors import BornflowError, Refused
 from bornflow.labels.engines import ENGINES
 from bornflow.labels.finite_field import accept, central_difference
 from bornflow.labels.label import label_structures, write_refused
+from bornflow.labels.merge import merge
 from bornflow.settings import complete
 
 OPTIONS = complete({"labels": {"known": []}})["labels"]
@@ -64,6 +65,16 @@ def test_a_box_does_not_take_the_label_of_a_cluster(tmp_path):
     box.pbc = True
     known = OPTIONS | {"known": [str(tmp_path / "known.extxyz")]}
     assert "is periodic" in label_structures([box], "xtb", known, tmp_path)[1][0][1]
+
+
+def test_sets_are_joined_without_repeating_a_calculation(tmp_path):
+    first, _ = label_structures([water(1), water(2)], "xtb", OPTIONS, tmp_path)
+    second, _ = label_structures([water(2), water(3)], "xtb", OPTIONS, tmp_path)
+    joined = merge([first, [], second])
+    assert [len(atoms) for atoms in joined] == [3, 6, 9]
+    second[1].info["structure"] = first[0].info["structure"]
+    with pytest.raises(BornflowError, match="two structures are called"):
+        merge([first, second])
 
 
 def test_a_known_label_is_taken_as_it_is(tmp_path):

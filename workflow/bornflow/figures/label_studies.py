@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from .. import settings
 from ..errors import BornflowError, command
@@ -25,7 +26,7 @@ def convergence(table: pd.DataFrame) -> Figure:
     options = list(table.columns[1 : list(table).index("operator")])
     names = [_changes(row, usual, options) for _, row in table.iterrows()]
     rows = list(dict.fromkeys(names))
-    figure, axes = plt.subplots(1, 2, figsize=(6.8, 0.7 + 0.19 * len(rows)), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(6.8, 0.9 + 0.19 * len(rows)), sharey=True)
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
         heights = [-rows.index(names[index]) for index in part.index]
         for axis, column in zip(axes, (FORCE, CHARGE), strict=True):
@@ -33,20 +34,26 @@ def convergence(table: pd.DataFrame) -> Figure:
     for letter, axis, label, column in zip(
         "ab",
         axes,
-        ("largest force difference (meV/Å)", r"largest difference of $Z$ (e)"),
+        ("largest difference of forces (meV/Å)", r"largest difference of $Z$ (e)"),
         LIMITS,
         strict=True,
     ):
         axis.axvline(LIMITS[column], color="0.5", linestyle="--", linewidth=0.7)
         axis.set(xscale="log", xlabel=label, yticks=-np.arange(len(rows)), yticklabels=rows)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("")
         axis.grid(axis="y", linewidth=0.3, color="0.9")
         axis.set_title(letter, loc="left")
-    axes[1].legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1))
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=6)
     return figure
 
 
 def _changes(row: pd.Series, usual: pd.Series, options: list[str]) -> str:
     changed = {key: row[key] for key in options if row[key] != usual[key]}
+    if changed.get("cutoff") == changed.get("force_cutoff"):
+        changed.pop("force_cutoff", None)  # one grid for all runs
     words = [value if isinstance(value, str) else f"{key} {value:g}" for key, value in changed.items()]
     return ", ".join(words) or "settings of the labels"
 
