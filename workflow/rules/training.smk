@@ -41,6 +41,7 @@ rule train:
         f"{RESULTS}/logs/training/{{model}}-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
+    priority: 1  # takes all cores of a small machine, so it goes before the runs of one core
     conda:
         "../../envs/jax.yaml"
     threads: 2
