@@ -44,6 +44,7 @@ def _sizes(axis, labelled: Sequence[Atoms]) -> None:
     for place, height in enumerate(bottom):
         axis.text(place, height, f"{height:.0f}", ha="center", va="bottom", fontsize=6)
     axis.set(xlabel="atoms", ylabel="structures")
+    axis.yaxis.get_major_locator().set_params(integer=True)
     axis.set_xticks(range(len(sizes)), sizes)
     axis.legend()
 
