@@ -60,7 +60,9 @@ def train(
     print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
     optimiser = _optimiser(options, steps)
     run = identity(structures, variant, options, seed, initial)
-    charges = data.mean_charges(structures, model.elements)
+    charges = np.zeros(len(model.elements))
+    if options["initial_charges"]:
+        charges = data.mean_charges(structures, model.elements)
     state = _initial(model, buckets, optimiser, seed, initial, charges)
     state = restore(state, state_path, run)
 
