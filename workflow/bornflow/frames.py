@@ -6,7 +6,7 @@ A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `
 holds `structure` (a unique name), `source`, `kind` (cluster or bulk), `n_molecules` and `label_hash`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +110,12 @@ def read(path: str | Path, keys: Mapping[str, str] | None = None) -> list[Atoms]
     if not raw:
         raise BornflowError(f"{path} holds no structures")
     return [_normalise(atoms, index, path, dict(keys or {})) for index, atoms in enumerate(raw)]
+
+
+def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
+    """The frames of several files; empty ones, which a job that refused all has written, are passed over."""
+    held = [path for path in map(Path, paths) if not path.exists() or path.stat().st_size]
+    return [atoms for path in held for atoms in read(path)]
 
 
 def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> Atoms:

@@ -18,15 +18,13 @@ from .. import frames
 from ..errors import BornflowError, command
 from . import drawing
 
-TITLES = {"bulk": "bulk", "cluster": "clusters"}
-
 
 def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Atoms]]) -> Figure:
     """Diagonal and off-diagonal components of Z by element: a row for each kind, a column for each model."""
     known = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
     if not known:
         raise BornflowError("no structure carries Born effective charges; there is nothing to draw")
-    kinds = [kind for kind in TITLES if any(frames.kind(atoms) == kind for atoms in known)]
+    kinds = [kind for kind in drawing.KINDS if any(frames.kind(atoms) == kind for atoms in known)]
     size = (2.3 * max(len(predicted), 1.5), 2.3 * len(kinds))
     figure, axes = plt.subplots(
         len(kinds), len(predicted), figsize=size, squeeze=False, sharex="row", sharey="row"
@@ -42,7 +40,7 @@ def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Atoms]]) ->
             _panel(axis, pairs)
             axis.set_title(f"{next(letters)}  {model}" if kind == kinds[0] else next(letters), loc="left")
         count = "1 structure" if len(pairs) == 1 else f"{len(pairs)} structures"
-        row[0].set_ylabel(f"{TITLES[kind]}, {count}\npredicted $Z_{{\\alpha\\beta}}$ (e)")
+        row[0].set_ylabel(f"{drawing.KINDS[kind]}, {count}\npredicted $Z_{{\\alpha\\beta}}$ (e)")
         _frame(list(row))
     for axis in axes[-1]:
         axis.set_xlabel(r"reference $Z_{\alpha\beta}$ (e)")

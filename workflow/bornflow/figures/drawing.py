@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ..files import whole
 
+KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 

@@ -17,7 +17,7 @@ COLUMNS = {
     "forces_mae [meV/Å]": "forces (meV/Å)",
     "bec_mae [1e-3 e]": r"$Z$ ($10^{-3}$ e)",
 }
-KINDS = {"bulk": ("bulk", "o", "C0"), "cluster": ("clusters", "s", "C1")}
+MARKS = {"bulk": ("o", "C0"), "cluster": ("s", "C1")}
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -32,11 +32,12 @@ def draw(table: pd.DataFrame) -> Figure:
     size = (6.8 * len(columns) / 3, 0.9 + 0.22 * len(models))
     figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, sharey=True)
     for letter, axis, (column, title) in zip("abc", axes[0], columns.items(), strict=False):
-        for place, (kind, (name, marker, color)) in enumerate(KINDS.items()):
+        for place, (kind, (marker, color)) in enumerate(MARKS.items()):
             part = table[table["structures_of"] == kind].groupby("model")[column]
             mean, spread = (value.reindex(models).to_numpy(float) for value in (part.mean(), part.std()))
             heights = [row + 0.16 * (2 * place - 1) for row in range(len(models))]
-            axis.errorbar(mean, heights, xerr=spread, fmt=marker, color=color, markersize=4, label=name)
+            style = {"fmt": marker, "color": color, "markersize": 4, "label": drawing.KINDS[kind]}
+            axis.errorbar(mean, heights, xerr=spread, **style)
         axis.set(xlabel=f"error of {title}", yticks=range(len(models)), yticklabels=models)
         axis.set_xlim(left=0)
         axis.set_title(letter, loc="left")

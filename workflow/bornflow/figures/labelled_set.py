@@ -17,7 +17,6 @@ from ..errors import command
 from . import drawing
 
 COLOURS = {"cluster": "C0", "bulk": "C1"}
-NAMES = {"cluster": "clusters", "bulk": "bulk"}
 
 
 def draw(labelled: Sequence[Atoms]) -> Figure:
@@ -39,7 +38,7 @@ def _sizes(axis, labelled: Sequence[Atoms]) -> None:
     for kind, colour in COLOURS.items():
         heights = np.array([counts[size, kind] for size in sizes])
         if heights.any():
-            axis.bar(range(len(sizes)), heights, 0.8, bottom, color=colour, label=NAMES[kind])
+            axis.bar(range(len(sizes)), heights, 0.8, bottom, color=colour, label=drawing.KINDS[kind])
         bottom += heights
     for place, height in enumerate(bottom):
         axis.text(place, height, f"{height:.0f}", ha="center", va="bottom", fontsize=6)
@@ -77,7 +76,7 @@ def _forces(axis, labelled: Sequence[Atoms]) -> None:
             norms = np.concatenate(found)
             weights = np.full(len(norms), 100 / len(norms))
             bins = np.linspace(0, max(4.0, norms.max()), 41)
-            axis.hist(norms, bins, weights=weights, histtype="step", color=colour, label=NAMES[kind])
+            axis.hist(norms, bins, weights=weights, histtype="step", color=colour, label=drawing.KINDS[kind])
     axis.set(yscale="log", xlabel="norm of the force on an atom (eV/Å)", ylabel="atoms (%)")
     axis.legend()
 

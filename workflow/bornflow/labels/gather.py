@@ -5,7 +5,6 @@
 """
 
 import argparse
-from pathlib import Path
 
 from .. import frames, settings
 from ..errors import BornflowError, command
@@ -22,8 +21,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     limit = settings.load(args.config, "labels")["max_refused"]
-    held = [path for path in args.labelled if Path(path).stat().st_size]
-    labelled = frames.unique([atoms for path in held for atoms in frames.read(path)])
+    labelled = frames.unique(frames.read_all(args.labelled))
     refused = refusals.read(args.refused).to_records(index=False).tolist()
     total = len(labelled) + len(refused)
     if len(refused) > limit * total:

@@ -5,7 +5,6 @@ python -m bornflow.labels.merge --sets old.extxyz results/labels/batches/*.extxy
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from ase import Atoms
 
@@ -31,8 +30,7 @@ def main() -> None:
     parser.add_argument("--sets", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    held = [path for path in args.sets if not Path(path).exists() or Path(path).stat().st_size]
-    frames.write(args.out, merge([frames.read(path) for path in held]))
+    frames.write(args.out, merge([frames.read_all(args.sets)]))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m bornflow.structures.collect --structures a.extxyz b.extxyz --out selec
 """
 
 import argparse
-from pathlib import Path
 
 from .. import frames
 from ..errors import command
@@ -17,8 +16,7 @@ def main() -> None:
     parser.add_argument("--structures", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    held = [path for path in args.structures if Path(path).stat().st_size]
-    frames.write(args.out, frames.unique([atoms for path in held for atoms in frames.read(path)]))
+    frames.write(args.out, frames.unique(frames.read_all(args.structures)))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def train(
     optimiser = _optimiser(options, steps)
     run = identity(structures, variant, options, seed, initial)
     charges = np.zeros(len(model.elements))
-    if options["initial_charges"]:
+    if options["initial_charges"] and initial is None:
         charges = data.mean_charges(structures, model.elements)
     state = _initial(model, buckets, optimiser, seed, initial, charges)
     state = restore(state, state_path, run)
