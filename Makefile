@@ -25,7 +25,7 @@ demo: env
 	$(SNAKEMAKE) --cores $(CORES)
 
 test: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow

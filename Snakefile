@@ -24,6 +24,7 @@ rule all:
         FIGURES,
         ERRORS,
         COMPARISON,
+        DEVIATIONS,
         LABEL_CHECK,
 
 
@@ -66,9 +67,17 @@ rule dynamics:
         RUNS,
 
 
+# How well runs without a thermostat conserve energy: --configfile config/conservation.yaml
+rule conservation:
+    input:
+        rules.conservation_table.output,
+        rules.conservation_figure.output if FREE else [],
+
+
 rule spectra:
     input:
         SPECTRA,
+        DEVIATIONS,
 
 
 rule figures:

@@ -65,7 +65,13 @@ def test_every_key_is_described_and_has_a_default():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
             pools = ("molecules", "isomers", "files", "density")
-            optional = key in (*pools, "title", "equilibration", "temperature_limit")
+            overrides = (
+                "equilibration",
+                "temperature_limit",
+                "thermostat",
+                "dtype",
+            )  # of dynamics, for a system
+            optional = key in (*pools, *overrides, "title")
             assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
             walk(child, f"{place}.{key}")
         if isinstance(node.get("additionalProperties"), dict):
@@ -79,6 +85,11 @@ def test_defaults_are_filled_in_at_every_depth():
     assert full["models"]["a"]["channels"] == 3
     assert full["models"]["a"]["backbone"] == "physical"
     assert full["labels"]["gate"]["sum_rule"] > 0
+
+
+def test_frames_need_the_velocities_of_their_step():
+    with pytest.raises(BornflowError, match=r"frame_interval: 20 is no multiple of .*velocity_interval = 3"):
+        settings.complete({"dynamics": {"velocity_interval": 3}})
 
 
 def test_null_leaves_a_model_out():

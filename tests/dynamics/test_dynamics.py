@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 import yaml
@@ -23,31 +22,7 @@ from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
-from bornflow.settings import complete
 from bornflow.training import checkpoint
-from bornflow.training.checkpoint import Checkpoint
-
-SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibration": 40}
-
-
-def options(**changes):
-    section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}}, is_whole=False)["dynamics"]
-    return {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"] | changes
-
-
-@pytest.fixture(scope="module")
-def gentle(model, parameters):
-    """The random model with a tenth of its weights in the readouts: forces an integrator can follow."""
-
-    def shrink(path, leaf):
-        return leaf * (0.3 if "'energy'" in str(path) or "'charge'" in str(path) else 1)
-
-    return Checkpoint(model, jax.tree_util.tree_map_with_path(shrink, parameters), np.array([-10.0, -100.0]))
-
-
-@pytest.fixture
-def calculator(gentle):
-    return BornflowCalculator(gentle, dtype="float64")
 
 
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
@@ -142,9 +117,11 @@ def test_bad_structures_are_refused(calculator):
         flat.get_forces()
 
 
-def test_currents_are_velocities_times_charges(gentle, calculator, tmp_path):
+def test_currents_are_velocities_times_charges(gentle, calculator, options, tmp_path):
     atoms = water(2)
-    simulate(atoms, calculator, options(frame_interval=1, steps=20), 0, tmp_path / "r.h5")
+    simulate(
+        atoms, calculator, options(frame_interval=1, velocity_interval=1, steps=20), 0, tmp_path / "r.h5"
+    )
     attributes, series = read_run(tmp_path / "r.h5", "current", "positions", "velocities", "dipole")
     assert attributes["kind"] == "cluster"
     atoms.calc = BornflowCalculator(gentle, dtype="float64")
@@ -157,16 +134,23 @@ def test_currents_are_velocities_times_charges(gentle, calculator, tmp_path):
     np.testing.assert_allclose(np.diff(series["dipole"], axis=0), steps, atol=1e-9)
 
 
-def test_a_run_that_leaves_physics_is_stopped_with_a_reason(calculator, tmp_path):
+def test_a_run_that_leaves_physics_is_stopped_with_a_reason(calculator, options, tmp_path):
     with pytest.raises(BornflowError, match=r"step .*temperature .* above 20 K"):
         simulate(water(2), calculator, options(temperature_limit=20), 0, tmp_path / "r.h5")
     assert not (tmp_path / "r.h5").exists()
+    assert (tmp_path / "r.failed.extxyz").exists()
 
 
 def test_a_killed_run_equals_an_undisturbed_one(gentle, tmp_path):
     checkpoint.save(tmp_path / "model", gentle, "m", {}, 0)
     frames.write(tmp_path / "s.extxyz", [water(3)])
-    section = {"part_steps": 50, "systems": {"s": SYSTEM | {"steps": 1500}}, "dtype": "float64"}
+    section = {
+        "part_steps": 50,
+        "bond_limit": 100,
+        "energy_limit": 10,
+        "systems": {"s": {"structure": "s.extxyz", "temperature": 200, "equilibration": 40, "steps": 1500}},
+        "dtype": "float64",
+    }
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"dynamics": section}))
 
     def command(out):

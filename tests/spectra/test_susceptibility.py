@@ -1,15 +1,19 @@
-"""The prefactor of χ'' against an analytic case, and experiment against known numbers."""
+"""Spectra against analytic cases: a thermal oscillator, its integrals, its two routes; and measured water."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from bornflow.dynamics.series import Parts
 from bornflow.errors import BornflowError
-from bornflow.spectra import experiment
-from bornflow.spectra.susceptibility import current_spectra, susceptibility
-from bornflow.units import BOLTZMANN, COULOMB, WAVENUMBER
+from bornflow.settings import complete
+from bornflow.spectra import deviations, experiment, signals, velocities
+from bornflow.spectra import susceptibility as spectra
+from bornflow.spectra.susceptibility import densities, susceptibility
+from bornflow.units import AMU, BOLTZMANN, COULOMB, WAVENUMBER
 
 TEMPERATURE, VOLUME, CHARGE = 300.0, 1000.0, 0.7  # K, Å³, e
-MASS = 2.0 * 103.6427  # 2 u in eV fs²/Å²
+MASS = 2.0 * AMU
 FREQUENCY = 1650 / WAVENUMBER  # fs⁻¹
 FRICTION = 0.004  # fs⁻¹
 
@@ -30,6 +34,11 @@ def oscillator(steps: int, timestep: float, seed: int) -> np.ndarray:
         v = v - omega**2 * x * timestep / 2
         currents[step] = CHARGE * v
     return currents
+
+
+def current_spectra(runs, timestep, resolution):
+    frequencies, segments = signals.segment_spectra(runs, timestep, resolution)
+    return frequencies, densities(segments)
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +94,139 @@ def test_too_short_a_run_is_refused():
 def test_measured_water(source):
     wavenumbers = np.array([543.0, 1641.0, 3334.0])
     np.testing.assert_allclose(experiment.water(wavenumbers, source), [1.20, 0.339, 0.736], rtol=0.03)
+
+
+def test_white_noise_has_a_flat_spectrum_of_its_variance():
+    noise = np.random.default_rng(0).normal(scale=0.3, size=(200_000, 3))
+    frequencies, density = current_spectra([noise], 0.5, 100.0)
+    np.testing.assert_allclose(density.mean(axis=0)[:-1], 0.3**2 * 0.5, rtol=0.2)
+    assert density[:, :-1].mean() == pytest.approx(0.3**2 * 0.5, rel=0.01)
+    assert frequencies[-1] == pytest.approx(1 / (2 * 0.5))
+
+
+@pytest.mark.parametrize("shape", ["debye", "oscillator"])
+def test_kramers_and_kronig_give_the_real_part(shape):
+    nu = np.arange(1, 20_001) * 1e-4
+    if shape == "debye":
+        chi = 3.0 / (1 - 1j * nu / 0.02)
+    else:
+        chi = 0.5 * 0.3**2 / (0.3**2 - nu**2 - 1j * nu * 0.05)
+    real = signals.kramers_kronig(nu, chi.imag)
+    low = nu < 0.6
+    np.testing.assert_allclose(real[low], chi.real[low], atol=0.02)
+    static = {"debye": 3.0, "oscillator": 0.5}[shape]
+    assert real[0] == pytest.approx(static, rel=0.02)
+
+
+def test_kramers_and_kronig_want_an_even_grid():
+    with pytest.raises(BornflowError, match="linear bins"):
+        signals.kramers_kronig(np.array([1.0, 2.0, 4.0]), np.ones(3))
+
+
+def test_logarithmic_bins_are_means():
+    nu = np.arange(1.0, 1001.0)
+    centres, means = signals.logarithmic_bins(nu, np.stack([nu, nu**0]), 10)
+    assert len(centres) <= 31
+    np.testing.assert_allclose(means[1], 1)
+    np.testing.assert_allclose(means[0], centres, rtol=0.02)
+    assert np.all(np.diff(centres) > 0)
+
+
+def options(**changes):
+    return complete({"spectra": {"resolution": 20} | changes}, is_whole=False)["spectra"]
+
+
+def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):
+    """A run whose current is given, as `dynamics.md` writes one."""
+    dipole = np.zeros_like(currents)
+    dipole[1:] = np.cumsum(0.5 * (currents[1:] + currents[:-1]) / 2, axis=0)
+    steps = len(currents)
+    series = {"current": currents, "dipole": dipole, "temperature": np.full(steps, TEMPERATURE)}
+    series |= {key: np.zeros(steps) for key in ("potential_energy", "kinetic_energy", "conserved_energy")}
+    series |= {
+        "positions": np.zeros((1, 1, 3)),
+        "velocities": currents[::4, None].astype(np.float32) / CHARGE,
+    }
+    if static is not None:
+        series["static_current"] = static
+    parts = Parts(folder / name, "")
+    parts.resume()
+    parts.add(series, {"positions": np.zeros((1, 3)), "momenta": np.zeros((1, 3)), "step": steps})
+    attributes = {
+        "kind": kind,
+        "timestep [fs]": 0.5,
+        "temperature [K]": TEMPERATURE,
+        "thermostat": "bussi",
+        "volume [Å³]": VOLUME if kind == "bulk" else np.nan,
+        "structure": "s",
+        "n_molecules": n_molecules,
+        "velocity_interval [steps]": 4,
+    }
+    path = folder / f"{name}.h5"
+    parts.join(path, attributes, {"numbers": np.array([1])})
+    return path
+
+
+def test_the_polarisation_gives_the_same_spectrum_as_the_current(tmp_path):
+    run = write_run(tmp_path, oscillator(20_000, 0.5, seed=3))
+    current, polarisation = (spectra.spectrum([run], options(route=r)) for r in ("current", "polarisation"))
+    for column in current:
+        np.testing.assert_allclose(polarisation[column], current[column], rtol=1e-9, atol=1e-12)
+
+
+def test_the_integral_of_a_band_is_its_intensity(tmp_path):
+    """974.88 km/mol for (∂μ/∂Q)² of 1 e²/u: the textbook's factor, three modes of one molecule."""
+    run = write_run(tmp_path, oscillator(60_000, 0.5, seed=5), "cluster", n_molecules=1)
+    table = spectra.spectrum([run], options())
+    nu = table[spectra.WAVENUMBER_COLUMN]
+    found = np.trapezoid(table[spectra.INTENSITY_COLUMN], nu)
+    assert found == pytest.approx(3 * 974.88 * CHARGE**2 / (MASS / AMU), rel=0.1)
+
+
+def test_parts_of_the_current_sum_to_the_whole(tmp_path):
+    whole = oscillator(20_000, 0.5, seed=1)
+    table = spectra.spectrum([write_run(tmp_path, whole, static=0.25 * whole)], options())
+    chi = table[spectra.CHI_COLUMN]
+    np.testing.assert_allclose(table["static_part"], chi / 16, rtol=1e-9)
+    np.testing.assert_allclose(table["flux_part"], 9 * chi / 16, rtol=1e-9)
+    np.testing.assert_allclose(table["cross_part"], 6 * chi / 16, rtol=1e-9)
+
+
+def test_the_absorption_coefficient_follows_from_chi(tmp_path):
+    table = spectra.spectrum([write_run(tmp_path, oscillator(20_000, 0.5, seed=1))], options())
+    nu = table[spectra.WAVENUMBER_COLUMN]
+    np.testing.assert_allclose(table[spectra.COEFFICIENT_COLUMN], 2 * np.pi * nu * table[spectra.CHI_COLUMN])
+    coarse = spectra.spectrum([tmp_path / "run.h5"], options(binning="logarithmic", bins_per_decade=20))
+    assert len(coarse) < len(table) / 2
+
+
+def test_velocities_hold_one_degree_of_freedom_in_each_direction(tmp_path):
+    runs = [write_run(tmp_path, oscillator(40_000, 0.5, seed), name=f"r{seed}") for seed in (1, 2)]
+    table = velocities.spectrum(runs, options())
+    nu, power = table[spectra.WAVENUMBER_COLUMN], table["H [cm]"]
+    hydrogen = 1.008 * AMU / MASS  # the oscillator has another mass than the atom it is written as
+    assert np.trapezoid(power, nu) == pytest.approx(3 * hydrogen, rel=0.1)
+    assert nu[power.argmax()] == pytest.approx(1650, abs=25)
+
+
+def test_deviations_of_measured_water_from_itself_vanish():
+    nu = np.arange(20.0, 4500, 10)
+    chi = experiment.water(nu)
+    table = {spectra.WAVENUMBER_COLUMN: nu, spectra.CHI_COLUMN: 1.2 * chi, spectra.ERROR_COLUMN: 0 * nu}
+    rows = deviations.tabulate([pd.DataFrame(table)], ["one"]).query("measured_by == 'Segelstein'")
+    assert list(rows["band"]) == ["libration", "bend", "stretch"]
+    np.testing.assert_allclose(rows["intensity"], 1.2)
+    np.testing.assert_allclose(rows["rms"], np.sqrt(np.array([0.04] * 3)) * rms_over_mean(nu, chi), rtol=1e-6)
+    np.testing.assert_allclose(rows["position [1/cm]"], rows["measured_position [1/cm]"])
+
+
+def rms_over_mean(nu, chi):
+    bands = [chi[(nu >= low) & (nu <= high)] for low, high in experiment.BANDS.values()]
+    return [np.sqrt(np.mean(band**2)) / band.mean() for band in bands]
+
+
+def test_an_isolated_structure_has_no_susceptibility():
+    with pytest.raises(BornflowError, match="isolated"):
+        deviations.deviations(
+            pd.DataFrame({spectra.WAVENUMBER_COLUMN: [1.0], spectra.INTENSITY_COLUMN: [1.0]})
+        )

@@ -28,9 +28,10 @@ def thermalise(atoms: Atoms, temperature: float, rng: np.random.Generator) -> No
         atoms.set_momenta(atoms.get_momenta() * np.sqrt(target / kinetic))
 
 
-def temperature(atoms: Atoms) -> float:
-    """The instantaneous temperature [K]."""
-    return 2 * atoms.get_kinetic_energy() / (units.kB * max(degrees_of_freedom(atoms), 1))
+def temperature(atoms: Atoms, kinetic: float | None = None) -> float:
+    """The instantaneous temperature [K]; who has the `kinetic` energy [eV] at hand saves its calculation."""
+    kinetic = atoms.get_kinetic_energy() if kinetic is None else kinetic
+    return 2 * kinetic / (units.kB * max(degrees_of_freedom(atoms), 1))
 
 
 def bussi(atoms: Atoms, timestep: float, temperature: float, time: float, rng: np.random.Generator) -> Bussi:

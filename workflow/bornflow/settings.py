@@ -144,6 +144,12 @@ def _contradictions(full: Mapping):
                 f"structures.pools.{name}.select: {pool['select']} asked for, the pool holds {most} at most; "
                 "raise starts or steps, or lower interval, or select fewer"
             )
+    interval, between = full["dynamics"]["frame_interval"], full["dynamics"]["velocity_interval"]
+    if interval % between:
+        yield (
+            f"dynamics.frame_interval: {interval} is no multiple of dynamics.velocity_interval = {between}; "
+            "frames need the velocities of their step"
+        )
     needed = spectral_steps(full["spectra"]["resolution"], full["dynamics"]["timestep"])
     for name, system in full["dynamics"]["systems"].items():
         if system["steps"] < needed:
@@ -154,8 +160,8 @@ def _contradictions(full: Mapping):
 
 
 def spectral_steps(resolution: float, timestep: float) -> int:
-    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹]."""
-    return round(WAVENUMBER / (resolution * timestep))
+    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹], an even number."""
+    return 2 * round(WAVENUMBER / (resolution * timestep) / 2)
 
 
 def _explain(error) -> str:

@@ -16,6 +16,10 @@ COULOMB = 14.399645478  # eV Å e⁻², 1/(4 π ε₀)
 BOLTZMANN = si.physical_constants["Boltzmann constant in eV/K"][0]  # eV/K
 WATER_MOLAR_MASS = 18.01528  # g/mol
 
+AMU = si.atomic_mass * 1e10 / si.electron_volt  # eV fs²/Å², one unified atomic mass unit
+# ω χ'' Ω of a molecule [Å³/fs] times this is N_A σ = N_A ω χ'' Ω / c [km cm/mol].
+INTENSITY = si.N_A * 1e-15 / si.speed_of_light / 10
+
 # A frequency ν in fs⁻¹ is a wavenumber of ν · WAVENUMBER in cm⁻¹.
 WAVENUMBER = 1e15 / (100 * si.speed_of_light)
 # ... and ν · TERAHERTZ in THz.

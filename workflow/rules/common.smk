@@ -39,52 +39,7 @@ wildcard_constraints:
     replica=r"\d+",
     batch=r"\d+",
     study="|".join(SETTINGS["labels"]["studies"]) or "none",
-    part=r"structures|labels|spectra|split|timing|gather|(pool|model|system|study)-.+",
-
-
-def settings_of(wildcards):
-    """The part of the configuration that one kind of job reads, so that no other change reruns it."""
-    kind, _, name = wildcards.part.partition("-")
-    if kind == "structures":
-        part = {kind: without(SETTINGS[kind], "pools", "seed")}
-    elif kind == "labels":
-        part = {kind: without(SETTINGS[kind], "threads", "max_refused", "studies", "linear_response")}
-    elif kind == "gather":
-        part = {"labels": {"max_refused": SETTINGS["labels"]["max_refused"]}}
-    elif kind == "study":
-        kept = without(SETTINGS["labels"], "threads", "max_refused", "linear_response")
-        part = {"labels": {**kept, "studies": {name: SETTINGS["labels"]["studies"][name]}}}
-    elif kind == "spectra":
-        part = {kind: SETTINGS[kind]}
-    elif kind == "pool":
-        part = {
-            "structures": {
-                "seed": SETTINGS["structures"]["seed"],
-                "pools": {name: without(POOLS[name], "select")},
-            }
-        }
-        part["structures"]["pools"][name]["select"] = 1
-    elif kind == "split":
-        kept = ("keys", "train_fraction", "split_seed")
-        part = {"training": {key: SETTINGS["training"][key] for key in kept}}
-    elif kind == "model":
-        part = {
-            "training": without(
-                SETTINGS["training"],
-                "data",
-                "pretraining",
-                "seeds",
-                "train_fraction",
-                "split_seed",
-            ),
-            "models": {name: MODELS[name]},
-        }
-    elif kind == "timing":
-        part = {"models": MODELS}
-    else:
-        system = without(SYSTEMS[name], "replicas", "title")
-        part = {"dynamics": {**without(SETTINGS["dynamics"], "timing"), "systems": {name: system}}}
-    return json.dumps(part, sort_keys=True)
+    part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|system|study)-.+",
 
 
 def without(table, *keys):

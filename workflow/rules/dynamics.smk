@@ -6,6 +6,14 @@ RUNS = [
     for seed in SEEDS
     for replica in range(options["replicas"])
 ]
+# Runs without a thermostat, and the model of each.
+FREE = [
+    (f"{RESULTS}/dynamics/{system}/{model}-{SEEDS[0]}-{replica}.h5", model)
+    for model in MODELS
+    for system, options in SYSTEMS.items()
+    if options.get("thermostat", SETTINGS["dynamics"]["thermostat"]) == "nve"
+    for replica in range(options["replicas"])
+]
 
 
 rule md:
@@ -55,3 +63,45 @@ rule timing:
     shell:
         "python -m bornflow.dynamics.timing --models {params.models} --config {input.config}"
         " --atoms {params.atoms} --seconds {params.seconds} --out {output} &> {log}"
+
+
+rule conservation_table:
+    input:
+        [run for run, model in FREE],
+    output:
+        f"{RESULTS}/dynamics/conservation.csv",
+    log:
+        f"{RESULTS}/logs/dynamics/conservation.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=[model for run, model in FREE],
+    shell:
+        "python -m bornflow.dynamics.conservation --runs {input} --models {params.models:q}"
+        " --out {output} &> {log}"
+
+
+# The dipole in a field that is switched on, beside what the fluctuations of a run without one say.
+rule response:
+    input:
+        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
+        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        run=f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-0.h5",
+        config=f"{RESULTS}/settings/response.yaml",
+    output:
+        f"{RESULTS}/dynamics/{{system}}/response-{{model}}-{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/dynamics/{{system}}-response-{{model}}-{{seed}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        folder=subpath(input.model, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.dynamics.response --checkpoint {params.folder}"
+        " --run {input.run} --config {input.config} --out {output} &> {log}"

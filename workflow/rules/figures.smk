@@ -1,10 +1,12 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
+COUPLED = [model for model, variant in MODELS.items() if variant["charges"] != "uncoupled"]
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
     figure=["labelled_set", "errors"]
     + [f"bec_parity-{backbone}" for backbone in BACKBONES]
     + [f"screening-{model}" for model, variant in MODELS.items() if variant["charges"] == "local"]
-    + ["spectrum"] * bool(SYSTEMS),
+    + ["spectrum", "spectrum_linear"] * bool(SYSTEMS)
+    + ["current_parts"] * bool(SYSTEMS and COUPLED),
     suffix=["pdf", "png"],
 )
 
@@ -149,8 +151,73 @@ rule spectrum:
     params:
         titles=[title(system) for system in SYSTEMS],
         models=list(MODELS),
+        experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
+        " --models {params.models:q} --experiments {params.experiments} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
+
+
+rule spectrum_linear:
+    input:
+        spectra=rules.spectrum.input.spectra,
+        velocities=expand(
+            f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{SEEDS[0]}.csv",
+            system=SYSTEMS,
+            model=list(MODELS)[:1],
+        ),
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/spectrum_linear.pdf",
+        png=report(
+            f"{RESULTS}/figures/spectrum_linear.png",
+            caption="../report/spectrum_linear.rst",
+            category="Spectra",
+            labels={"figure": "Bands and motions", "model": "all"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/spectrum_linear.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        titles=rules.spectrum.params.titles,
+        models=rules.spectrum.params.models,
+        experiments=rules.spectrum.params.experiments,
+    shell:
+        "python -m bornflow.figures.spectrum_linear --spectra {input.spectra}"
+        " --velocities {input.velocities} --titles {params.titles:q} --models {params.models:q}"
+        " --experiments {params.experiments} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+
+
+rule current_parts:
+    input:
+        spectra=expand(
+            f"{RESULTS}/spectra/{{system}}/{{model}}-{SEEDS[0]}.csv", system=SYSTEMS, model=COUPLED
+        ),
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/current_parts.pdf",
+        png=report(
+            f"{RESULTS}/figures/current_parts.png",
+            caption="../report/current_parts.rst",
+            category="Spectra",
+            labels={"figure": "Static charges and charge flux", "model": "coupled"},
+        ),
+    log:
+        f"{RESULTS}/logs/figures/current_parts.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        titles=rules.spectrum.params.titles,
+        models=COUPLED,
+    shell:
+        "python -m bornflow.figures.current_parts --spectra {input.spectra} --titles {params.titles:q}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
 
 
@@ -198,3 +265,24 @@ rule timing_figure:
     shell:
         "python -m bornflow.figures.timing --timing {input.timing} --style {input.style}"
         " --out {output.pdf} {output.png} &> {log}"
+
+
+rule conservation_figure:
+    input:
+        runs=[run for run, model in FREE],
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/conservation.pdf",
+        png=f"{RESULTS}/figures/conservation.png",
+    log:
+        f"{RESULTS}/logs/figures/conservation.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=[model for run, model in FREE],
+    shell:
+        "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
+        " --style {input.style} --out {output.pdf} {output.png} &> {log}"

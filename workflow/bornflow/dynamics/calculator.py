@@ -36,8 +36,9 @@ HEADROOM = 1.1  # room for more neighbours before anything is compiled again
 class BornflowCalculator(Calculator):
     """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
 
-    Coupled models have `screening` [N] too. `electric_field` [V/Å] is constant;
-    born_effective_charges are [field, force] in e.
+    Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
+    born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant; `dipole_change` is
+    M − M₀ [e Å] in a field, set by who goes on with a run.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -48,6 +49,7 @@ class BornflowCalculator(Calculator):
         "charges",
         "born_effective_charges",
         "screening",
+        "effective_charges",
     ]
 
     def __init__(
@@ -91,7 +93,7 @@ class BornflowCalculator(Calculator):
         self._graph: Graph | None = None
         self._shape: Shape | None = None
         self._listed: tuple | None = None  # positions, cell, species the list was made for
-        self._path: tuple | None = None  # positions, Born effective charges, M − M₀
+        self.forget_path()
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
@@ -104,7 +106,8 @@ class BornflowCalculator(Calculator):
         forces = np.asarray(out["forces"][:n], float)
         bec = np.asarray(out["bec"][:n], float)
         if self.electric_field is not None:
-            energy -= float(self.electric_field @ self._dipole_change(self.atoms.positions, bec))
+            self._go_on(self.atoms.positions, bec)
+            energy -= float(self.electric_field @ self.dipole_change)
             forces = forces + np.einsum("iab,a->ib", bec, self.electric_field)
         self.results = {
             "energy": energy,
@@ -113,24 +116,31 @@ class BornflowCalculator(Calculator):
             "charges": np.asarray(out["charges"][:n], float),
             "born_effective_charges": bec,
         }
-        if "screening" in out:
-            self.results["screening"] = np.asarray(out["screening"][:n], float)
+        for name in ("screening", "effective_charges"):
+            if name in out:
+                self.results[name] = np.asarray(out[name][:n], float)
         if self._strained and self.atoms.pbc.all():
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 
-    def renew_neighbours(self) -> None:
-        """Make the neighbour list again at the next evaluation, whatever the atoms do."""
-        self._listed = None
+    def forget_path(self) -> None:
+        """Let M₀ be the dipole of the next structure."""
+        self._path: tuple | None = None  # positions and Born effective charges of the last evaluation
+        self.dipole_change = np.zeros(3)
 
-    def _dipole_change(self, positions: np.ndarray, bec: np.ndarray) -> np.ndarray:
-        """M − M₀ [e Å] by the trapezoidal rule over the path of the atoms."""
-        if self._path is None:
-            self._path = (positions.copy(), bec, np.zeros(3))
-        before, bec_before, change = self._path
-        step = np.einsum("iab,ib->a", (bec + bec_before) / 2, positions - before)
-        self._path = (positions.copy(), bec, change + step)
-        return change + step
+    def renew_neighbours(self) -> None:
+        """Forget the neighbour list, and what was evaluated with it."""
+        self._listed = None
+        self.results = {}
+
+    def _go_on(self, positions: np.ndarray, bec: np.ndarray) -> None:
+        """Add the last stretch of the path of the atoms to M − M₀, by the trapezoidal rule."""
+        if self._path is not None:
+            before, bec_before = self._path
+            self.dipole_change = self.dipole_change + np.einsum(
+                "iab,ib->a", (bec + bec_before) / 2, positions - before
+            )
+        self._path = (positions.copy(), bec)
 
     def _current_graph(self, atoms: Atoms) -> Graph:
         if not np.isfinite(atoms.positions).all():

@@ -25,7 +25,9 @@ from ..progress import Meter
 from ..structures.bonds import molecules
 from . import start
 from .calculator import BornflowCalculator
+from .recorder import Recorder
 from .series import Parts
+from .watch import Watch
 
 
 def simulate(
@@ -45,22 +47,18 @@ def simulate(
     parts = Parts(out.with_suffix(".parts"), identity)
     state = parts.resume()
     atoms = atoms.copy()
+    watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"))
     atoms.calc = calculator
     if state is None:
         start.prepare(atoms, options, rng)
-        state = {
-            "step": -options["equilibration"],
-            "heat": 0.0,
-            "dipole": [0.0] * 3,
-            "current": None,
-        }
+        state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
     else:
         atoms.positions = state["positions"]
         atoms.set_momenta(state["momenta"])
         rng.bit_generator.state = state["rng"]
-    heat = state["heat"]
-    recorder = _Recorder(options, np.array(state["dipole"]), state["current"])
-    step, total = state["step"], options["steps"]
+        calculator.dipole_change = np.array(state["dipole_change"])
+    heat, step, total = state["heat"], state["step"], options["steps"]
+    recorder = Recorder(options, state)
     span = options["equilibration"] + total
     speed = (options["timestep"] * 1e-6 * 86400, "ns/day")
     done = step + options["equilibration"]
@@ -73,32 +71,29 @@ def simulate(
             while step < last:
                 step += 1
                 dynamics.run(1)
-                _watch(atoms, step, options)
+                kinetic = atoms.get_kinetic_energy()
+                conserved = calculator.results["energy"] + kinetic - dynamics.transferred_energy
+                temperature = canonical.temperature(atoms, kinetic)
+                watch.look(atoms, step, conserved, temperature)
                 if step > 0:
-                    recorder.record(step, atoms, dynamics)
-                meter.advance(note=f"{canonical.temperature(atoms):.0f} K")
+                    recorder.record(step, atoms, kinetic, conserved, temperature)
+                meter.advance(note=f"{temperature:.0f} K")
             heat = dynamics.transferred_energy
-            series = recorder.flush(len(atoms))
-            parts.add(
-                series,
-                {
-                    "step": step,
-                    "heat": heat,
-                    "dipole": recorder.dipole.tolist(),
-                    "current": None if recorder.current is None else recorder.current.tolist(),
-                    "rng": rng.bit_generator.state,
-                    "positions": atoms.positions.copy(),
-                    "momenta": atoms.get_momenta(),
-                },
-            )
+            state = {"step": step, "heat": heat, "rng": rng.bit_generator.state, **recorder.state}
+            state |= {"dipole_change": calculator.dipole_change.tolist()}
+            state |= {"positions": atoms.positions.copy(), "momenta": atoms.get_momenta()}
+            parts.add(recorder.flush(len(atoms)), state)
     attributes = {
         "structure": str(atoms.info.get("structure", "")),
         "kind": frames.kind(atoms),
         "timestep [fs]": options["timestep"],
         "temperature [K]": options["temperature"],
         "frame_interval [steps]": options["frame_interval"],
+        "velocity_interval [steps]": options["velocity_interval"],
+        "electric_field [V/Å]": options["electric_field"],
         "volume [Å³]": float(atoms.get_volume()) if atoms.pbc.any() else float("nan"),
         "thermostat": options["thermostat"],
+        "precision": options["dtype"],
         "n_molecules": molecules(atoms),
         "seed": seed,
     }
@@ -114,63 +109,6 @@ def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: 
     return canonical.bussi(
         atoms, options["timestep"], options["temperature"], options["thermostat_time"], rng
     )
-
-
-def _watch(atoms: Atoms, step: int, options: Mapping) -> None:
-    """Stop a run that has left physics."""
-    temperature = canonical.temperature(atoms)
-    limit = options["temperature_limit"]
-    if not temperature < limit:
-        fastest = int(np.argmax(np.linalg.norm(atoms.get_velocities(), axis=1)))
-        raise BornflowError(
-            f"step {step}: temperature {temperature:.0f} K is above {limit:g} K, atom {fastest} "
-            f"({atoms.symbols[fastest]}) is the fastest; the model does not hold this structure: "
-            "train it on more structures like it, or lower the time step"
-        )
-
-
-class _Recorder:
-    """Collects the series of QUANTITIES between two parts."""
-
-    def __init__(self, options: Mapping, dipole: np.ndarray, current: list | None):
-        self.timestep, self.interval = options["timestep"], options["frame_interval"]
-        self.dipole = dipole
-        self.current = None if current is None else np.array(current)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rows: list[tuple] = []
-        self._frames: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def record(self, step: int, atoms: Atoms, dynamics) -> None:
-        velocities = atoms.get_velocities() * units.fs  # Å/fs
-        bec = atoms.calc.results["born_effective_charges"]
-        current = np.einsum("iab,ib->a", bec, velocities)
-        if self.current is not None:
-            self.dipole = self.dipole + self.timestep * (current + self.current) / 2
-        self.current = current
-        potential, kinetic = atoms.calc.results["energy"], atoms.get_kinetic_energy()
-        conserved = potential + kinetic - dynamics.transferred_energy
-        self._rows.append(
-            (*current, *self.dipole, potential, kinetic, conserved, canonical.temperature(atoms))
-        )
-        if step % self.interval == 0:
-            self._frames.append((atoms.positions.copy(), velocities))
-
-    def flush(self, n_atoms: int) -> dict[str, np.ndarray]:
-        rows = np.array(self._rows, dtype=np.float64).reshape(-1, 10)
-        frames_ = np.array(self._frames, dtype=np.float32).reshape(-1, 2, n_atoms, 3)
-        self._clear()
-        return {
-            "current": rows[:, 0:3],
-            "dipole": rows[:, 3:6],
-            "potential_energy": rows[:, 6],
-            "kinetic_energy": rows[:, 7],
-            "conserved_energy": rows[:, 8],
-            "temperature": rows[:, 9],
-            "positions": frames_[:, 0],
-            "velocities": frames_[:, 1],
-        }
 
 
 @command
@@ -192,7 +130,8 @@ def main() -> None:
     options = {key: value for key, value in section.items() if key != "systems"}
     options |= section["systems"][system]
     atoms = start.structure(args.structure, args.frame, options["repeat"])
-    calculator = BornflowCalculator.from_checkpoint(args.checkpoint, dtype=options["dtype"])
+    field = np.array(options["electric_field"], float) if any(options["electric_field"]) else None
+    calculator = BornflowCalculator.from_checkpoint(args.checkpoint, field, options["dtype"])
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
     digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
     for name in ("config.yaml", "parameters.msgpack"):

@@ -1,10 +1,11 @@
-"""Time series of a run: parts that survive a kill, and the HDF5 file they become.
+"""Time series of a run on disk: parts that survive a kill, and the HDF5 file they become.
 
 While a run goes on, every stretch of steps is one file in a folder beside the target, written whole,
 with the state to go on from. At the end they are joined to one HDF5 file.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from ..files import whole
 QUANTITIES = {
     "current": ("e Å / fs", "bound-charge current dM/dt at every step"),
     "dipole": ("e Å", "M − M(0), the current's integral by the trapezoidal rule"),
+    "static_current": ("e Å / fs", "Σ_i Q_i v_i, the current of coupled models without charge flux"),
     "potential_energy": ("eV", "potential energy at every step"),
     "kinetic_energy": ("eV", "kinetic energy at every step"),
     "conserved_energy": ("eV", "total energy minus the heat taken up from the thermostat"),
     "temperature": ("K", "instantaneous temperature at every step"),
     "positions": ("Å", "positions of the frames"),
-    "velocities": ("Å / fs", "velocities of the frames"),
+    "velocities": ("Å / fs", "velocities, every velocity_interval steps"),
 }
 
 
@@ -68,7 +70,8 @@ class Parts:
             for index in range(self.count):
                 with np.load(self._path(index)) as part:
                     for name, (unit, text) in QUANTITIES.items():
-                        _append(file, name, part[name], unit, text)
+                        if name in part:
+                            _append(file, name, part[name], unit, text)
         for path in self.folder.glob("*"):
             path.unlink()
         self.folder.rmdir()
@@ -91,13 +94,16 @@ def _append(file: h5py.File, name: str, values: np.ndarray, unit: str, text: str
     data[first:] = values
 
 
-def read_run(path: str | Path, *names: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """Attributes and the named series of a run's HDF5 file."""
+def read_run(
+    path: str | Path, *names: str, optional: Sequence[str] = ()
+) -> tuple[dict, dict[str, np.ndarray]]:
+    """Attributes and the named series of a run's HDF5 file, with the `optional` ones it has."""
     try:
         with h5py.File(path) as file:
             missing = [name for name in names if name not in file]
             if missing:
                 raise BornflowError(f"{path} holds no {', '.join(missing)}; make it with dynamics.md")
-            return dict(file.attrs), {name: file[name][:] for name in names}
+            present = [name for name in (*names, *optional) if name in file]
+            return dict(file.attrs), {name: file[name][:] for name in present}
     except OSError as error:
         raise BornflowError(f"{path} cannot be read as HDF5: {error}") from error

@@ -1,7 +1,7 @@
-"""Figure: infrared spectra of all systems, one panel each; bulk water beside experiment.
+"""Figure: infrared spectra of all systems on logarithmic axes, a panel each; liquid water beside experiment.
 
     python -m bornflow.figures.spectrum --spectra a.csv b.csv --titles "bulk, 300 K" "cage, 10 K" \\
-        --models model-1 --out f.pdf f.png
+        --models model-1 --experiments water none --out f.pdf f.png
 """
 
 import argparse
@@ -15,62 +15,68 @@ from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
 from ..spectra import experiment
-from ..spectra.susceptibility import (
-    ABSORPTION_COLUMN,
-    CHI_COLUMN,
-    ERROR_COLUMN,
-    WAVENUMBER_COLUMN,
-)
+from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from ..units import TERAHERTZ, WAVENUMBER
 from . import drawing
 
 LOWEST, HIGHEST = 10.0, 5000.0  # cm⁻¹
+LABELS = {CHI_COLUMN: r"$\chi''(\nu)$", INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)"}
 
 
-def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str]) -> Figure:
-    """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them."""
-    figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.3 * len(titles)), squeeze=False)
-    for letter, axis, panel, title in zip(string.ascii_lowercase, axes[:, 0], tables, titles, strict=False):
-        bulk = CHI_COLUMN in panel[0]
-        column = CHI_COLUMN if bulk else ABSORPTION_COLUMN
+def draw(
+    tables: Sequence[Sequence[pd.DataFrame]],
+    titles: Sequence[str],
+    models: Sequence[str],
+    experiments: Sequence[str],
+) -> Figure:
+    """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them.
+
+    `experiments` says for each panel what is drawn dashed: water or none.
+    """
+    figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.4 * len(titles)), squeeze=False)
+    rows = zip(string.ascii_lowercase, axes[:, 0], tables, titles, experiments, strict=False)
+    for letter, axis, panel, title, measured in rows:
+        column = CHI_COLUMN if CHI_COLUMN in panel[0] else INTENSITY_COLUMN
         for model, table in zip(models, panel, strict=True):
             table = table[table[WAVENUMBER_COLUMN].between(LOWEST, HIGHEST)]
             x, y, error = (table[name] for name in (WAVENUMBER_COLUMN, column, ERROR_COLUMN))
-            (line,) = axis.plot(x, y, label=model)
-            axis.fill_between(
-                x,
-                np.maximum(y - error, y / 10),
-                y + error,
-                color=line.get_color(),
-                alpha=0.25,
-                linewidth=0,
-            )
+            (line,) = axis.plot(_terahertz(x), y, label=model)
+            shade = {"color": line.get_color(), "alpha": 0.25, "linewidth": 0}
+            axis.fill_between(_terahertz(x), np.maximum(y - error, y / 10), y + error, **shade)
         top = max(table[column].max() for table in panel)
-        if bulk:
-            grid = np.geomspace(LOWEST, HIGHEST, 600)
-            axis.plot(grid, experiment.water(grid), "--", color="0.3", label="experiment, 25 °C")
-            axis.set(ylim=(1e-3, max(5 * top, 5)), ylabel=r"$\chi''(\nu)$")
-        else:
-            axis.set(
-                ylim=(top * 1e-6, top * 5),
-                ylabel="$\\omega\\,\\chi''\\,\\Omega$ per molecule\n(Å³ fs⁻¹)",
-            )
-        axis.set(xscale="log", yscale="log", xlim=(LOWEST, HIGHEST))
+        if measured == "water":
+            nu = np.geomspace(LOWEST, HIGHEST, 600)
+            style = {"color": "0.3", "label": "experiment, 25 °C"}
+            axis.plot(_terahertz(nu), experiment.water(nu), "--", **style)
+        low = top * 1e-6 if column == INTENSITY_COLUMN else 1e-3
+        axis.set(
+            ylim=(low, 5 * top if column == INTENSITY_COLUMN else max(5 * top, 5)), ylabel=LABELS[column]
+        )
+        axis.set(xscale="log", yscale="log", xlabel="frequency (THz)")
+        axis.set_xlim(_terahertz(LOWEST), _terahertz(HIGHEST))
         axis.set_title(f"{letter}  {title}", loc="left")
-        if bulk or axis is axes[0, 0]:  # models have one colour in all panels
+        if measured != "none" or axis is axes[0, 0]:  # models have one colour in all panels
             axis.legend(loc="lower left")
-        axis.set_xlabel("wavenumber (cm⁻¹)")
-        axis.secondary_xaxis("top", functions=(_terahertz, _wavenumber)).set_xlabel("frequency (THz)")
+        above = axis.secondary_xaxis("top", functions=(_wavenumber, _terahertz))
+        above.set_xlabel("wavenumber (cm⁻¹)")
         axis.spines["top"].set_visible(True)
     return figure
 
 
-def _terahertz(wavenumber: np.ndarray) -> np.ndarray:
+def _terahertz(wavenumber):
     return wavenumber * TERAHERTZ / WAVENUMBER
 
 
-def _wavenumber(terahertz: np.ndarray) -> np.ndarray:
+def _wavenumber(terahertz):
     return terahertz * WAVENUMBER / TERAHERTZ
+
+
+def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> list[list[pd.DataFrame]]:
+    """Tables listed panel by panel, model by model, as `tables[panel][model]`."""
+    if len(paths) != len(titles) * len(models):
+        raise BornflowError(f"{len(paths)} spectra for {len(titles)} titles and {len(models)} models")
+    tables = [pd.read_csv(path) for path in paths]
+    return [tables[first : first + len(models)] for first in range(0, len(tables), len(models))]
 
 
 @command
@@ -80,18 +86,13 @@ def main() -> None:
     parser.add_argument("--spectra", nargs="+", required=True, help="panel by panel, model by model")
     parser.add_argument("--titles", nargs="+", required=True)
     parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
-    if len(args.spectra) != len(args.titles) * len(args.models):
-        raise BornflowError(
-            f"{len(args.spectra)} spectra for {len(args.titles)} titles and {len(args.models)} models"
-        )
     drawing.style(args.style)
-    tables = [pd.read_csv(path) for path in args.spectra]
-    step = len(args.models)
-    panels = [tables[first : first + step] for first in range(0, len(tables), step)]
-    drawing.save(draw(panels, args.titles, args.models), args.out)
+    panels = grid(args.spectra, args.titles, args.models)
+    drawing.save(draw(panels, args.titles, args.models, args.experiments), args.out)
 
 
 if __name__ == "__main__":

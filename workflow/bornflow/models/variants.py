@@ -155,7 +155,8 @@ class Model:
         """Everything the model says of one graph; the virial only if `strained`.
 
         energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, virial [3, 3]
-        [eV] = ∂E/∂strain (stress times volume), and screening [N] of coupled models.
+        [eV] = ∂E/∂strain (stress times volume); of coupled models screening [N] γ_i and effective_charges [N]
+        Q_i [e].
 
         Amplitudes are functions of the edge vectors, so one transposed map takes the derivatives with
         respect to them of E and, for coupled models, of Σ_k Q_k to the edges.
@@ -186,6 +187,7 @@ class Model:
             charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
             changes = jnp.stack([to_amplitudes(change)[0] for change in (by_scalars, charge_by_scalars)])
             ((energy_by_edges, charge_by_edges),) = jax.vmap(to_edges)(changes)
+            out["effective_charges"] = effective
             out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
         else:
             (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))

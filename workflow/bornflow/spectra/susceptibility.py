@@ -1,65 +1,55 @@
-"""The imaginary susceptibility from bound-charge currents (eqs. 15–17 of the paper).
+"""The susceptibility from bound-charge currents (eqs. 15–17 of the paper).
 
     python -m bornflow.spectra.susceptibility --runs run0.h5 run1.h5 --out spectrum.csv
 
 By the fluctuation–dissipation theorem in the classical limit
-    χ''(ω) = S_J(ω) / (2 ε₀ Ω k_B T ω),     S_J(ω) = ∫ dt exp(iωt) ⟨J(0) J(t)⟩,
-with J = dM/dt and the average over directions, segments of the runs and replicas. An isolated
-structure has no volume: there ω χ'' Ω per molecule, which is proportional to the absorption of light
-by one molecule, is reported in its place.
+    χ''(ω) = S_J(ω) / (2 ε₀ Ω k_B T ω) = ω S_M(ω) / (2 ε₀ Ω k_B T),   S_J(ω) = ∫ dt exp(iωt) ⟨J(0) J(t)⟩,
+with J = dM/dt and the average over directions, segments of the runs and replicas; χ' is its partner by
+Kramers and Kronig. An isolated structure has no volume: there the absorption of light by one molecule,
+σ = ω χ'' Ω / (c n_molecules), is reported as N_A σ, whose integral over wavenumbers is a band's intensity.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy.signal
 from jaxtyping import Float
 
 from .. import settings
 from ..dynamics.series import read_run
 from ..errors import BornflowError, command
 from ..files import whole
-from ..units import BOLTZMANN, COULOMB, WAVENUMBER
+from ..units import BOLTZMANN, COULOMB, INTENSITY, WAVENUMBER
+from . import signals
 
 WAVENUMBER_COLUMN = "wavenumber [1/cm]"
 CHI_COLUMN = "chi_imaginary"
-ABSORPTION_COLUMN = "absorption_per_molecule [Å³/fs]"
+CHI_REAL_COLUMN = "chi_real"
+COEFFICIENT_COLUMN = "absorption_times_index [1/cm]"
+INTENSITY_COLUMN = "absorption_per_molecule [km cm/mol]"
 ERROR_COLUMN = "standard_error"
+PARTS = ("static_part", "flux_part", "cross_part")  # of CHI_COLUMN or INTENSITY_COLUMN, for coupled models
 
 
-def current_spectra(
-    currents: Sequence[Float[np.ndarray, "steps 3"]], timestep: float, resolution: float
-) -> tuple[Float[np.ndarray, " frequencies"], Float[np.ndarray, "samples frequencies"]]:
-    """Frequencies [fs⁻¹] and two-sided spectral densities S_J [e² Å² / fs] of all samples.
+def densities(segments: Sequence[np.ndarray]) -> Float[np.ndarray, "samples frequencies"]:
+    """S of every sample, one direction of one segment, from `signals.segment_spectra`."""
+    return np.concatenate([np.abs(found.reshape(-1, found.shape[-1])) ** 2 for found in segments])
 
-    `currents` [e Å / fs] are those of the replicas, `timestep` in fs. A sample is one direction of one
-    segment; segments overlap by half, have a Hann window and the length that resolves `resolution`
-    [cm⁻¹]. Raises BornflowError if a run is shorter than one segment.
+
+def part_densities(
+    static: Sequence[np.ndarray], total: Sequence[np.ndarray]
+) -> dict[str, Float[np.ndarray, "samples frequencies"]]:
+    """What S_J is the sum of: static charges |J_s|², charge flux |J_f|² and 2 Re(J_s* J_f), J_f = J − J_s.
+
+    J_s = Σ_i Q_i v_i is the first term of eq. 3, charges that travel with their atoms, J_f the second,
+    charge that flows between them.
     """
-    length = settings.spectral_steps(resolution, timestep)
-    samples = []
-    for current in currents:
-        if len(current) < length:
-            raise BornflowError(
-                f"a run of {len(current)} steps cannot resolve {resolution:g} cm⁻¹, which takes {length}; "
-                "make dynamics.systems.*.steps larger or spectra.resolution coarser"
-            )
-        frequencies, _, density = scipy.signal.spectrogram(
-            current.T,
-            fs=1 / timestep,
-            window="hann",
-            nperseg=length,
-            noverlap=length // 2,
-            detrend=False,
-            return_onesided=False,
-            scaling="density",
-        )
-        samples.append(np.moveaxis(density, 1, 2).reshape(-1, len(frequencies)))
-    positive = frequencies > 0
-    return frequencies[positive], np.concatenate(samples)[:, positive]
+    flux = [whole_ - fixed for whole_, fixed in zip(total, static, strict=True)]
+    pairs = zip(static, flux, strict=True)
+    cross = [2 * np.real(np.conj(a) * b).reshape(-1, a.shape[-1]) for a, b in pairs]
+    return dict(zip(PARTS, (densities(static), densities(flux), np.concatenate(cross)), strict=True))
 
 
 def susceptibility(
@@ -79,34 +69,70 @@ def absorption(
     return spectra * 4 * np.pi * COULOMB / (2 * BOLTZMANN * temperature)
 
 
-def spectrum(paths: Sequence[Path], resolution: float, highest: float) -> pd.DataFrame:
-    """The table of one system: wavenumber, χ'' or absorption per molecule, standard error."""
-    runs = [read_run(path, "current", "temperature") for path in paths]
-    attributes = runs[0][0]
-    for path, (other, _) in zip(paths, runs, strict=True):
-        for key in ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure"):
-            if str(other[key]) != str(attributes[key]):
-                raise BornflowError(f"{path}: {key} is {other[key]}, {paths[0]} has {attributes[key]}")
+def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
+    """The table of one system; `options` is the section `spectra` of a configuration.
+
+    Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
+    N_A σ [km cm mol⁻¹]; the standard error of χ'' or N_A σ over directions, segments and replicas; and for
+    coupled models the PARTS of the same quantity.
+    """
+    series = "current" if options["route"] == "current" else "dipole"
+    runs = [read_run(path, series, "temperature", optional=("static_current",)) for path in paths]
+    attributes = _common(paths, [found for found, _ in runs])
     temperature = float(attributes["temperature [K]"])
     if attributes["thermostat"] == "nve":
-        temperature = float(np.mean([series["temperature"].mean() for _, series in runs]))
-    frequencies, spectra = current_spectra(
-        [series["current"] for _, series in runs], float(attributes["timestep [fs]"]), resolution
-    )
-    if attributes["kind"] == "bulk":
+        temperature = float(np.mean([values["temperature"].mean() for _, values in runs]))
+    timestep = float(attributes["timestep [fs]"])
+    totals = [values[series] for _, values in runs]
+    if series == "dipole":
+        totals = [signals.differentiate(dipole, timestep) for dipole in totals]
+    frequencies, segments = signals.segment_spectra(totals, timestep, options["resolution"])
+    samples = {"total": densities(segments)}
+    if all("static_current" in values for _, values in runs):
+        static = [values["static_current"] for _, values in runs]
+        static = signals.segment_spectra(static, timestep, options["resolution"])[1]
+        samples |= part_densities(static, segments)
+    bulk = attributes["kind"] == "bulk"
+    if bulk:
         volume = float(attributes["volume [Å³]"])
-        column, values = CHI_COLUMN, susceptibility(frequencies, spectra, temperature, volume)
+        samples = {k: susceptibility(frequencies, v, temperature, volume) for k, v in samples.items()}
     else:
-        column, values = ABSORPTION_COLUMN, absorption(spectra, temperature) / attributes["n_molecules"]
-    wavenumbers = frequencies * WAVENUMBER
-    kept = wavenumbers <= highest
-    return pd.DataFrame(
-        {
-            WAVENUMBER_COLUMN: wavenumbers,
-            column: values.mean(axis=0),
-            ERROR_COLUMN: values.std(axis=0, ddof=1) / np.sqrt(len(values)),
+        scale = INTENSITY / attributes["n_molecules"]
+        samples = {k: scale * absorption(v, temperature) for k, v in samples.items()}
+    return _table(frequencies, samples, bulk, options)
+
+
+def _table(frequencies: np.ndarray, samples: dict[str, np.ndarray], bulk: bool, options: Mapping):
+    values = {"mean": samples["total"].mean(axis=0)}
+    if bulk:
+        values["real"] = signals.kramers_kronig(frequencies, values["mean"])
+    kept = frequencies * WAVENUMBER <= options["highest"]
+    frequencies = frequencies[kept]
+    values |= {name: samples[name].mean(axis=0) for name in PARTS if name in samples}
+    everything = {name: value[..., kept] for name, value in (values | {"samples": samples["total"]}).items()}
+    if options["binning"] == "logarithmic":
+        binned = {
+            name: signals.logarithmic_bins(frequencies, value, options["bins_per_decade"])
+            for name, value in everything.items()
         }
-    )[kept]
+        frequencies, everything = binned["mean"][0], {name: value for name, (_, value) in binned.items()}
+    spread = everything.pop("samples")
+    table = {WAVENUMBER_COLUMN: frequencies * WAVENUMBER}
+    table[CHI_COLUMN if bulk else INTENSITY_COLUMN] = everything.pop("mean")
+    table[ERROR_COLUMN] = spread.std(axis=0, ddof=1) / np.sqrt(len(spread))
+    if bulk:
+        table[CHI_REAL_COLUMN] = everything.pop("real")
+        table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
+    return pd.DataFrame(table | everything)
+
+
+def _common(paths: Sequence[Path], found: Sequence[dict]) -> dict:
+    """The attributes of all runs; BornflowError where they are not of one system."""
+    for path, other in zip(paths, found, strict=True):
+        for key in ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure"):
+            if str(other[key]) != str(found[0][key]):
+                raise BornflowError(f"{path}: {key} is {other[key]}, {paths[0]} has {found[0][key]}")
+    return found[0]
 
 
 @command
@@ -117,8 +143,7 @@ def main() -> None:
     parser.add_argument("--config", help="a configuration; its section spectra is read")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    options = settings.load(args.config, "spectra")
-    table = spectrum([Path(run) for run in args.runs], options["resolution"], options["highest"])
+    table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.6g")
 

@@ -1,0 +1,102 @@
+"""Drift of a conserved energy, the dipole's response to a field, and runs in a field that go on."""
+
+import numpy as np
+import pytest
+from examples import water
+
+from bornflow.dynamics import response
+from bornflow.dynamics.calculator import BornflowCalculator
+from bornflow.dynamics.conservation import drift, tabulate
+from bornflow.dynamics.md import simulate
+from bornflow.dynamics.series import read_run
+from bornflow.errors import BornflowError
+from bornflow.units import BOLTZMANN
+
+
+def test_a_drift_is_found_under_oscillations():
+    time = np.arange(20_000) * 0.5
+    rng = np.random.default_rng(0)
+    noise = 0.02 * np.sin(time / 3) + rng.normal(scale=0.01, size=len(time))
+    slope, error, fluctuation = drift(0.7 * time / 1e5 + noise, 0.5)
+    assert abs(slope - 0.7) < 4 * error < 0.2
+    assert fluctuation == pytest.approx(np.hypot(0.02 / 2**0.5, 0.01), rel=0.05)
+
+
+def test_a_run_without_a_thermostat_conserves_energy(calculator, options, tmp_path):
+    simulate(water(2), calculator, options(thermostat="nve", steps=400), 0, tmp_path / "r.h5")
+    (row,) = tabulate([tmp_path / "r.h5"], ["m"]).to_dict("records")
+    assert row["fluctuation [meV/atom]"] < 1
+    assert row["length [ps]"] == 0.2
+
+
+def test_a_run_with_a_thermostat_says_nothing_of_conservation(calculator, options, tmp_path):
+    simulate(water(2), calculator, options(), 0, tmp_path / "r.h5")
+    with pytest.raises(BornflowError, match="had a thermostat"):
+        tabulate([tmp_path / "r.h5"], ["m"])
+
+
+def test_the_static_part_of_the_current_is_recorded(calculator, options, tmp_path):
+    atoms = water(2)
+    simulate(
+        atoms, calculator, options(velocity_interval=1, frame_interval=1, steps=10), 0, tmp_path / "r.h5"
+    )
+    if not calculator.model.network.is_coupled:
+        with pytest.raises(BornflowError, match="static_current"):
+            read_run(tmp_path / "r.h5", "static_current")
+        return
+    _, series = read_run(tmp_path / "r.h5", "static_current", "velocities", "positions")
+    atoms.positions = series["positions"][4]
+    charges = calculator.get_property("effective_charges", atoms)
+    np.testing.assert_allclose(series["static_current"][4], charges @ series["velocities"][4], atol=1e-6)
+
+
+def test_a_run_in_a_field_goes_on_as_if_undisturbed(gentle, options, tmp_path, monkeypatch):
+    wanted = options(electric_field=[0.0, 0.05, 0.02], steps=100, part_steps=20)
+
+    def run(name):
+        calculator = BornflowCalculator(gentle, np.array(wanted["electric_field"]), "float64")
+        simulate(water(2), calculator, wanted, 0, tmp_path / f"{name}.h5", "same")
+        return read_run(tmp_path / f"{name}.h5", "potential_energy", "dipole")[1]
+
+    whole = run("whole")
+    looked = []
+
+    def stop(self, atoms, step, *rest):
+        looked.append(step)
+        if step == 50:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bornflow.dynamics.watch.Watch.look", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("cut")
+    continued = run("cut")
+    for name in whole:
+        np.testing.assert_array_equal(continued[name], whole[name])
+
+
+def test_the_step_response_of_an_oscillator_is_the_one_of_its_fluctuations():
+    """M = q x in a well of width w: the response is q E (q/k)(1 − cos ωt), ⟨x²⟩ = k_B T / k."""
+    rng = np.random.default_rng(0)
+    omega, spring, temperature, field = 0.2, 1.5, 300.0, 0.03
+    time = np.arange(400) * 0.5
+    spread = np.sqrt(BOLTZMANN * temperature / spring)
+    amplitude, phase = spread * rng.normal(size=(2, 3, 20_000))
+    dipole = amplitude * np.cos(omega * time)[:, None, None] + phase * np.sin(omega * time)[:, None, None]
+    said = np.mean(
+        [response.predicted(run, field, temperature, 60) for run in dipole.transpose(2, 0, 1)[:2000]], axis=0
+    )
+    exact = field / spring * (1 - np.cos(omega * time[:61]))
+    np.testing.assert_allclose(said, exact, atol=0.06 * exact.max())
+
+
+def test_a_field_moves_the_dipole_as_fluctuations_say(gentle, options, tmp_path):
+    calculator = BornflowCalculator(gentle, np.zeros(3), "float64")
+    wanted = options(steps=3000, equilibration=200, temperature=100, frame_interval=50, timestep=0.25)
+    simulate(water(2), calculator, wanted, 1, tmp_path / "r.h5")
+    table = response.compare(tmp_path / "r.h5", calculator, {"field": 1e-3, "length": 3.0, "pairs": 60})
+    table = table[table["time [fs]"] > 0.5]
+    ratio = table["dipole_in_field [e Å]"] / table["predicted [e Å]"]
+    error = table["standard_error [e Å]"] / table["predicted [e Å]"]
+    assert np.all(abs(ratio - 1) < 4 * error + 0.3), "sign and size"
+    assert np.all(error < 0.3)

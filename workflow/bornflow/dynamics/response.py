@@ -1,0 +1,107 @@
+"""Whether a field moves the dipole as fluctuations without a field say: linear response in the time domain.
+
+    python -m bornflow.dynamics.response --checkpoint DIR --run run.h5 --config cfg.yaml --out response.csv
+
+From frames of an equilibrium run, each with its velocities, pairs of runs start in fields +E and −E that are
+switched on at t = 0. By linear response
+    ⟨M(t) − M(0)⟩_E = (E / 2 k_B T) ⟨(M(t) − M(0))²⟩₀,
+the step response whose Fourier transform is the susceptibility of `spectra.susceptibility`: the left side
+takes the forces in a field (eq. 12), the right the current without (eq. 15).
+"""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import Atoms, units
+from ase.md.verlet import VelocityVerlet
+from jaxtyping import Float
+
+from .. import settings
+from ..errors import BornflowError, command
+from ..files import whole
+from ..progress import track
+from ..units import BOLTZMANN
+from .calculator import BornflowCalculator
+from .series import read_run
+
+
+def measured(
+    starts: list[Atoms], calculator: BornflowCalculator, field: float, timestep: float, steps: int
+) -> Float[np.ndarray, "starts steps"]:
+    """Half the difference of M(t) − M(0) along the field [e Å] in fields of ±`field` [V/Å], for each start.
+
+    The field's direction goes through x, y, z from start to start; `timestep` in fs, no thermostat.
+    """
+    found = np.zeros((len(starts), steps + 1))
+    for number, start in track(list(enumerate(starts)), "response", len(starts), "pairs"):
+        for sign in (1, -1):
+            calculator.forget_path()
+            calculator.renew_neighbours()
+            calculator.electric_field = sign * field * np.eye(3)[number % 3]
+            atoms = start.copy()
+            atoms.calc = calculator
+            dynamics = VelocityVerlet(atoms, timestep * units.fs)
+            atoms.get_potential_energy()
+            for step in range(1, steps + 1):
+                dynamics.run(1)
+                found[number, step] += sign * calculator.dipole_change[number % 3] / 2
+    return found
+
+
+def predicted(
+    dipole: Float[np.ndarray, "time 3"], field: float, temperature: float, steps: int
+) -> Float[np.ndarray, " steps"]:
+    """The step response [e Å] that the dipole of an equilibrium run says, over all its time origins."""
+    squares = [np.mean((dipole[lag:] - dipole[: len(dipole) - lag]) ** 2) for lag in range(steps + 1)]
+    return field * np.array(squares) / (2 * BOLTZMANN * temperature)
+
+
+def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -> pd.DataFrame:
+    """Both sides over time; `run` is an equilibrium run of that model, `options` are `dynamics.response`."""
+    attributes, series = read_run(run, "dipole", "positions", "velocities", "numbers", "cell")
+    if np.any(attributes["electric_field [V/Å]"]):
+        raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
+    timestep = float(attributes["timestep [fs]"])
+    ratio = int(attributes["frame_interval [steps]"]) // int(attributes["velocity_interval [steps]"])
+    velocities = series["velocities"][ratio - 1 :: ratio]
+    count = min(options["pairs"], len(series["positions"]))
+    starts = []
+    for index in np.linspace(0, len(series["positions"]) - 1, count).round().astype(int):
+        start = Atoms(series["numbers"], series["positions"][index], cell=series["cell"])
+        start.pbc = attributes["kind"] == "bulk"
+        start.set_velocities(velocities[index].astype(float) / units.fs)
+        starts.append(start)
+    steps = round(options["length"] / timestep)
+    moved = measured(starts, calculator, options["field"], timestep, steps)
+    said = predicted(series["dipole"], options["field"], float(attributes["temperature [K]"]), steps)
+    return pd.DataFrame(
+        {
+            "time [fs]": np.arange(steps + 1) * timestep,
+            "dipole_in_field [e Å]": moved.mean(axis=0),
+            "standard_error [e Å]": moved.std(axis=0, ddof=1) / np.sqrt(count),
+            "predicted [e Å]": said,
+        }
+    )
+
+
+@command
+def main() -> None:
+    """Write the response."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--run", required=True, help="HDF5 of an equilibrium run without a field")
+    parser.add_argument("--config", help="a configuration; its section dynamics.response is read")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    section = settings.load(args.config, "dynamics")
+    calculator = BornflowCalculator.from_checkpoint(args.checkpoint, np.zeros(3), section["dtype"])
+    table = compare(args.run, calculator, section["response"])
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.5g")
+
+
+if __name__ == "__main__":
+    main()

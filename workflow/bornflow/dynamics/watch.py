@@ -1,0 +1,85 @@
+"""A watch that stops a run which has left physics, and says where."""
+
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import natural_cutoffs, neighbor_list
+
+from .. import frames
+from ..errors import BornflowError
+
+LAST_FRAMES = 20  # kept for who wants to see what happened
+
+
+class Watch:
+    """Looks at every step of a run of `atoms`; `options` are those of its system.
+
+    Limits: `temperature_limit` [K]; `bond_limit`, the length of a bond that the start structure has over the
+    sum of covalent radii; `energy_limit` [eV], the change of the conserved energy per atom in one step.
+    """
+
+    def __init__(self, atoms: Atoms, options: Mapping, failed: Path):
+        self.options, self.failed = options, failed
+        self._conserved: float | None = None
+        self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
+        first, second, shifts = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
+        once = (first < second) | ((first == second) & (shifts @ [9, 3, 1] > 0))
+        self._bonds = first[once], second[once], shifts[once] @ atoms.cell.array
+        self._longest = options["bond_limit"] * np.sum(
+            covalent_radii[atoms.numbers[list(self._bonds[:2])]], axis=0
+        )
+
+    def look(self, atoms: Atoms, step: int, conserved: float, temperature: float) -> None:
+        """Raise BornflowError, after writing the last frames, if a limit is passed; NaN passes all."""
+        self._frames.append((step, atoms.positions.copy(), atoms.get_momenta()))
+        wrong = self._wrong(atoms, conserved, temperature)
+        self._conserved = conserved
+        if wrong:
+            self._write(atoms)
+            raise BornflowError(
+                f"step {step}: {wrong}; the model does not hold this structure: train it on more structures "
+                f"like it, or lower the time step. The last frames are in {self.failed}"
+            )
+
+    def _wrong(self, atoms: Atoms, conserved: float, temperature: float) -> str | None:
+        if not temperature < self.options["temperature_limit"]:
+            fastest = int(np.argmax(np.linalg.norm(atoms.get_velocities(), axis=1)))
+            return (
+                f"temperature {temperature:.0f} K is above {self.options['temperature_limit']:g} K "
+                f"(temperature_limit), {_name(atoms, fastest)} is the fastest"
+            )
+        first, second, shifts = self._bonds
+        vectors = atoms.positions[second] + shifts - atoms.positions[first]
+        lengths = np.sqrt(np.einsum("bx,bx->b", vectors, vectors))
+        if not (lengths < self._longest).all():
+            bond = int(np.argmax(lengths / self._longest))
+            return (
+                f"the bond of {_name(atoms, int(first[bond]))} and {_name(atoms, int(second[bond]))} is "
+                f"{lengths[bond]:.2f} Å long, above {self._longest[bond]:.2f} Å (bond_limit)"
+            )
+        jump = 0.0 if self._conserved is None else abs(conserved - self._conserved) / len(atoms)
+        if not jump < self.options["energy_limit"]:
+            pushed = int(np.argmax(np.linalg.norm(atoms.get_forces(), axis=1)))
+            return (
+                f"the conserved energy changed by {jump:.3g} eV per atom in one step, above "
+                f"{self.options['energy_limit']:g} eV (energy_limit); "
+                f"{_name(atoms, pushed)} has the largest force"
+            )
+        return None
+
+    def _write(self, atoms: Atoms) -> None:
+        last = []
+        for step, positions, momenta in self._frames:
+            frame = Atoms(atoms.numbers, positions, cell=atoms.cell, pbc=atoms.pbc)
+            frame.info = {"structure": f"step-{step}", "step": step}
+            frame.set_momenta(momenta)
+            last.append(frame)
+        frames.write(self.failed, last)
+
+
+def _name(atoms: Atoms, index: int) -> str:
+    return f"atom {index} ({atoms.symbols[index]})"

@@ -1,0 +1,66 @@
+"""Figure: the conserved energy of runs without a thermostat, a panel for each model.
+
+python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-1 --out f.pdf f.png
+"""
+
+import argparse
+import string
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..dynamics.conservation import BLOCKS, drift
+from ..dynamics.series import read_run
+from ..errors import BornflowError, command
+from . import drawing
+
+POINTS = 1000  # of a curve at most
+
+
+def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
+    """Change of the conserved energy per atom over time; runs of one model share a panel."""
+    names = list(dict.fromkeys(models))
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
+    )
+    for letter, axis, name in zip(string.ascii_lowercase, axes[0], names, strict=False):
+        for path in (path for path, model in zip(paths, models, strict=True) if model == name):
+            attributes, series = read_run(path, "conserved_energy", "numbers")
+            timestep = float(attributes["timestep [fs]"])
+            energies = 1e3 * series["conserved_energy"] / len(series["numbers"])
+            slope = drift(energies, timestep)[0]
+            times = np.arange(len(energies)) * timestep / 1e3
+            every = slice(None, None, max(1, len(energies) // POINTS))
+            label = f"{attributes['precision']}: {slope:+.2g} meV/atom/100 ps"
+            (line,) = axis.plot(times[every], energies[every] - energies[0], linewidth=0.3, alpha=0.4)
+            means = [
+                x[: len(x) // BLOCKS * BLOCKS].reshape(BLOCKS, -1).mean(axis=1) for x in (times, energies)
+            ]
+            axis.plot(means[0], means[1] - energies[0], "o-", color=line.get_color(), label=label)
+        axis.set_title(f"{letter}  {name}", loc="left")
+        axis.set(xlabel="time (ps)")
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1.1), borderaxespad=0, fontsize=6)
+    axes[0, 0].set_ylabel("conserved energy − first\n(meV/atom)")
+    return figure
+
+
+@command
+def main() -> None:
+    """Draw the energies."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--runs", nargs="+", required=True, type=Path)
+    parser.add_argument("--models", nargs="+", required=True, help="the model of each run")
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    if len(args.runs) != len(args.models):
+        raise BornflowError(f"{len(args.runs)} runs for {len(args.models)} models")
+    drawing.style(args.style)
+    drawing.save(draw(args.runs, args.models), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Figure: which part of the current makes the bands of coupled models, static charges or charge flux.
+
+    python -m bornflow.figures.current_parts --spectra a.csv b.csv --titles "bulk, 300 K" \\
+        --models physical-global physical-local --out f.pdf f.png
+"""
+
+import argparse
+import string
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import BornflowError, command
+from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, PARTS, WAVENUMBER_COLUMN
+from . import drawing
+from .spectrum import grid
+from .spectrum_linear import HIGHEST, UNITS
+
+NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
+
+
+def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str]) -> Figure:
+    """A row for each title, a column for each model; `tables[title][model]` have the PARTS."""
+    size = (6.8 if len(models) > 1 else 3.4, 2.1 * len(titles))
+    figure, axes = plt.subplots(
+        len(titles), len(models), figsize=size, squeeze=False, sharex=True, sharey="row"
+    )
+    letters = iter(string.ascii_lowercase)
+    for row, panel, title in zip(axes, tables, titles, strict=True):
+        for axis, table, model in zip(row, panel, models, strict=True):
+            missing = [part for part in PARTS if part not in table]
+            if missing:
+                raise BornflowError(
+                    f"the spectrum of {title}, {model} has no {missing[0]}: not a coupled model"
+                )
+            nu = table[WAVENUMBER_COLUMN]
+            bulk = COEFFICIENT_COLUMN in table
+            label, scale = UNITS[COEFFICIENT_COLUMN if bulk else INTENSITY_COLUMN]
+            scale = 2 * np.pi * nu * scale if bulk else scale  # parts of χ'' become parts of α n
+            axis.axhline(0, color="0.7", linewidth=0.5)
+            for number, part in enumerate(PARTS):
+                axis.plot(nu, scale * table[part], color=f"C{number}", label=NAMES[part])
+            total = scale * table[list(PARTS)].sum(axis=1)
+            axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
+            axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
+        row[0].set_ylabel(label)
+    for axis in axes[-1]:
+        axis.set(xlim=(0, HIGHEST), xlabel="wavenumber (cm⁻¹)")
+    axes[0, 0].legend(loc="upper right")
+    return figure
+
+
+@command
+def main() -> None:
+    """Draw the parts."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
+    parser.add_argument("--titles", nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", required=True, help="coupled ones")
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    drawing.style(args.style)
+    drawing.save(draw(grid(args.spectra, args.titles, args.models), args.titles, args.models), args.out)
+
+
+if __name__ == "__main__":
+    main()

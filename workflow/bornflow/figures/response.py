@@ -1,0 +1,53 @@
+"""Figure: the dipole in a field that is switched on, beside what fluctuations without a field say.
+
+python -m bornflow.figures.response --responses a.csv b.csv --names "bulk, a" "bulk, b" --out f.pdf f.png
+"""
+
+import argparse
+import string
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..errors import BornflowError, command
+from . import drawing
+
+
+def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
+    """A panel for each of `tables`, as `dynamics.response` writes them."""
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
+    )
+    for letter, axis, table, name in zip(string.ascii_lowercase, axes[0], tables, names, strict=False):
+        time = table["time [fs]"]
+        mean, error = table["dipole_in_field [e Å]"], table["standard_error [e Å]"]
+        (line,) = axis.plot(time, mean, label="in the field")
+        axis.fill_between(time, mean - error, mean + error, color=line.get_color(), alpha=0.3, linewidth=0)
+        axis.plot(time, table["predicted [e Å]"], "--", color="0.2", label="from fluctuations")
+        axis.set(xlabel="time after the field (fs)", xlim=(0, np.max(time)))
+        axis.set_title(f"{letter}  {name}", loc="left")
+    axes[0, 0].set_ylabel("change of the dipole (e Å)")
+    axes[0, 0].legend(loc="lower right")
+    return figure
+
+
+@command
+def main() -> None:
+    """Draw the responses."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--responses", nargs="+", required=True)
+    parser.add_argument("--names", nargs="+", required=True, help="of the panels")
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    if len(args.responses) != len(args.names):
+        raise BornflowError(f"{len(args.responses)} responses for {len(args.names)} names")
+    drawing.style(args.style)
+    drawing.save(draw([pd.read_csv(path) for path in args.responses], args.names), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Figure: infrared absorption on linear axes with its bands named, above the power spectra of velocities.
+
+    python -m bornflow.figures.spectrum_linear --spectra a.csv --velocities v.csv --titles "bulk, 300 K" \\
+        --models model-1 --experiments water --out f.pdf f.png
+
+A peak below that has none above it is a motion which hardly changes the dipole.
+"""
+
+import argparse
+import string
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import command
+from ..spectra import experiment
+from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
+from . import drawing
+from .spectrum import grid
+
+HIGHEST = 4200.0  # cm⁻¹
+NAMES = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
+UNITS = {
+    COEFFICIENT_COLUMN: (r"$\alpha n$ (10$^3$ cm$^{-1}$)", 1e-3),
+    INTENSITY_COLUMN: ("absorption per molecule\n(km cm mol$^{-1}$)", 1.0),
+}
+
+
+def draw(
+    tables: Sequence[Sequence[pd.DataFrame]],
+    velocities: Sequence[pd.DataFrame],
+    titles: Sequence[str],
+    models: Sequence[str],
+    experiments: Sequence[str],
+) -> Figure:
+    """Two panels a title: above `tables[title][model]`, below `velocities[title]` of the first model."""
+    figure, axes = plt.subplots(
+        2 * len(titles),
+        1,
+        figsize=(6.8, 3.4 * len(titles)),
+        sharex=True,
+        height_ratios=[1.4, 1] * len(titles),
+    )
+    letters = iter(string.ascii_lowercase)
+    for number, (panel, title, measured) in enumerate(zip(tables, titles, experiments, strict=True)):
+        above, below = axes[2 * number], axes[2 * number + 1]
+        _absorption(above, panel, models, measured == "water", legend=number == 0 or measured == "water")
+        above.set_title(f"{next(letters)}  {title}", loc="left")
+        _motions(below, velocities[number])
+        below.set_title(f"{next(letters)}  motion of the atoms, {models[0]}", loc="left")
+    axes[-1].set(xlim=(0, HIGHEST), xlabel="wavenumber (cm⁻¹)")
+    return figure
+
+
+def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend: bool) -> None:
+    column = COEFFICIENT_COLUMN if COEFFICIENT_COLUMN in panel[0] else INTENSITY_COLUMN
+    label, scale = UNITS[column]
+    for model, table in zip(models, panel, strict=True):
+        axis.plot(table[WAVENUMBER_COLUMN], scale * table[column], label=model)
+    if measured:
+        nu = np.linspace(1, HIGHEST, 1000)
+        alpha = 2 * np.pi * nu * experiment.water(nu)
+        axis.plot(nu, scale * alpha, "--", color="0.3", label="experiment, 25 °C")
+    axis.set(ylabel=label, ylim=(0, 1.12 * axis.get_ylim()[1]))
+    for name, (low, high) in NAMES.items():
+        axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
+        place = {"x": (low + high) / 2, "ha": "center"} if low else {"x": 15, "ha": "left"}  # narrow
+        axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
+    if legend:
+        axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
+
+
+def _motions(axis: Axes, table: pd.DataFrame) -> None:
+    for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
+        color = f"C{number + 3}"  # not those of the models
+        axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=column.split()[0])
+    axis.set(ylabel="velocity power\n(10⁻³ per atom and cm⁻¹)")
+    axis.set_ylim(bottom=0)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.56, 1))
+
+
+@command
+def main() -> None:
+    """Draw the spectra."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
+    parser.add_argument("--velocities", nargs="+", required=True, help="for each title, of the first model")
+    parser.add_argument("--titles", nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    args = parser.parse_args()
+    drawing.style(args.style)
+    tables = grid(args.spectra, args.titles, args.models)
+    velocities = [pd.read_csv(path) for path in args.velocities]
+    drawing.save(draw(tables, velocities, args.titles, args.models, args.experiments), args.out)
+
+
+if __name__ == "__main__":
+    main()

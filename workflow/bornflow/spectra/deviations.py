@@ -1,0 +1,78 @@
+"""How far computed spectra of water are from measured ones, over bands of intramolecular vibration.
+
+python -m bornflow.spectra.deviations --spectra a.csv b.csv --models a b --out deviations.csv
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BornflowError, command
+from ..files import whole
+from . import experiment
+from .susceptibility import CHI_COLUMN, ERROR_COLUMN, WAVENUMBER_COLUMN
+
+SOURCES = ("Segelstein", "Hale")
+
+
+def deviations(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each band of liquid water and source of measured constants.
+
+    intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
+    error that the spectrum's gives if its frequencies are independent. position: the mean wavenumber of
+    χ'' in the band, with the measured one [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured.
+    """
+    if CHI_COLUMN not in table:
+        raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
+    rows = []
+    for band, (low, high) in experiment.BANDS.items():
+        part = table[table[WAVENUMBER_COLUMN].between(low, high)]
+        if len(part) < 2:
+            raise BornflowError(
+                f"no frequencies between {low} and {high} cm⁻¹; make spectra.resolution finer"
+            )
+        nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
+        for source in SOURCES:
+            measured = experiment.water(nu, source)
+            scale = np.sum(nu * measured)
+            rows.append(
+                {
+                    "band": band,
+                    "from [1/cm]": low,
+                    "to [1/cm]": high,
+                    "measured_by": source,
+                    "intensity": np.sum(nu * chi) / scale,
+                    "intensity_error": np.sqrt(np.sum((nu * error) ** 2)) / scale,
+                    "position [1/cm]": np.average(nu, weights=chi),
+                    "measured_position [1/cm]": np.average(nu, weights=measured),
+                    "rms": np.sqrt(np.mean((chi - measured) ** 2)) / np.mean(measured),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def tabulate(tables: Sequence[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
+    """The deviations of several models' spectra, one below the other."""
+    found = zip(models, map(deviations, tables), strict=True)
+    return pd.concat([rows.assign(model=model) for model, rows in found], ignore_index=True)
+
+
+@command
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--spectra", nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", required=True, help="a name for each spectrum")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    if len(args.spectra) != len(args.models):
+        raise BornflowError(f"{len(args.spectra)} spectra for {len(args.models)} models")
+    table = tabulate([pd.read_csv(path) for path in args.spectra], args.models)
+    with whole(args.out) as scratch:
+        table[["model", *table.columns.drop("model")]].to_csv(scratch, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Power spectra of stationary series, their averages, and the relation of Kramers and Kronig.
+
+Signals only: what a series means is for `susceptibility` and `velocities`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.signal
+from jaxtyping import Float
+
+from ..errors import BornflowError
+from ..settings import spectral_steps
+
+
+def segment_spectra(
+    series: Sequence[Float[np.ndarray, "steps components"]], timestep: float, resolution: float
+) -> tuple[Float[np.ndarray, " frequencies"], list[np.ndarray]]:
+    """Frequencies ν > 0 [fs⁻¹] and, for each series, the Fourier transforms of its windowed segments.
+
+    Transforms are complex [segments, components, frequencies], scaled so that their squared magnitude is
+    the two-sided spectral density ∫ dt exp(iωt) ⟨x(0) x(t)⟩ in (unit of the series)² fs. Segments overlap
+    by half, have a Hann window and the length that resolves `resolution` [cm⁻¹]; `timestep` is in fs.
+    Raises BornflowError if a series is shorter than one segment.
+    """
+    length = spectral_steps(resolution, timestep)
+    frequencies = np.fft.rfftfreq(length, timestep)
+    window = scipy.signal.get_window("hann", length)
+    scale = np.sqrt(timestep / np.sum(window**2))
+    found = []
+    for values in series:
+        if len(values) < length:
+            raise BornflowError(
+                f"a run of {len(values)} steps cannot resolve {resolution:g} cm⁻¹, which takes {length}; "
+                "make dynamics.systems.*.steps larger or spectra.resolution coarser"
+            )
+        starts = range(0, len(values) - length + 1, length // 2)
+        pieces = np.stack([values[start : start + length] for start in starts])
+        transformed = np.fft.rfft(pieces * window[:, None], axis=1) * scale
+        found.append(np.moveaxis(transformed[:, 1:], 1, 2))
+    return frequencies[1:], found
+
+
+def differentiate(
+    integral: Float[np.ndarray, "steps components"], timestep: float
+) -> Float[np.ndarray, "steps components"]:
+    """The series whose integral by the trapezoidal rule is `integral`.
+
+    The rule, integral[n+1] − integral[n] = timestep (x[n] + x[n+1]) / 2, leaves x[0] open; another x[0]
+    adds a term that changes its sign at every step, which is the highest frequency alone.
+    """
+    means = np.diff(integral, axis=0) / timestep
+    signs = (-1.0) ** np.arange(len(integral))[:, None]
+    found = np.zeros(integral.shape)
+    found[1:] = -2 * np.cumsum(signs[:-1] * means, axis=0)
+    found *= signs
+    return found - signs * np.mean(found * signs, axis=0)
+
+
+def logarithmic_bins(
+    frequencies: Float[np.ndarray, " frequencies"],
+    values: Float[np.ndarray, "... frequencies"],
+    per_decade: int,
+) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, "... bins"]]:
+    """Means over bins of equal width in log ν; bins without a frequency are left out."""
+    places = np.floor(np.log10(frequencies / frequencies[0]) * per_decade + 1e-9).astype(int)
+    _, places, counts = np.unique(places, return_inverse=True, return_counts=True)
+    members = (places == np.arange(len(counts))[:, None]) / counts[:, None]  # [bins, frequencies]
+    return np.exp(members @ np.log(frequencies)), values @ members.T
+
+
+def kramers_kronig(
+    frequencies: Float[np.ndarray, " frequencies"], imaginary: Float[np.ndarray, "... frequencies"]
+) -> Float[np.ndarray, "... frequencies"]:
+    """χ'(ν) = (2/π) P∫₀^∞ dν' ν' χ''(ν') / (ν'² − ν²) on a grid ν = Δ, 2Δ, 3Δ, ….
+
+    Maclaurin's formula (Ohta and Ishida, Appl. Spectrosc. 42, 952 (1988)): every second point, so that the
+    pole lies between two points. What lies above the last frequency is taken as zero.
+    """
+    spacing = frequencies[1] - frequencies[0]
+    if not np.allclose(np.diff(frequencies), spacing) or not np.isclose(frequencies[0], spacing):
+        raise BornflowError("Kramers–Kronig takes frequencies Δ, 2Δ, 3Δ, …: use linear bins")
+    squares = frequencies**2
+    count = np.arange(len(frequencies))
+    other = (count[:, None] + count) % 2 == 1
+    gaps = np.where(other, squares[:, None] - squares, np.inf)  # [ν', ν]
+    return (4 / np.pi) * spacing * (imaginary * frequencies) @ (1 / gaps)

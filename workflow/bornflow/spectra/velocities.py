@@ -1,0 +1,64 @@
+"""Power spectra of velocities, by element: all vibrations, also those that absorb no light.
+
+    python -m bornflow.spectra.velocities --runs run0.h5 run1.h5 --out velocities.csv
+
+    D_s(ν) = (2 / k_B T n) Σ_{i of species s} m_i Σ_α ∫ dt exp(iωt) ⟨v_iα(0) v_iα(t)⟩
+integrates over ν > 0 to the degrees of freedom that the species' n atoms have each: 3 by equipartition, less
+what the motion of the whole takes away.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ase import data
+
+from .. import settings
+from ..dynamics.series import read_run
+from ..errors import command
+from ..files import whole
+from ..units import AMU, BOLTZMANN, WAVENUMBER
+from . import signals
+from .susceptibility import WAVENUMBER_COLUMN, densities
+
+
+def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
+    """A column for each element: degrees of freedom an atom and cm⁻¹; `options` as for susceptibilities."""
+    attributes, found = zip(
+        *(read_run(path, "velocities", "numbers", "temperature") for path in paths), strict=True
+    )
+    timestep = float(attributes[0]["timestep [fs]"]) * int(attributes[0]["velocity_interval [steps]"])
+    numbers = found[0]["numbers"]
+    temperature = float(np.mean([series["temperature"].mean() for series in found]))
+    table = {}
+    for number in np.unique(numbers):
+        atoms = np.flatnonzero(numbers == number)
+        density = 0
+        for atom in atoms:  # one by one, since all of a long run's segments are larger than the run
+            series = [values["velocities"][:, atom].astype(float) for values in found]
+            frequencies, segments = signals.segment_spectra(series, timestep, options["resolution"])
+            density = density + densities(segments).mean(axis=0) * 3
+        mass = data.atomic_masses[number] * AMU
+        column = f"{data.chemical_symbols[number]} [cm]"
+        table[column] = 2 * mass * density / (BOLTZMANN * temperature * len(atoms)) / WAVENUMBER
+    wavenumbers = frequencies * WAVENUMBER
+    return pd.DataFrame({WAVENUMBER_COLUMN: wavenumbers} | table)[wavenumbers <= options["highest"]]
+
+
+@command
+def main() -> None:
+    """Write the power spectra of one system from the runs of its replicas."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--runs", nargs="+", required=True)
+    parser.add_argument("--config", help="a configuration; its section spectra is read")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()
