@@ -74,6 +74,13 @@ rule conservation:
         rules.conservation_figure.output if FREE else [],
 
 
+# The dipole in a field beside what fluctuations without one say
+rule field_response:
+    input:
+        RESPONSES,
+        rules.response_figure.output if WATER else [],
+
+
 rule spectra:
     input:
         SPECTRA,

@@ -126,6 +126,8 @@ def test_stages_are_targets(run, target):
     ("config", "target"),
     [
         ("config", "all"),
+        ("config", "field_response"),
+        ("conservation", "conservation"),
         ("labels", "labels"),
         ("paper", "all"),
         ("pretraining", "labels"),

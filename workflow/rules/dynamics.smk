@@ -14,6 +14,14 @@ FREE = [
     if options.get("thermostat", SETTINGS["dynamics"]["thermostat"]) == "nve"
     for replica in range(options["replicas"])
 ]
+# The response to a field of systems that have a susceptibility to compare with.
+WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]
+RESPONSES = expand(
+    f"{RESULTS}/dynamics/{{system}}/response-{{model}}-{{seed}}.csv",
+    system=WATER,
+    model=MODELS,
+    seed=SEEDS[0],
+)
 
 
 rule md:

@@ -286,3 +286,24 @@ rule conservation_figure:
     shell:
         "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
         " --style {input.style} --out {output.pdf} {output.png} &> {log}"
+
+
+rule response_figure:
+    input:
+        responses=RESPONSES,
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/response.pdf",
+        png=f"{RESULTS}/figures/response.png",
+    log:
+        f"{RESULTS}/logs/figures/response.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        names=[model for system in WATER for model in MODELS],
+    shell:
+        "python -m bornflow.figures.response --responses {input.responses} --names {params.names:q}"
+        " --style {input.style} --out {output.pdf} {output.png} &> {log}"

@@ -33,6 +33,7 @@ def settings_of(wildcards):
                 "data",
                 "pretraining",
                 "seeds",
+                "threads",
                 "train_fraction",
                 "split_seed",
             ),

@@ -5,7 +5,6 @@ SPECTRA = expand(
     model=MODELS,
     seed=SEEDS,
 )
-WATER = [name for name, options in SYSTEMS.items() if options["experiment"] == "water"]
 DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=WATER, seed=SEEDS)
 
 

@@ -41,10 +41,10 @@ rule train:
         f"{RESULTS}/logs/training/{{model}}-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
-    priority: 1  # takes all cores of a small machine, so it goes before the runs of one core
+    priority: 1  # runs wait for it
     conda:
         "../../envs/jax.yaml"
-    threads: 2
+    threads: SETTINGS["training"]["threads"]
     resources:
         mem_mb=4000,
         runtime=1440,

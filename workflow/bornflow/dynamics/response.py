@@ -27,6 +27,8 @@ from ..units import BOLTZMANN
 from .calculator import BornflowCalculator
 from .series import read_run
 
+BLOCKS = 5  # of the equilibrium run, whose spread gives the error of what it predicts
+
 
 def measured(
     starts: list[Atoms], calculator: BornflowCalculator, field: float, timestep: float, steps: int
@@ -53,10 +55,21 @@ def measured(
 
 def predicted(
     dipole: Float[np.ndarray, "time 3"], field: float, temperature: float, steps: int
-) -> Float[np.ndarray, " steps"]:
-    """The step response [e Å] that the dipole of an equilibrium run says, over all its time origins."""
-    squares = [np.mean((dipole[lag:] - dipole[: len(dipole) - lag]) ** 2) for lag in range(steps + 1)]
-    return field * np.array(squares) / (2 * BOLTZMANN * temperature)
+) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
+    """The step response [e Å] that the dipole of an equilibrium run says, and its standard error.
+
+    The mean is over all time origins and directions; the error from that of BLOCKS parts of the run in each
+    direction.
+    """
+    squares = np.stack(
+        [_mean_squares(dipole[lag:] - dipole[: len(dipole) - lag]) for lag in range(steps + 1)]
+    )
+    said = field * squares / (2 * BOLTZMANN * temperature)  # [lag, parts]
+    return said.mean(axis=1), said.std(axis=1, ddof=1) / np.sqrt(said.shape[1])
+
+
+def _mean_squares(changes: Float[np.ndarray, "origins 3"]) -> Float[np.ndarray, " parts"]:
+    return np.concatenate([np.mean(part**2, axis=0) for part in np.array_split(changes, BLOCKS)])
 
 
 def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -> pd.DataFrame:
@@ -76,13 +89,14 @@ def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -
         starts.append(start)
     steps = round(options["length"] / timestep)
     moved = measured(starts, calculator, options["field"], timestep, steps)
-    said = predicted(series["dipole"], options["field"], float(attributes["temperature [K]"]), steps)
+    said, doubt = predicted(series["dipole"], options["field"], float(attributes["temperature [K]"]), steps)
     return pd.DataFrame(
         {
             "time [fs]": np.arange(steps + 1) * timestep,
             "dipole_in_field [e Å]": moved.mean(axis=0),
             "standard_error [e Å]": moved.std(axis=0, ddof=1) / np.sqrt(count),
             "predicted [e Å]": said,
+            "predicted_error [e Å]": doubt,
         }
     )
 

@@ -15,6 +15,11 @@ from matplotlib.figure import Figure
 from ..errors import BornflowError, command
 from . import drawing
 
+CURVES = (
+    ("dipole_in_field [e Å]", "standard_error [e Å]", "in the field"),
+    ("predicted [e Å]", "predicted_error [e Å]", "from fluctuations"),
+)
+
 
 def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
     """A panel for each of `tables`, as `dynamics.response` writes them."""
@@ -23,10 +28,11 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
     )
     for letter, axis, table, name in zip(string.ascii_lowercase, axes[0], tables, names, strict=False):
         time = table["time [fs]"]
-        mean, error = table["dipole_in_field [e Å]"], table["standard_error [e Å]"]
-        (line,) = axis.plot(time, mean, label="in the field")
-        axis.fill_between(time, mean - error, mean + error, color=line.get_color(), alpha=0.3, linewidth=0)
-        axis.plot(time, table["predicted [e Å]"], "--", color="0.2", label="from fluctuations")
+        for value, error, name_of in CURVES:
+            mean = table[value]
+            (line,) = axis.plot(time, mean, label=name_of)
+            low, high = mean - table[error], mean + table[error]
+            axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
         axis.set(xlabel="time after the field (fs)", xlim=(0, np.max(time)))
         axis.set_title(f"{letter}  {name}", loc="left")
     axes[0, 0].set_ylabel("change of the dipole (e Å)")

@@ -1,0 +1,87 @@
+"""Figures of spectra and runs show every value they are given, and refuse what holds none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bornflow.dynamics.series import Parts
+from bornflow.errors import BornflowError
+from bornflow.figures import conservation, current_parts, response, spectrum, spectrum_linear
+from bornflow.spectra import experiment
+from bornflow.spectra import susceptibility as spectra
+
+NU = np.arange(20.0, 5000, 20)
+
+
+def table(bulk: bool, coupled: bool = True):
+    chi = experiment.water(NU)
+    columns = {spectra.WAVENUMBER_COLUMN: NU, spectra.ERROR_COLUMN: 0.1 * chi}
+    columns[spectra.CHI_COLUMN if bulk else spectra.INTENSITY_COLUMN] = chi
+    if bulk:
+        columns[spectra.COEFFICIENT_COLUMN] = 2 * np.pi * NU * chi
+    if coupled:
+        columns |= dict(zip(spectra.PARTS, (0.25 * chi, chi, -0.25 * chi), strict=True))
+    return pd.DataFrame(columns)
+
+
+def labels(axis):
+    return [line.get_label() for line in axis.get_lines() if not line.get_label().startswith("_")]
+
+
+def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
+    tables = [[table(True)] * 2, [table(False)] * 2]
+    figure = spectrum.draw(tables, ["box", "cage"], ["one", "two"], ["water", "none"])
+    assert [labels(axis) for axis in figure.axes] == [["one", "two", "experiment, 25 °C"], ["one", "two"]]
+    line = figure.axes[0].get_lines()[0]
+    np.testing.assert_allclose(line.get_xdata(), NU[NU <= spectrum.HIGHEST] * 0.0299792458)
+    assert "molecule" in figure.axes[1].get_ylabel()
+
+
+def test_as_many_spectra_as_titles_and_models():
+    with pytest.raises(BornflowError, match="1 spectra for 1 titles and 2 models"):
+        spectrum.grid(["a.csv"], ["box"], ["one", "two"])
+
+
+def test_bands_are_named_above_the_motions_of_the_atoms():
+    power = pd.DataFrame({spectra.WAVENUMBER_COLUMN: NU, "H [cm]": NU, "O [cm]": 2 * NU})
+    figure = spectrum_linear.draw([[table(True)]], [power], ["box"], ["one"], ["water"])
+    above, below = figure.axes
+    assert [text.get_text() for text in above.texts] == ["translation", *experiment.BANDS]
+    np.testing.assert_allclose(above.get_lines()[0].get_ydata(), 2e-3 * np.pi * NU * experiment.water(NU))
+    assert labels(below) == ["H", "O"]
+
+
+def test_parts_of_the_current_sum_to_the_line():
+    figure = current_parts.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"])
+    for axis, factor in zip(figure.axes, (2e-3 * np.pi * NU, 1), strict=True):
+        *parts, total = [line.get_ydata() for line in axis.get_lines()[1:]]
+        np.testing.assert_allclose(sum(parts), total)
+        np.testing.assert_allclose(total, factor * experiment.water(NU))
+
+
+def test_parts_want_a_coupled_model():
+    with pytest.raises(BornflowError, match="not a coupled model"):
+        current_parts.draw([[table(True, coupled=False)]], ["box"], ["one"])
+
+
+def test_conserved_energies_of_one_model_share_a_panel(tmp_path):
+    paths = []
+    for number in range(3):
+        parts = Parts(tmp_path / f"{number}", "")
+        parts.resume()
+        names = ("current", "dipole", "potential_energy", "kinetic_energy", "temperature")
+        series = {name: np.zeros(400) for name in (*names, "positions", "velocities")}
+        parts.add(series | {"conserved_energy": np.arange(400) * 1e-4}, {"positions": 0, "momenta": 0})
+        paths.append(tmp_path / f"{number}.h5")
+        attributes = {"timestep [fs]": 0.5, "precision": "float64"}
+        parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
+    figure = conservation.draw(paths, ["one", "one", "two"])
+    assert [len(labels(axis)) for axis in figure.axes] == [2, 1]
+    assert labels(figure.axes[1]) == ["float64: +5e+03 meV/atom/100 ps"]
+
+
+def test_responses_have_a_panel_each():
+    columns = [name for pair in response.CURVES for name in pair[:2]]
+    data = pd.DataFrame({"time [fs]": np.arange(5.0)} | {name: np.arange(5.0) for name in columns})
+    figure = response.draw([data, 2 * data], ["one", "two"])
+    assert [labels(axis) for axis in figure.axes] == [["in the field", "from fluctuations"]] * 2
