@@ -95,6 +95,18 @@ class BornflowCalculator(Calculator):
         self._listed: tuple | None = None  # positions, cell, species the list was made for
         self.forget_path()
 
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What changed since the last evaluation; ASE's own comparison takes as long as a small model."""
+        known = self.atoms
+        if known is None or len(known) != len(atoms) or (known.numbers != atoms.numbers).any():
+            return list(all_changes)
+        pairs = {
+            "positions": (known.positions, atoms.positions),
+            "cell": (known.cell.array, atoms.cell.array),
+            "pbc": (known.pbc, atoms.pbc),
+        }
+        return [name for name, (before, now) in pairs.items() if (before != now).any()]
+
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
         super().calculate(atoms, properties, system_changes)
