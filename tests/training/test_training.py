@@ -19,6 +19,7 @@ from bornflow.models.variants import Model
 from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
 from bornflow.training.loss import by_structure, means
+from bornflow.training.schedule import plateaued
 from bornflow.training.train import train
 from bornflow.units import FORCE_AU, HARTREE
 
@@ -73,6 +74,23 @@ def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structur
     np.testing.assert_allclose(predicted.arrays["charges"], expected, atol=0.1)
     np.testing.assert_allclose(predicted.arrays["screening"], 1, atol=0.3)
     assert not data.mean_charges([without(structures[0], "bec")], ("H", "O")).any()
+
+
+def test_a_plateau_is_a_loss_that_hardly_falls():
+    falling = np.exp(-np.arange(200) / 30) + 0.1
+    ends = [n for n in range(1, 200) if plateaued(falling[:n], 10, 0.05)]
+    assert ends == list(range(ends[0], 200)) and 100 < ends[0] < 160
+    assert not plateaued(falling, 0, 0.05), "no patience, no end"
+    assert not plateaued(np.ones(19), 10, 0.05), "too early to tell"
+
+
+def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, capfd):
+    _, history = train(structures[:2], SMALL, OPTIONS | {"patience": 2, "improvement": 1.0}, seed=0)
+    assert len(history) == 4
+    assert "training ends after 4 of 6 epochs" in capfd.readouterr().err
+    _, history = train(structures[:2], SMALL, OPTIONS | {"hours": 1e-9}, seed=0)
+    assert len(history) == 1
+    assert "(training.hours)" in capfd.readouterr().err
 
 
 def test_divergence_names_step_structure_and_term(structures):

@@ -1,5 +1,6 @@
 """Where a training run stands, kept in a file so that it goes on after a kill."""
 
+import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ class State(NamedTuple):
     optimiser: Any
     epoch: int
     history: np.ndarray  # [epochs, 1 + terms]: total loss and its terms
+    seconds: float  # of training so far
 
 
 def identity(
@@ -61,3 +63,21 @@ def restore(state: State, path: Path | None, identity: str) -> State:
         return state  # left by a run with other data or settings
     target = state._replace(history=content["state"]["history"])
     return serialization.from_state_dict(target, content["state"])
+
+
+def write_history(path: Path, history: np.ndarray) -> None:
+    """history.csv: one row an epoch, root-mean-square errors and the loss."""
+    header = [
+        "epoch",
+        "loss",
+        "energy_rms [eV/atom]",
+        "forces_rms [eV/Å]",
+        "bec_rms [e]",
+        "charge_penalty",
+    ]
+    with whole(path) as scratch, scratch.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(header)
+        for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):
+            values = (total, np.sqrt(energy), np.sqrt(forces), np.sqrt(bec), charge)
+            writer.writerow([epoch, *(f"{value:.6g}" for value in values)])

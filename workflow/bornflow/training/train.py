@@ -8,8 +8,8 @@ as without one. When it is done DIR holds config.yaml, parameters.msgpack, metri
 """
 
 import argparse
-import csv
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from ase import Atoms
 
 from .. import frames, runtime, settings
 from ..errors import BornflowError, command
-from ..files import whole, write_json
+from ..files import write_json
 from ..models.charges import with_charges
 from ..models.variants import Model
 from ..progress import Meter
@@ -30,7 +30,8 @@ from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .data import Bucket
 from .loss import by_structure, means
-from .state import State, identity, restore, store
+from .schedule import adam, plateaued
+from .state import State, identity, restore, store, write_history
 
 TERMS = ("energy", "forces", "bec", "charge")
 
@@ -45,9 +46,9 @@ def train(
 ) -> tuple[Checkpoint, np.ndarray]:
     """The trained model and its history [epochs, 1 + terms].
 
-    `variant` is an entry of `models`, `options` the section `training` of a configuration. With a
-    `state_path` the run resumes from that file if it was written by the same run. It starts from the
-    parameters of `initial` where that is given, which must know the same elements.
+    `variant` is an entry of `models`, `options` the section `training` of a configuration, whose `patience` and
+    `hours` may end the run early. With a `state_path` the run resumes from that file if the same run wrote it.
+    It starts from the parameters of `initial` where that is given, which must know the same elements.
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
@@ -58,7 +59,7 @@ def train(
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     waste = data.padding(buckets)
     print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
-    optimiser = _optimiser(options, steps)
+    optimiser = adam(options, steps)
     run = identity(structures, variant, options, seed, initial)
     charges = np.zeros(len(model.elements))
     if options["initial_charges"] and initial is None:
@@ -82,8 +83,12 @@ def train(
         finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
         return parameters, average, optimiser_state, row, finite
 
+    begun = time.monotonic() - state.seconds
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
         for epoch in range(state.epoch, options["epochs"]):
+            if reason := _done(state, options):
+                print(f"training ends after {epoch} of {options['epochs']} epochs: {reason}", file=sys.stderr)
+                break
             rng = np.random.default_rng([seed, epoch])
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
             rows, seen = [], []
@@ -97,11 +102,25 @@ def train(
             if not np.isfinite(row).all():
                 raise BornflowError(_divergence(seen, structures, epoch))
             history = np.concatenate([state.history, row[None]])
-            state = State(parameters, average, optimiser_state, epoch + 1, history)
+            seconds = time.monotonic() - begun
+            state = State(parameters, average, optimiser_state, epoch + 1, history, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
                 store(state, state_path, run)
-            meter.advance(note=_note(row))
+            rms = np.sqrt(row[1:4]) * 1e3
+            meter.advance(note=f"rms: E {rms[0]:.1f} meV/atom, F {rms[1]:.0f} meV/Å, Z {rms[2]:.0f}e-3 e")
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state.history
+
+
+def _done(state: State, options: Mapping) -> str | None:
+    """Why training ends before its last epoch, if it does."""
+    if plateaued(state.history[:, 0], options["patience"], options["improvement"]):
+        return (
+            f"the loss fell by less than {options['improvement']:.2g} of itself over {options['patience']} "
+            "epochs (training.patience)"
+        )
+    if options["hours"] and state.seconds > 3600 * options["hours"]:
+        return f"{state.seconds / 3600:.2f} hours are over (training.hours)"
+    return None
 
 
 def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
@@ -120,23 +139,6 @@ def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) 
     )
 
 
-def _note(row: np.ndarray) -> str:
-    rms = np.sqrt(row[1:4]) * 1e3
-    return f"rms: E {rms[0]:.1f} meV/atom, F {rms[1]:.0f} meV/Å, Z {rms[2]:.0f}e-3 e"
-
-
-def _optimiser(options: Mapping, steps_per_epoch: int) -> optax.GradientTransformation:
-    total = options["epochs"] * steps_per_epoch
-    if options["schedule"] == "cosine":
-        warmup = min(round(options["warmup"] * total), total - 1)
-        rate = optax.warmup_cosine_decay_schedule(
-            0.0, options["learning_rate"], warmup, total, options["final_learning_rate"]
-        )
-    else:
-        rate = optax.linear_schedule(options["learning_rate"], options["final_learning_rate"], total)
-    return optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(rate))
-
-
 def _initial(
     model: Model,
     buckets: Sequence[Bucket],
@@ -153,25 +155,7 @@ def _initial(
         parameters = jax.tree.map(jnp.asarray, initial.parameters)
     copy = jax.tree.map(jnp.array, parameters)
     history = np.zeros((0, 1 + len(TERMS)))
-    return State(parameters, copy, optimiser.init(parameters), 0, history)
-
-
-def write_history(path: Path, history: np.ndarray) -> None:
-    """history.csv: one row an epoch, root-mean-square errors and the loss."""
-    header = [
-        "epoch",
-        "loss",
-        "energy_rms [eV/atom]",
-        "forces_rms [eV/Å]",
-        "bec_rms [e]",
-        "charge_penalty",
-    ]
-    with whole(path) as scratch, scratch.open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(header)
-        for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):
-            values = (total, np.sqrt(energy), np.sqrt(forces), np.sqrt(bec), charge)
-            writer.writerow([epoch, *(f"{value:.6g}" for value in values)])
+    return State(parameters, copy, optimiser.init(parameters), 0, history, 0.0)
 
 
 @command

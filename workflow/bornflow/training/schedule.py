@@ -1,0 +1,31 @@
+"""The optimiser with its learning rate over time, and when training has converged."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import optax
+from jaxtyping import Float
+
+
+def adam(options: Mapping, steps_per_epoch: int) -> optax.GradientTransformation:
+    """Adam with clipped gradients and the learning rates of `options`, the section `training`."""
+    total = options["epochs"] * steps_per_epoch
+    if options["schedule"] == "cosine":
+        warmup = min(round(options["warmup"] * total), total - 1)
+        rate = optax.warmup_cosine_decay_schedule(
+            0.0, options["learning_rate"], warmup, total, options["final_learning_rate"]
+        )
+    else:
+        rate = optax.linear_schedule(options["learning_rate"], options["final_learning_rate"], total)
+    return optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(rate))
+
+
+def plateaued(losses: Float[np.ndarray, " epochs"], patience: int, improvement: float) -> bool:
+    """Whether the mean loss of the last `patience` epochs is hardly below that of as many before.
+
+    Hardly is by less than `improvement` times the latter. A patience of 0 never sees a plateau.
+    """
+    if not patience or len(losses) < 2 * patience:
+        return False
+    before, last = losses[-2 * patience : -patience].mean(), losses[-patience:].mean()
+    return bool(last > (1 - improvement) * before)
