@@ -46,9 +46,9 @@ def train(
 ) -> tuple[Checkpoint, np.ndarray]:
     """The trained model and its history [epochs, 1 + terms].
 
-    `variant` is an entry of `models`, `options` the section `training` of a configuration, whose `patience` and
-    `hours` may end the run early. With a `state_path` the run resumes from that file if the same run wrote it.
-    It starts from the parameters of `initial` where that is given, which must know the same elements.
+    `variant` is an entry of `models`, `options` the section `training` of a configuration: its `patience`
+    and `hours` may end the run early. With a `state_path` the run resumes from that file if the same run
+    wrote it. It starts from the parameters of `initial` where that is given, which knows the same elements.
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
