@@ -1,5 +1,6 @@
 """Training: masked labels, the baseline, resuming, and what is refused."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -54,6 +55,19 @@ def test_baseline_has_the_minimum_norm(structures):
     assert 2 * energies[0] + energies[1] == pytest.approx(mean, abs=0.5)
     # For water any multiple of (1, −2) can be added; the minimum norm is orthogonal to it.
     assert energies @ [1, -2] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_structures_are_padded_to_few_sizes_with_the_least_waste(seed):
+    rng = np.random.default_rng(seed)
+    sizes, most = rng.integers(1, 12, size=rng.integers(1, 20)), int(rng.integers(1, 5))
+    found = data.padded_sizes(sizes.tolist(), most)
+    assert (found >= sizes).all() and len(set(found)) <= most
+    choices = (c for n in range(1, most + 1) for c in itertools.combinations(np.unique(sizes), n))
+    wasted = [
+        sum(min(c for c in choice if c >= x) for x in sizes) for choice in choices if choice[-1] >= max(sizes)
+    ]
+    assert found.sum() == min(wasted)
 
 
 def test_padding_is_what_batches_hold_besides_atoms(structures):

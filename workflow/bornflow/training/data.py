@@ -98,20 +98,48 @@ def mean_charges(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarra
     return sums / np.maximum(counts, 1)
 
 
-def prepare(
-    structures: Sequence[Atoms], model: Model, energies: np.ndarray, batch_atoms: int
-) -> list[Bucket]:
-    """Buckets of padded structures. `energies` is the baseline, `batch_atoms` the atoms of a batch.
+def padded_sizes(sizes: Sequence[int], most: int) -> np.ndarray:
+    """The size that each is padded to, of `most` different ones at most, so that the least is added in all.
 
-    Clusters fall into buckets by factors of two in their number of atoms, periodic structures into
-    one bucket for each number of atoms, rounded up to 32.
+    Exact, by dynamic programming over the sizes in ascending order.
+    """
+    values, counts = np.unique(sizes, return_counts=True)
+    weights = np.concatenate([[0], np.cumsum(counts)])
+    # best[j]: the smallest sum over the first j values, and the places where a shape ends.
+    best: list[tuple[float, tuple[int, ...]]] = [(0.0, ()), *[(np.inf, ())] * len(values)]
+    for _ in range(min(most, len(values))):
+        best = [
+            min(
+                [best[j]]
+                + [
+                    (best[i][0] + (weights[j] - weights[i]) * values[j - 1], (*best[i][1], j - 1))
+                    for i in range(j)
+                ]
+            )
+            for j in range(len(values) + 1)
+        ]
+    chosen = values[list(best[-1][1])]
+    return chosen[np.searchsorted(chosen, sizes)]
+
+
+def prepare(
+    structures: Sequence[Atoms], model: Model, energies: np.ndarray, batch_atoms: int, shapes: int = 3
+) -> list[Bucket]:
+    """Buckets of structures padded to one shape each.
+
+    `energies` is the baseline, `batch_atoms` the atoms of a batch, `shapes` the largest number of sizes that
+    clusters, and periodic structures, are padded to: each has a program of its own, compiled in seconds.
     """
     groups: dict[tuple[bool, int], list[int]] = {}
-    for index, atoms in enumerate(structures):
-        composition(atoms, model.elements)
-        periodic = frames.kind(atoms) == "bulk"
-        size = -(-len(atoms) // 32) * 32 if periodic else 3 * 2 ** int(np.ceil(np.log2(len(atoms) / 3)))
-        groups.setdefault((periodic, size), []).append(index)
+    for periodic in (False, True):
+        members = [
+            index for index, atoms in enumerate(structures) if (frames.kind(atoms) == "bulk") == periodic
+        ]
+        if members:
+            sizes = padded_sizes([len(structures[index]) for index in members], shapes)
+            for index, size in zip(members, sizes.tolist(), strict=True):
+                composition(structures[index], model.elements)
+                groups.setdefault((periodic, size), []).append(index)
     buckets = []
     for indices in groups.values():
         members = [structures[index] for index in indices]

@@ -52,7 +52,7 @@ def train(
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
-    buckets = data.prepare(structures, model, energies, options["batch_atoms"])
+    buckets = data.prepare(structures, model, energies, options["batch_atoms"], options["shapes"])
     weights = {key: options["loss"][key] for key in TERMS}
     if model.screening_is_fitted:
         weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
