@@ -62,6 +62,13 @@ rule training:
         COMPARISON,
 
 
+# Errors over the number of structures trained on, and over time: --configfile config/learning.yaml
+rule learning_curve:
+    input:
+        rules.learning_table.output,
+        rules.learning_figure.output,
+
+
 rule dynamics:
     input:
         RUNS,

@@ -21,6 +21,7 @@ from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
 from bornflow.training.loss import by_structure, means
 from bornflow.training.schedule import plateaued
+from bornflow.training.state import VALIDATED
 from bornflow.training.train import train
 from bornflow.units import FORCE_AU, HARTREE
 
@@ -99,12 +100,29 @@ def test_a_plateau_is_a_loss_that_hardly_falls():
 
 
 def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, capfd):
-    _, history = train(structures[:2], SMALL, OPTIONS | {"patience": 2, "improvement": 1.0}, seed=0)
-    assert len(history) == 4
+    _, end = train(structures[:2], SMALL, OPTIONS | {"patience": 2, "improvement": 1.0}, seed=0)
+    assert len(end.history) == 4
     assert "training ends after 4 of 6 epochs" in capfd.readouterr().err
-    _, history = train(structures[:2], SMALL, OPTIONS | {"hours": 1e-9}, seed=0)
-    assert len(history) == 1
+    _, end = train(structures[:2], SMALL, OPTIONS | {"hours": 1e-9}, seed=0)
+    assert len(end.history) == 1
     assert "(training.hours)" in capfd.readouterr().err
+
+
+def test_errors_of_the_structures_held_out_are_followed(structures):
+    train_on, held_out = structures[:3], structures[3:5]
+    options = OPTIONS | {"validate_epochs": 2}
+    trained, end = train(train_on, SMALL, options, seed=0, held_out=held_out)
+    np.testing.assert_array_equal(end.validation[:, 0], [2, 4, 6])
+    assert np.all(np.diff(end.validation[:, 1]) > 0), "seconds"
+    last = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
+    np.testing.assert_allclose(end.validation[-1, 2:], [last[name] for name in VALIDATED], rtol=1e-5)
+
+
+def test_a_subset_keeps_the_shares(structures):
+    chosen = data.subset(list(structures) * 4, len(structures))
+    assert len(chosen) == len(structures)
+    with pytest.raises(BornflowError, match="asked for"):
+        data.subset(structures, len(structures) + 1)
 
 
 def test_divergence_names_step_structure_and_term(structures):
@@ -150,7 +168,8 @@ def test_padding_rows_do_not_count(structures):
 
 
 def test_training_lowers_the_errors(structures, trained):
-    model, history = trained
+    model, end = trained
+    history = end.history
     assert history.shape == (250, 5)
     assert history[-1, 2] < 0.5 * history[0, 2], "forces"
     assert history[-1, 3] < 0.5 * history[0, 3], "Born effective charges"

@@ -53,7 +53,7 @@ def test_every_stage_leaves_its_results(run):
     assert {"label_program", "label_settings", "label_hash", "sum_rule"} <= set(labelled[0].info)
     assert (results / "labels/refused.csv").read_text().splitlines() == ["structure,reason"]
     model = results / "models/physical-uncoupled/0"
-    expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv"}
+    expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv", "validation.csv"}
     assert {path.name for path in model.iterdir()} == expected
     errors = pd.read_csv(results / "training/errors.csv")
     assert errors["bec_mae [1e-3 e]"].between(0, 200).all()
@@ -128,6 +128,7 @@ def test_stages_are_targets(run, target):
         ("config", "all"),
         ("config", "field_response"),
         ("conservation", "conservation"),
+        ("learning", "learning_curve"),
         ("labels", "labels"),
         ("paper", "all"),
         ("pretraining", "labels"),

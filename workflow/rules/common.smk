@@ -38,6 +38,7 @@ wildcard_constraints:
     seed=r"\d+",
     replica=r"\d+",
     batch=r"\d+",
+    size=r"\d+",
     study="|".join(SETTINGS["labels"]["studies"]) or "none",
     part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|system|study)-.+",
 

@@ -307,3 +307,25 @@ rule response_figure:
     shell:
         "python -m bornflow.figures.response --responses {input.responses} --names {params.names:q}"
         " --style {input.style} --out {output.pdf} {output.png} &> {log}"
+
+
+rule learning_figure:
+    input:
+        sizes=f"{RESULTS}/training/learning_curve.csv",
+        times=expand(f"{RESULTS}/models/{{model}}/{SEEDS[0]}/validation.csv", model=CURVE_MODELS),
+        style=STYLE,
+    output:
+        pdf=f"{RESULTS}/figures/learning_curve.pdf",
+        png=f"{RESULTS}/figures/learning_curve.png",
+    log:
+        f"{RESULTS}/logs/figures/learning_curve.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        models=CURVE_MODELS,
+    shell:
+        "python -m bornflow.figures.learning_curve --sizes {input.sizes} --times {input.times}"
+        " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"

@@ -34,6 +34,7 @@ def settings_of(wildcards):
                 "pretraining",
                 "seeds",
                 "threads",
+                "learning_curve",
                 "train_fraction",
                 "split_seed",
             ),

@@ -36,6 +36,7 @@ rule train:
             parameters="parameters.msgpack",
             metrics="metrics.json",
             history="history.csv",
+            validation="validation.csv",
         ),
     log:
         f"{RESULTS}/logs/training/{{model}}-{{seed}}.log",
@@ -54,6 +55,65 @@ rule train:
         "NPROC={threads} python -m bornflow.training.train --train {input.train}"
         " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
         " --config {input.config} --out {params.folder} &> {log}"
+
+
+# Learning curves: a model trained on fewer structures.
+CURVE = SETTINGS["training"]["learning_curve"]
+CURVE_MODELS = CURVE["models"] or list(MODELS)
+CURVE_SIZES = CURVE["sizes"]
+
+
+rule train_on_fewer:
+    input:
+        train=f"{RESULTS}/training/train.extxyz",
+        valid=f"{RESULTS}/training/valid.extxyz",
+        pretraining=SETTINGS["training"]["pretraining"],
+        config=f"{RESULTS}/settings/model-{{model}}.yaml",
+    output:
+        multiext(
+            f"{RESULTS}/training/learning/{{model}}-{{seed}}-{{size}}/",
+            config="config.yaml",
+            parameters="parameters.msgpack",
+            metrics="metrics.json",
+            history="history.csv",
+            validation="validation.csv",
+        ),
+    log:
+        f"{RESULTS}/logs/training/learning-{{model}}-{{seed}}-{{size}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    threads: SETTINGS["training"]["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        folder=subpath(output.config, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.training.train --train {input.train}"
+        " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
+        " --limit {wildcards.size} --config {input.config} --out {params.folder} &> {log}"
+
+
+rule learning_table:
+    input:
+        expand(
+            f"{RESULTS}/training/learning/{{model}}-{{seed}}-{{size}}/metrics.json",
+            model=CURVE_MODELS,
+            seed=SEEDS,
+            size=CURVE_SIZES,
+        ),
+        expand(f"{RESULTS}/models/{{model}}/{{seed}}/metrics.json", model=CURVE_MODELS, seed=SEEDS),
+    output:
+        f"{RESULTS}/training/learning_curve.csv",
+    log:
+        f"{RESULTS}/logs/training/learning_curve.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m bornflow.training.learning --metrics {input} --out {output} &> {log}"
 
 
 rule evaluate:

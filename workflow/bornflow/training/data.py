@@ -60,6 +60,16 @@ def split(structures: Sequence[Atoms], fraction: float, seed: int) -> tuple[list
     return train, valid
 
 
+def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
+    """`count` structures spread evenly over the list, so that each kind and size keeps its share.
+
+    `split` shuffles each kind, so this is a random choice.
+    """
+    if count > len(structures):
+        raise BornflowError(f"{count} structures asked for, {len(structures)} are there to train on")
+    return [structures[index] for index in np.linspace(0, len(structures) - 1, count).round().astype(int)]
+
+
 def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
     """Atoms of each element in `known`; BornflowError for an element that is not known."""
     symbols = atoms.get_chemical_symbols()

@@ -6,6 +6,8 @@ import numpy as np
 import optax
 from jaxtyping import Float
 
+from .state import State
+
 
 def adam(options: Mapping, steps_per_epoch: int) -> optax.GradientTransformation:
     """Adam with clipped gradients and the learning rates of `options`, the section `training`."""
@@ -29,3 +31,15 @@ def plateaued(losses: Float[np.ndarray, " epochs"], patience: int, improvement: 
         return False
     before, last = losses[-2 * patience : -patience].mean(), losses[-patience:].mean()
     return bool(last > (1 - improvement) * before)
+
+
+def ending(state: State, options: Mapping) -> str | None:
+    """Why training ends before its last epoch, if it does."""
+    if plateaued(state.history[:, 0], options["patience"], options["improvement"]):
+        return (
+            f"the loss fell by less than {options['improvement']:.2g} of itself over {options['patience']} "
+            "epochs (training.patience)"
+        )
+    if options["hours"] and state.seconds > 3600 * options["hours"]:
+        return f"{state.seconds / 3600:.2f} hours are over (training.hours)"
+    return None

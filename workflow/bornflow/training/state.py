@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import pandas as pd
 from ase import Atoms
 from flax import serialization
 
 from .. import frames
 from ..files import whole
 from .checkpoint import Checkpoint
+
+VALIDATED = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
 
 
 class State(NamedTuple):
@@ -25,6 +28,7 @@ class State(NamedTuple):
     optimiser: Any
     epoch: int
     history: np.ndarray  # [epochs, 1 + terms]: total loss and its terms
+    validation: np.ndarray  # [times, 2 + VALIDATED]: epoch, seconds, errors of the structures held out
     seconds: float  # of training so far
 
 
@@ -61,7 +65,7 @@ def restore(state: State, path: Path | None, identity: str) -> State:
     content = serialization.msgpack_restore(path.read_bytes())
     if content["identity"] != identity:
         return state  # left by a run with other data or settings
-    target = state._replace(history=content["state"]["history"])
+    target = state._replace(**{name: content["state"][name] for name in ("history", "validation")})
     return serialization.from_state_dict(target, content["state"])
 
 
@@ -81,3 +85,10 @@ def write_history(path: Path, history: np.ndarray) -> None:
         for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):
             values = (total, np.sqrt(energy), np.sqrt(forces), np.sqrt(bec), charge)
             writer.writerow([epoch, *(f"{value:.6g}" for value in values)])
+
+
+def write_validation(path: Path, validation: np.ndarray) -> None:
+    """validation.csv: errors of the structures held out, over epochs and seconds."""
+    table = pd.DataFrame(validation, columns=["epoch", "seconds", *VALIDATED])
+    with whole(path) as scratch:
+        table.astype({"epoch": int}).to_csv(scratch, index=False, float_format="%.6g")

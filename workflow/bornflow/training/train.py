@@ -4,7 +4,8 @@
         --config cfg.yaml --seed 0 --out DIR
 
 The run keeps its state in DIR/*.msgpack and goes on from it after a kill; the result is the same
-as without one. When it is done DIR holds config.yaml, parameters.msgpack, metrics.json, history.csv.
+as without one. When it is done DIR holds config.yaml, parameters.msgpack, metrics.json,
+history.csv and validation.csv.
 """
 
 import argparse
@@ -30,8 +31,8 @@ from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .data import Bucket
 from .loss import by_structure, means
-from .schedule import adam, plateaued
-from .state import State, identity, restore, store, write_history
+from .schedule import adam, ending
+from .state import VALIDATED, State, identity, restore, store, write_history, write_validation
 
 TERMS = ("energy", "forces", "bec", "charge")
 
@@ -43,12 +44,14 @@ def train(
     seed: int,
     state_path: Path | None = None,
     initial: Checkpoint | None = None,
-) -> tuple[Checkpoint, np.ndarray]:
-    """The trained model and its history [epochs, 1 + terms].
+    held_out: Sequence[Atoms] = (),
+) -> tuple[Checkpoint, State]:
+    """The trained model and the state it ended in, with its history.
 
     `variant` is an entry of `models`, `options` the section `training` of a configuration: its `patience`
     and `hours` may end the run early. With a `state_path` the run resumes from that file if the same run
     wrote it. It starts from the parameters of `initial` where that is given, which knows the same elements.
+    Errors on `held_out` are recorded every `validate_epochs`.
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
@@ -86,7 +89,7 @@ def train(
     begun = time.monotonic() - state.seconds
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
         for epoch in range(state.epoch, options["epochs"]):
-            if reason := _done(state, options):
+            if reason := ending(state, options):
                 print(f"training ends after {epoch} of {options['epochs']} epochs: {reason}", file=sys.stderr)
                 break
             rng = np.random.default_rng([seed, epoch])
@@ -101,26 +104,23 @@ def train(
             row = np.mean(np.array(rows), axis=0)
             if not np.isfinite(row).all():
                 raise BornflowError(_divergence(seen, structures, epoch))
-            history = np.concatenate([state.history, row[None]])
+            history, found = np.concatenate([state.history, row[None]]), state.validation
             seconds = time.monotonic() - begun
-            state = State(parameters, average, optimiser_state, epoch + 1, history, seconds)
+            if held_out and options["validate_epochs"] and (epoch + 1) % options["validate_epochs"] == 0:
+                errors = _validate(Checkpoint(model, average, energies), held_out)
+                found = np.concatenate([found, [[epoch + 1, seconds, *errors]]])
+            state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
                 store(state, state_path, run)
             rms = np.sqrt(row[1:4]) * 1e3
             meter.advance(note=f"rms: E {rms[0]:.1f} meV/atom, F {rms[1]:.0f} meV/Å, Z {rms[2]:.0f}e-3 e")
-    return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state.history
+    return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state
 
 
-def _done(state: State, options: Mapping) -> str | None:
-    """Why training ends before its last epoch, if it does."""
-    if plateaued(state.history[:, 0], options["patience"], options["improvement"]):
-        return (
-            f"the loss fell by less than {options['improvement']:.2g} of itself over {options['patience']} "
-            "epochs (training.patience)"
-        )
-    if options["hours"] and state.seconds > 3600 * options["hours"]:
-        return f"{state.seconds / 3600:.2f} hours are over (training.hours)"
-    return None
+def _validate(trained: Checkpoint, held_out: Sequence[Atoms]) -> list[float]:
+    found = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
+    unfitted = {"bec_mae [1e-3 e]"} if trained.model.screening_is_fitted else set()
+    return [np.nan if name in unfitted else found.get(name, np.nan) for name in VALIDATED]
 
 
 def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
@@ -154,8 +154,8 @@ def _initial(
     else:
         parameters = jax.tree.map(jnp.asarray, initial.parameters)
     copy = jax.tree.map(jnp.array, parameters)
-    history = np.zeros((0, 1 + len(TERMS)))
-    return State(parameters, copy, optimiser.init(parameters), 0, history, 0.0)
+    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(VALIDATED)))
+    return State(parameters, copy, optimiser.init(parameters), 0, history, validation, 0.0)
 
 
 @command
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="a key of the configuration's models")
     parser.add_argument("--config", help="a configuration; its sections training and models are read")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="train on so many of the structures, for learning curves")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     runtime.keep_compiled()
@@ -185,7 +186,9 @@ def main() -> None:
         cheap = [atoms for path in args.pretrain for atoms in frames.read(path, options["keys"])]
         first = options | {"epochs": options["pretraining_epochs"]}
         initial, _ = train(cheap, variant, first, args.seed, states[0])
-    trained, history = train(structures, variant, options, args.seed, states[1], initial)
+    if args.limit:
+        structures = data.subset(structures, args.limit)
+    trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
     screened = {}
     if trained.model.screening_is_fitted:
         trained, screened = screening.fit(trained, held_out)
@@ -195,7 +198,8 @@ def main() -> None:
     }
     if screened:
         report["screening"] = screened
-    write_history(out / "history.csv", history)
+    write_history(out / "history.csv", end.history)
+    write_validation(out / "validation.csv", end.validation)
     write_json(out / "metrics.json", report)
     checkpoint.save(out, trained, args.model, options, args.seed)
     for state in states:
