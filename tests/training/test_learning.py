@@ -8,13 +8,13 @@ import yaml
 
 from bornflow.figures import learning_curve
 from bornflow.training import learning
-from bornflow.training.state import VALIDATED
+from bornflow.training.compare import QUANTITIES
 
 
 def folder(path, model, seed, structures, error):
     path.mkdir()
     (path / "config.yaml").write_text(yaml.safe_dump({"name": model, "seed": seed}))
-    row = dict.fromkeys(VALIDATED, error)
+    row = dict.fromkeys(QUANTITIES, error)
     parts = {"train": {"all": {"structures": structures}}, "valid": {"all": row, "bulk": row}}
     (path / "metrics.json").write_text(json.dumps(parts))
     return path / "metrics.json"
@@ -26,7 +26,9 @@ def test_a_table_and_its_figure_hold_every_size_and_seed(tmp_path):
     table = learning.tabulate(paths)
     assert len(table) == 6
     assert list(table.query("seed == 0 and structures_of == 'all'")["structures"]) == [10, 40]
-    times = pd.DataFrame({"epoch": [1, 2], "seconds": [60.0, 120.0]} | {key: [5.0, 4.0] for key in VALIDATED})
+    times = pd.DataFrame(
+        {"epoch": [1, 2], "seconds": [60.0, 120.0]} | {key: [5.0, 4.0] for key in QUANTITIES}
+    )
     figure = learning_curve.draw(table, {"one": times})
     left, right = figure.axes[:2]
     np.testing.assert_allclose(left.containers[0][0].get_ydata().astype(float), [22, 10])

@@ -19,9 +19,9 @@ from bornflow.labels.finite_field import central_difference
 from bornflow.models.variants import Model
 from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
+from bornflow.training.compare import QUANTITIES
 from bornflow.training.loss import by_structure, means
 from bornflow.training.schedule import plateaued
-from bornflow.training.state import VALIDATED
 from bornflow.training.train import train
 from bornflow.units import FORCE_AU, HARTREE
 
@@ -115,7 +115,7 @@ def test_errors_of_the_structures_held_out_are_followed(structures):
     np.testing.assert_array_equal(end.validation[:, 0], [2, 4, 6])
     assert np.all(np.diff(end.validation[:, 1]) > 0), "seconds"
     last = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
-    np.testing.assert_allclose(end.validation[-1, 2:], [last[name] for name in VALIDATED], rtol=1e-5)
+    np.testing.assert_allclose(end.validation[-1, 2:], [last[name] for name in QUANTITIES], rtol=1e-5)
 
 
 def test_a_subset_keeps_the_shares(structures):

@@ -13,7 +13,7 @@ import yaml
 
 from ..errors import command
 from ..files import whole
-from .state import VALIDATED
+from .compare import QUANTITIES
 
 
 def tabulate(paths: Sequence[Path]) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def tabulate(paths: Sequence[Path]) -> pd.DataFrame:
         trained = {"model": described["name"], "seed": described["seed"]}
         trained["structures"] = found["train"]["all"]["structures"]
         for kind, errors in found["valid"].items():
-            known = {name: errors[name] for name in VALIDATED if name in errors}
+            known = {name: errors[name] for name in QUANTITIES if name in errors}
             rows.append(trained | {"structures_of": kind} | known)
     return pd.DataFrame(rows).sort_values(["model", "seed", "structures"], kind="stable")
 

@@ -16,8 +16,7 @@ from flax import serialization
 from .. import frames
 from ..files import whole
 from .checkpoint import Checkpoint
-
-VALIDATED = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
+from .compare import QUANTITIES
 
 
 class State(NamedTuple):
@@ -28,7 +27,7 @@ class State(NamedTuple):
     optimiser: Any
     epoch: int
     history: np.ndarray  # [epochs, 1 + terms]: total loss and its terms
-    validation: np.ndarray  # [times, 2 + VALIDATED]: epoch, seconds, errors of the structures held out
+    validation: np.ndarray  # [times, 2 + QUANTITIES]: epoch, seconds, errors of the structures held out
     seconds: float  # of training so far
 
 
@@ -89,6 +88,6 @@ def write_history(path: Path, history: np.ndarray) -> None:
 
 def write_validation(path: Path, validation: np.ndarray) -> None:
     """validation.csv: errors of the structures held out, over epochs and seconds."""
-    table = pd.DataFrame(validation, columns=["epoch", "seconds", *VALIDATED])
+    table = pd.DataFrame(validation, columns=["epoch", "seconds", *QUANTITIES])
     with whole(path) as scratch:
         table.astype({"epoch": int}).to_csv(scratch, index=False, float_format="%.6g")

@@ -29,10 +29,11 @@ from ..models.variants import Model
 from ..progress import Meter
 from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
+from .compare import QUANTITIES
 from .data import Bucket
 from .loss import by_structure, means
 from .schedule import adam, ending
-from .state import VALIDATED, State, identity, restore, store, write_history, write_validation
+from .state import State, identity, restore, store, write_history, write_validation
 
 TERMS = ("energy", "forces", "bec", "charge")
 
@@ -120,7 +121,7 @@ def train(
 def _validate(trained: Checkpoint, held_out: Sequence[Atoms]) -> list[float]:
     found = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
     unfitted = {"bec_mae [1e-3 e]"} if trained.model.screening_is_fitted else set()
-    return [np.nan if name in unfitted else found.get(name, np.nan) for name in VALIDATED]
+    return [np.nan if name in unfitted else found.get(name, np.nan) for name in QUANTITIES]
 
 
 def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
@@ -154,7 +155,7 @@ def _initial(
     else:
         parameters = jax.tree.map(jnp.asarray, initial.parameters)
     copy = jax.tree.map(jnp.array, parameters)
-    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(VALIDATED)))
+    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(QUANTITIES)))
     return State(parameters, copy, optimiser.init(parameters), 0, history, validation, 0.0)
 
 
