@@ -4,7 +4,6 @@
         --models physical-global physical-local --out f.pdf f.png
 """
 
-import argparse
 import string
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from ..errors import BornflowError, command
 from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, PARTS, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import grid
+from .spectrum import arguments, grid
 from .spectrum_linear import HIGHEST, UNITS
 
 NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
@@ -56,13 +55,7 @@ def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models
 @command
 def main() -> None:
     """Draw the parts."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
-    parser.add_argument("--titles", nargs="+", required=True)
-    parser.add_argument("--models", nargs="+", required=True, help="coupled ones")
-    parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
-    args = parser.parse_args()
+    args = arguments(main.__doc__).parse_args()
     drawing.style(args.style)
     drawing.save(draw(grid(args.spectra, args.titles, args.models), args.titles, args.models), args.out)
 

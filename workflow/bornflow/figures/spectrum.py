@@ -79,16 +79,22 @@ def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> 
     return [tables[first : first + len(models)] for first in range(0, len(tables), len(models))]
 
 
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The command line that figures of spectra share."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
+    parser.add_argument("--titles", nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--style", default=drawing.STYLE)
+    parser.add_argument("--out", nargs="+", required=True)
+    return parser
+
+
 @command
 def main() -> None:
     """Draw the spectra."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--spectra", nargs="+", required=True, help="panel by panel, model by model")
-    parser.add_argument("--titles", nargs="+", required=True)
-    parser.add_argument("--models", nargs="+", required=True)
+    parser = arguments(main.__doc__)
     parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
-    parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
     panels = grid(args.spectra, args.titles, args.models)

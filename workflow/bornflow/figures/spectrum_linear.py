@@ -6,7 +6,6 @@
 A peak below that has none above it is a motion which hardly changes the dipole.
 """
 
-import argparse
 import string
 from collections.abc import Sequence
 
@@ -20,7 +19,7 @@ from ..errors import command
 from ..spectra import experiment
 from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import grid
+from .spectrum import arguments, grid
 
 HIGHEST = 4200.0  # cm⁻¹
 NAMES = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
@@ -86,14 +85,9 @@ def _motions(axis: Axes, table: pd.DataFrame) -> None:
 @command
 def main() -> None:
     """Draw the spectra."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
+    parser = arguments(main.__doc__)
     parser.add_argument("--velocities", nargs="+", required=True, help="for each title, of the first model")
-    parser.add_argument("--titles", nargs="+", required=True)
-    parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
-    parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
     tables = grid(args.spectra, args.titles, args.models)

@@ -10,7 +10,7 @@ Kramers and Kronig. An isolated structure has no volume: there the absorption of
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -135,10 +135,9 @@ def _common(paths: Sequence[Path], found: Sequence[dict]) -> dict:
     return found[0]
 
 
-@command
-def main() -> None:
-    """Write the spectrum of one system from the runs of its replicas."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
+def write(spectrum: Callable[[Sequence[Path], Mapping], pd.DataFrame], description: str | None) -> None:
+    """The command line of modules that make a table of the runs of a system's replicas."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--runs", nargs="+", required=True)
     parser.add_argument("--config", help="a configuration; its section spectra is read")
     parser.add_argument("--out", required=True)
@@ -146,6 +145,12 @@ def main() -> None:
     table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.6g")
+
+
+@command
+def main() -> None:
+    """Write the spectrum of one system from the runs of its replicas."""
+    write(spectrum, main.__doc__)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ integrates over ν > 0 to the degrees of freedom that the species' n atoms have 
 what the motion of the whole takes away.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,13 +14,11 @@ import numpy as np
 import pandas as pd
 from ase import data
 
-from .. import settings
 from ..dynamics.series import read_run
 from ..errors import command
-from ..files import whole
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
-from .susceptibility import WAVENUMBER_COLUMN, densities
+from .susceptibility import WAVENUMBER_COLUMN, densities, write
 
 
 def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
@@ -50,14 +47,7 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
 @command
 def main() -> None:
     """Write the power spectra of one system from the runs of its replicas."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--runs", nargs="+", required=True)
-    parser.add_argument("--config", help="a configuration; its section spectra is read")
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
-    with whole(args.out) as scratch:
-        table.to_csv(scratch, index=False, float_format="%.6g")
+    write(spectrum, main.__doc__)
 
 
 if __name__ == "__main__":
