@@ -48,7 +48,7 @@ def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models
         row[0].set_ylabel(label)
     for axis in axes[-1]:
         axis.set(xlim=(0, HIGHEST), xlabel="wavenumber (cm⁻¹)")
-    axes[0, 0].legend(loc="upper right")
+    axes[0, 0].legend(loc="upper center", bbox_to_anchor=(0.58, 1))
     return figure
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float
 
 # Bands of liquid water [cm⁻¹], from minimum to minimum of χ''.
-BANDS = {"libration": (300.0, 1000.0), "bend": (1500.0, 1800.0), "stretch": (2800.0, 3800.0)}
+BANDS = {"libration": (300.0, 1000.0), "bend": (1400.0, 1800.0), "stretch": (2800.0, 3800.0)}
 
 
 def water(wavenumbers: Float[np.ndarray, " n"], source: str = "Segelstein") -> Float[np.ndarray, " n"]:
