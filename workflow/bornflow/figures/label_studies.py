@@ -45,6 +45,7 @@ def convergence(table: pd.DataFrame) -> Figure:
         axis.xaxis.set_minor_formatter("")
         axis.grid(axis="y", linewidth=0.3, color="0.9")
         axis.set_title(letter, loc="left")
+    figure.get_layout_engine().set(wspace=0.06)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=6)
     return figure
