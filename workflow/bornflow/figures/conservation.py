@@ -42,7 +42,7 @@ def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
             axis.plot(means[0], means[1] - energies[0], "o-", color=line.get_color(), label=label)
         axis.set_title(f"{letter}  {name}", loc="left")
         axis.set(xlabel="time (ps)")
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 1.1), borderaxespad=0, fontsize=6)
+        axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)
     axes[0, 0].set_ylabel("conserved energy − first\n(meV/atom)")
     return figure
 
