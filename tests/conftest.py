@@ -1,8 +1,12 @@
 """Shapes and types are checked in every test; shared fixtures live here."""
 
+import os
+
 from jaxtyping import install_import_hook
 
 install_import_hook("bornflow", "typecheck.check")
+# Most of the time of small structures is compilation, which is a third shorter without optimisation.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import pytest
