@@ -80,8 +80,10 @@ def kramers_kronig(
     spacing = frequencies[1] - frequencies[0]
     if not np.allclose(np.diff(frequencies), spacing) or not np.isclose(frequencies[0], spacing):
         raise BornflowError("Kramers–Kronig takes frequencies Δ, 2Δ, 3Δ, …: use linear bins")
-    squares = frequencies**2
-    count = np.arange(len(frequencies))
-    other = (count[:, None] + count) % 2 == 1
-    gaps = np.where(other, squares[:, None] - squares, np.inf)  # [ν', ν]
-    return (4 / np.pi) * spacing * (imaginary * frequencies) @ (1 / gaps)
+    squares, weighted = frequencies**2, imaginary * frequencies
+    real = np.zeros(weighted.shape)
+    for parity in (0, 1):
+        sources, targets = slice(1 - parity, None, 2), np.arange(parity, len(frequencies), 2)
+        for block in np.array_split(targets, 1 + len(targets) // 256):  # the whole square would not fit
+            real[..., block] = weighted[..., sources] @ (1 / (squares[sources, None] - squares[block]))
+    return 4 / np.pi * spacing * real
