@@ -26,7 +26,8 @@ def convergence(table: pd.DataFrame) -> Figure:
     options = list(table.columns[1 : list(table).index("operator")])
     names = [_changes(row, usual, options) for _, row in table.iterrows()]
     rows = list(dict.fromkeys(names))
-    figure, axes = plt.subplots(1, 2, figsize=(6.8, 0.9 + 0.19 * len(rows)), sharey=True)
+    size = (6.8, 0.9 + 0.19 * len(rows))
+    figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, gridspec_kw={"wspace": 0.06})
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
         heights = [-rows.index(names[index]) for index in part.index]
         for axis, column in zip(axes, (FORCE, CHARGE), strict=True):
@@ -45,7 +46,6 @@ def convergence(table: pd.DataFrame) -> Figure:
         axis.xaxis.set_minor_formatter("")
         axis.grid(axis="y", linewidth=0.3, color="0.9")
         axis.set_title(letter, loc="left")
-    figure.get_layout_engine().set(wspace=0.06)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=6)
     return figure
