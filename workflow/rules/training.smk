@@ -51,10 +51,11 @@ rule train:
         runtime=1440,
     params:
         folder=subpath(output.config, parent=True),
+        limit="",
     shell:
         "NPROC={threads} python -m bornflow.training.train --train {input.train}"
         " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
-        " --config {input.config} --out {params.folder} &> {log}"
+        " {params.limit} --config {input.config} --out {params.folder} &> {log}"
 
 
 # Learning curves: a model trained on fewer structures.
@@ -63,12 +64,7 @@ CURVE_MODELS = CURVE["models"] or list(MODELS)
 CURVE_SIZES = CURVE["sizes"]
 
 
-rule train_on_fewer:
-    input:
-        train=f"{RESULTS}/training/train.extxyz",
-        valid=f"{RESULTS}/training/valid.extxyz",
-        pretraining=SETTINGS["training"]["pretraining"],
-        config=f"{RESULTS}/settings/model-{{model}}.yaml",
+use rule train as train_on_fewer with:
     output:
         multiext(
             f"{RESULTS}/training/learning/{{model}}-{{seed}}-{{size}}/",
@@ -80,18 +76,11 @@ rule train_on_fewer:
         ),
     log:
         f"{RESULTS}/logs/training/learning-{{model}}-{{seed}}-{{size}}.log",
-    conda:
-        "../../envs/jax.yaml"
-    threads: SETTINGS["training"]["threads"]
-    resources:
-        mem_mb=4000,
-        runtime=1440,
+    benchmark:
+        f"{RESULTS}/benchmarks/learning-{{model}}-{{seed}}-{{size}}.tsv"
     params:
         folder=subpath(output.config, parent=True),
-    shell:
-        "NPROC={threads} python -m bornflow.training.train --train {input.train}"
-        " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
-        " --limit {wildcards.size} --config {input.config} --out {params.folder} &> {log}"
+        limit="--limit {size}",
 
 
 rule learning_table:

@@ -19,6 +19,11 @@ from .series import read_run
 BLOCKS = 20  # whose means the drift is fitted to, so that fast oscillations do not count as evidence
 
 
+def block_means(series: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " blocks"]:
+    """Means of BLOCKS parts of equal length; what is left at the end does not count."""
+    return series[: len(series) // BLOCKS * BLOCKS].reshape(BLOCKS, -1).mean(axis=1)
+
+
 def drift(energies: Float[np.ndarray, " steps"], timestep: float) -> tuple[float, float, float]:
     """Slope of a line through the means of blocks and its standard error, per 100 ps; and what is left.
 
@@ -28,7 +33,7 @@ def drift(energies: Float[np.ndarray, " steps"], timestep: float) -> tuple[float
         raise BornflowError(f"{len(energies)} steps are too few for a drift; {10 * BLOCKS} are needed")
     energies = energies[: len(energies) // BLOCKS * BLOCKS]
     times = np.arange(len(energies)) * timestep / 1e5  # 100 ps
-    line = scipy.stats.linregress(*(np.reshape(x, (BLOCKS, -1)).mean(axis=1) for x in (times, energies)))
+    line = scipy.stats.linregress(block_means(times), block_means(energies))
     rest = energies - line.slope * times
     return float(line.slope), float(line.stderr), float(rest.std())
 

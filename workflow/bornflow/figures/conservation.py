@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..dynamics.conservation import BLOCKS, drift
+from ..dynamics.conservation import block_means, drift
 from ..dynamics.series import read_run
 from ..errors import BornflowError, command
 from . import drawing
@@ -36,10 +36,8 @@ def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
             every = slice(None, None, max(1, len(energies) // POINTS))
             label = f"{attributes['precision']}: {slope:+.2g} meV/atom/100 ps"
             (line,) = axis.plot(times[every], energies[every] - energies[0], linewidth=0.3, alpha=0.4)
-            means = [
-                x[: len(x) // BLOCKS * BLOCKS].reshape(BLOCKS, -1).mean(axis=1) for x in (times, energies)
-            ]
-            axis.plot(means[0], means[1] - energies[0], "o-", color=line.get_color(), label=label)
+            means = block_means(energies) - energies[0]
+            axis.plot(block_means(times), means, "o-", color=line.get_color(), label=label)
         axis.set_title(f"{letter}  {name}", loc="left")
         axis.set(xlabel="time (ps)")
         axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)

@@ -12,6 +12,7 @@ from .data import Bucket, composition, prepare, take
 
 # Units that errors are reported in: name, factor from the frames' unit.
 REPORTED = {"energy": ("meV/atom", 1e3), "forces": ("meV/Å", 1e3), "bec": ("1e-3 e", 1e3)}
+BATCH_ATOMS = 256  # of a batch that is predicted
 DIAGONAL = np.eye(3, dtype=bool)
 # Parts of Born effective charges [N, 3, 3] whose errors are reported by themselves; they are linear in Z.
 COMPONENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -31,7 +32,7 @@ def predict(
     """The structures with predicted labels, charges [e], and screening if any; none of their own labels."""
     model = checkpoint.model
     if buckets is None:
-        buckets = prepare(structures, model, checkpoint.baseline, batch_atoms=256)
+        buckets = prepare(structures, model, checkpoint.baseline, BATCH_ATOMS)
     predicted: list[Atoms | None] = [None] * len(structures)
     for bucket in buckets:
         for first in range(0, len(bucket.indices), bucket.batch_size):

@@ -60,6 +60,8 @@ def train(
     weights = {key: options["loss"][key] for key in TERMS}
     if model.screening_is_fitted:
         weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
+    followed = held_out if options["validate_epochs"] else []
+    tests = data.prepare(followed, model, energies, metrics.BATCH_ATOMS)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     waste = data.padding(buckets)
     print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
@@ -107,8 +109,8 @@ def train(
                 raise BornflowError(_divergence(seen, structures, epoch))
             history, found = np.concatenate([state.history, row[None]]), state.validation
             seconds = time.monotonic() - begun
-            if held_out and options["validate_epochs"] and (epoch + 1) % options["validate_epochs"] == 0:
-                errors = _validate(Checkpoint(model, average, energies), held_out)
+            if tests and (epoch + 1) % options["validate_epochs"] == 0:
+                errors = _validate(Checkpoint(model, average, energies), held_out, tests)
                 found = np.concatenate([found, [[epoch + 1, seconds, *errors]]])
             state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
@@ -118,8 +120,8 @@ def train(
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state
 
 
-def _validate(trained: Checkpoint, held_out: Sequence[Atoms]) -> list[float]:
-    found = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
+def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[Bucket]) -> list[float]:
+    found = metrics.errors(held_out, metrics.predict(trained, held_out, buckets))["all"]
     unfitted = {"bec_mae [1e-3 e]"} if trained.model.screening_is_fitted else set()
     return [np.nan if name in unfitted else found.get(name, np.nan) for name in QUANTITIES]
 
