@@ -29,6 +29,16 @@ def test_a_run_without_a_thermostat_conserves_energy(calculator, options, tmp_pa
     assert row["length [ps]"] == 0.2
 
 
+def test_forces_with_fixed_charges_do_not_conserve_energy(gentle, options, tmp_path):
+    for fixed in (False, True):
+        calculator = BornflowCalculator(gentle, dtype="float64", fixed_charges=fixed)
+        wanted = options(thermostat="nve", steps=400, fixed_charges=fixed)
+        simulate(water(2), calculator, wanted, 0, tmp_path / f"{fixed}.h5")
+    table = tabulate([tmp_path / "False.h5", tmp_path / "True.h5"], ["m", "m"]).set_index("forces")
+    wander = table["fluctuation [meV/atom]"] + abs(table["drift [meV/atom/100 ps]"]) / 500  # in 0.2 ps
+    assert wander["fixed charges"] > 5 * wander["gradient"]
+
+
 def test_a_run_with_a_thermostat_says_nothing_of_conservation(calculator, options, tmp_path):
     simulate(water(2), calculator, options(), 0, tmp_path / "r.h5")
     with pytest.raises(BornflowError, match="had a thermostat"):

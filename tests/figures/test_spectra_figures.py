@@ -64,19 +64,20 @@ def test_parts_want_a_coupled_model():
         current_parts.draw([[table(True, coupled=False)]], ["box"], ["one"])
 
 
-def test_conserved_energies_of_one_model_share_a_panel(tmp_path):
+def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_path):
     paths = []
-    for number in range(3):
+    for number, fixed in enumerate((False, False, False, True)):
         parts = Parts(tmp_path / f"{number}", "")
         parts.resume()
         names = ("current", "dipole", "potential_energy", "kinetic_energy", "temperature")
         series = {name: np.zeros(400) for name in (*names, "positions", "velocities")}
         parts.add(series | {"conserved_energy": np.arange(400) * 1e-4}, {"positions": 0, "momenta": 0})
         paths.append(tmp_path / f"{number}.h5")
-        attributes = {"timestep [fs]": 0.5, "precision": "float64"}
+        attributes = {"timestep [fs]": 0.5, "precision": "float64", "fixed_charges": fixed}
         parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
-    figure = conservation.draw(paths, ["one", "one", "two"])
-    assert [len(labels(axis)) for axis in figure.axes] == [2, 1]
+    figure = conservation.draw(paths, ["one", "one", "two", "two"])
+    assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]
+    assert "fixed charges" in figure.axes[3].get_title(loc="left")
     assert labels(figure.axes[1]) == ["float64: +5e+03 meV/atom/100 ps"]
 
 

@@ -38,7 +38,8 @@ class BornflowCalculator(Calculator):
 
     Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
     born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant; `dipole_change` is
-    M − M₀ [e Å] in a field, set by who goes on with a run.
+    M − M₀ [e Å] in a field, set by who goes on with a run. With `fixed_charges` forces are no gradient: the
+    derivatives of charges are left out, for comparison.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -57,6 +58,7 @@ class BornflowCalculator(Calculator):
         checkpoint: Checkpoint,
         electric_field: np.ndarray | None = None,
         dtype: str = "float32",
+        fixed_charges: bool = False,
     ):
         super().__init__()
         runtime.keep_compiled()
@@ -70,7 +72,9 @@ class BornflowCalculator(Calculator):
         # Weights are constants of the compiled step: what depends on them alone is evaluated once.
         # Without the stress a step saves the derivatives of the long-range sum with respect to the cell.
         self._evaluate = {
-            strained: jax.jit(partial(self.model.evaluate, parameters, strained=strained))
+            strained: jax.jit(
+                partial(self.model.evaluate, parameters, strained=strained, fixed_charges=fixed_charges)
+            )
             for strained in (False, True)
         }
         self._strained = False
@@ -83,9 +87,10 @@ class BornflowCalculator(Calculator):
         directory: str | Path,
         electric_field: np.ndarray | None = None,
         dtype: str = "float32",
+        fixed_charges: bool = False,
     ) -> "BornflowCalculator":
         """The calculator of a folder written by `bornflow.training.train`."""
-        return cls(checkpoint.load(directory), electric_field, dtype)
+        return cls(checkpoint.load(directory), electric_field, dtype, fixed_charges)
 
     def reset(self) -> None:
         """Forget results, the neighbour list and the path that the dipole was integrated along."""

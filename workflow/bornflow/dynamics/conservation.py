@@ -16,6 +16,7 @@ from ..errors import BornflowError, command
 from ..files import whole
 from .series import read_run
 
+FORCES = {False: "gradient", True: "fixed charges"}  # by `fixed_charges` of a run
 BLOCKS = 20  # whose means the drift is fitted to, so that fast oscillations do not count as evidence
 
 
@@ -52,6 +53,7 @@ def tabulate(paths: Sequence[Path], models: Sequence[str]) -> pd.DataFrame:
         rows.append(
             {
                 "model": model,
+                "forces": FORCES[bool(attributes["fixed_charges"])],
                 "precision": attributes["precision"],
                 "atoms": atoms,
                 "timestep [fs]": timestep,

@@ -94,6 +94,7 @@ def simulate(
         "volume [Å³]": float(atoms.get_volume()) if atoms.pbc.any() else float("nan"),
         "thermostat": options["thermostat"],
         "precision": options["dtype"],
+        "fixed_charges": options["fixed_charges"],
         "n_molecules": molecules(atoms),
         "seed": seed,
     }
@@ -131,7 +132,9 @@ def main() -> None:
     options |= section["systems"][system]
     atoms = start.structure(args.structure, args.frame, options["repeat"])
     field = np.array(options["electric_field"], float) if any(options["electric_field"]) else None
-    calculator = BornflowCalculator.from_checkpoint(args.checkpoint, field, options["dtype"])
+    calculator = BornflowCalculator.from_checkpoint(
+        args.checkpoint, field, options["dtype"], options["fixed_charges"]
+    )
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
     digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
     for name in ("config.yaml", "parameters.msgpack"):

@@ -1,4 +1,4 @@
-"""Figure: the conserved energy of runs without a thermostat, a panel for each model.
+"""Figure: the conserved energy of runs without a thermostat, a panel for each model and kind of forces.
 
 python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-1 --out f.pdf f.png
 """
@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..dynamics.conservation import block_means, drift
+from ..dynamics.conservation import FORCES, block_means, drift
 from ..dynamics.series import read_run
 from ..errors import BornflowError, command
 from . import drawing
@@ -21,27 +21,36 @@ POINTS = 1000  # of a curve at most
 
 
 def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
-    """Change of the conserved energy per atom over time; runs of one model share a panel."""
+    """Change of the conserved energy per atom: a column for each model, a row for each kind of forces."""
+    runs = [read_run(path, "conserved_energy", "numbers") for path in paths]
+    kinds = sorted({bool(attributes["fixed_charges"]) for attributes, _ in runs})
     names = list(dict.fromkeys(models))
-    figure, axes = plt.subplots(
-        1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
-    )
-    for letter, axis, name in zip(string.ascii_lowercase, axes[0], names, strict=False):
-        for path in (path for path, model in zip(paths, models, strict=True) if model == name):
-            attributes, series = read_run(path, "conserved_energy", "numbers")
-            timestep = float(attributes["timestep [fs]"])
-            energies = 1e3 * series["conserved_energy"] / len(series["numbers"])
-            slope = drift(energies, timestep)[0]
-            times = np.arange(len(energies)) * timestep / 1e3
-            every = slice(None, None, max(1, len(energies) // POINTS))
-            label = f"{attributes['precision']}: {slope:+.2g} meV/atom/100 ps"
-            (line,) = axis.plot(times[every], energies[every] - energies[0], linewidth=0.3, alpha=0.4)
-            means = block_means(energies) - energies[0]
-            axis.plot(block_means(times), means, "o-", color=line.get_color(), label=label)
-        axis.set_title(f"{letter}  {name}", loc="left")
-        axis.set(xlabel="time (ps)")
-        axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)
-    axes[0, 0].set_ylabel("conserved energy − first\n(meV/atom)")
+    size = (max(3.4, 2.3 * len(names)), 2.1 * len(kinds))
+    figure, axes = plt.subplots(len(kinds), len(names), figsize=size, squeeze=False, sharey="row")
+    panels = {
+        (fixed, name): axis
+        for row, fixed in zip(axes, kinds, strict=True)
+        for axis, name in zip(row, names, strict=True)
+    }
+    for (attributes, series), model in zip(runs, models, strict=True):
+        axis = panels[bool(attributes["fixed_charges"]), model]
+        timestep = float(attributes["timestep [fs]"])
+        energies = 1e3 * series["conserved_energy"] / len(series["numbers"])
+        slope = drift(energies, timestep)[0]
+        times = np.arange(len(energies)) * timestep / 1e3
+        every = slice(None, None, max(1, len(energies) // POINTS))
+        label = f"{attributes['precision']}: {slope:+.2g} meV/atom/100 ps"
+        (line,) = axis.plot(times[every], energies[every] - energies[0], linewidth=0.3, alpha=0.4)
+        means = block_means(energies) - energies[0]
+        axis.plot(block_means(times), means, "o-", color=line.get_color(), label=label)
+    for letter, ((fixed, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
+        axis.set_title(f"{letter}  {name}" + (f", {FORCES[fixed]}" if fixed else ""), loc="left")
+        if axis.lines:
+            axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)
+    for axis in axes[-1]:
+        axis.set_xlabel("time (ps)")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("conserved energy − first\n(meV/atom)")
     return figure
 
 

@@ -69,12 +69,14 @@ class Network(nn.Module):
         return self.backbone(amplitudes, graph)
 
     def total_energy(
-        self, scalars: jax.Array, vectors: jax.Array, graph: Graph
+        self, scalars: jax.Array, vectors: jax.Array, graph: Graph, fixed_charges: bool = False
     ) -> tuple[jax.Array, jax.Array]:
-        """Energy [eV], and charges [e]."""
+        """Energy [eV], and charges [e]; with `fixed_charges` the energy's derivatives leave theirs out."""
         charges = self.charge(scalars, graph)
         if self.variant["neutral"]:
             charges -= graph.atom_mask * jnp.sum(charges) / jnp.sum(graph.atom_mask)
+        if fixed_charges:
+            charges = jax.lax.stop_gradient(charges)
         potentials = electrostatics.potentials(
             charges, graph, lengths(vectors), self.variant["cutoff"], self.variant["ewald_accuracy"]
         )
@@ -151,8 +153,13 @@ class Model:
         """Random parameters."""
         return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
-    def evaluate(self, parameters, graph: Graph, strained: bool = True) -> dict[str, jax.Array]:
+    def evaluate(
+        self, parameters, graph: Graph, strained: bool = True, fixed_charges: bool = False
+    ) -> dict[str, jax.Array]:
         """Everything the model says of one graph; the virial only if `strained`.
+
+        With `fixed_charges` forces and virial are no derivatives of the energy: those of its charges are left
+        out, to show what they are needed for.
 
         energy [eV], charges [N] [e], bec [N, 3, 3] [e], forces [N, 3] [eV/Å] = −∂E/∂r, virial [3, 3]
         [eV] = ∂E/∂strain (stress times volume); of coupled models screening [N] γ_i and effective_charges [N]
@@ -170,7 +177,7 @@ class Model:
 
         def energy(scalars, vectors, positions, cell):
             moved = replace(graph, positions=positions, cell=cell)
-            return network(scalars, vectors, moved, method="total_energy")
+            return network(scalars, vectors, moved, fixed_charges, method="total_energy")
 
         amplitudes, to_edges = jax.vjp(lambda vectors: network(vectors, graph, method="expand"), vectors)
         scalars, to_amplitudes, features = jax.vjp(describe, amplitudes, has_aux=True)
