@@ -44,8 +44,8 @@ rule labels:
         LABELLED if POOLS else SHIPPED,
 
 
-# How the labels' settings are converged and checked: --configfile config/studies.yaml
-rule studies:
+# How the labels' settings are converged and checked: --configfile config/label-studies.yaml
+rule label_studies:
     input:
         STUDY_TABLES,
         STUDY_FIGURES,
@@ -60,6 +60,14 @@ rule training:
     input:
         ERRORS,
         COMPARISON,
+
+
+# What models can do, with several seeds and without dynamics: --configfile config/study.yaml or config/heads.yaml
+rule study:
+    input:
+        ERRORS,
+        COMPARISON,
+        MODEL_FIGURES,
 
 
 # Errors over the number of structures trained on, and over time: --configfile config/learning.yaml

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from examples import ROOT
 
-from bornflow import settings
+from bornflow import parts, settings
 from bornflow.errors import BornflowError
 
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
@@ -100,3 +100,34 @@ def test_null_leaves_a_model_out():
 def test_numbers_that_yaml_takes_for_text_are_numbers():
     given = yaml.safe_load("labels: {cp2k: {eps_scf: 1e-7}}")
     assert settings.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7
+
+
+@pytest.mark.parametrize(
+    ("change", "reread"),
+    [
+        ({"spectra": {"resolution": 50.0}}, {"spectra"}),
+        ({"training": {"train_fraction": 0.5}}, {"split"}),
+        ({"training": {"seeds": [0, 1]}}, set()),
+        ({"training": {"epochs": 3}}, {"model-m", "model-n"}),
+        ({"models": {"m": {"cutoff": 4.0}}}, {"model-m", "timing"}),
+        ({"dynamics": {"systems": {"a": {"steps": 30000}}}}, {"system-a"}),
+        ({"dynamics": {"systems": {"a": {"title": "another"}}}}, set()),
+        ({"dynamics": {"timestep": 0.25}}, {"system-a", "system-b"}),
+        ({"labels": {"max_refused": 0.5}}, {"gather"}),
+        ({"labels": {"cp2k": {"cutoff": 500}}}, {"labels"}),
+        ({"structures": {"pools": {"p": {"select": 4}}}}, set()),
+        ({"structures": {"pools": {"p": {"molecules": 2}}}}, {"pool-p"}),
+        ({"structures": {"seed": 3}}, {"pool-p"}),
+    ],
+)
+def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
+    system = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
+    base = {
+        "models": {"m": {}, "n": {}},
+        "dynamics": {"systems": {"a": system, "b": system}},
+        "structures": {"pools": {"p": {"molecules": 3, "select": 2}}},
+    }
+    before, after = (settings.complete(_merge(base, update)) for update in ({}, change))
+    kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
+    names = (*kinds, "pool-p", "model-m", "model-n", "system-a", "system-b")
+    assert {name for name in names if parts.of(before, name) != parts.of(after, name)} == reread

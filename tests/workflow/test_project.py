@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 
 import pytest
@@ -115,3 +116,9 @@ def test_files_fit_in_a_readers_head():
     for path in [*PACKAGE.rglob("*.py"), *(ROOT / "workflow/rules").glob("*.smk")]:
         assert len(path.read_text().splitlines()) <= 400, path
     assert len((ROOT / "workflow/rules/common.smk").read_text().splitlines()) < 150
+
+
+def test_snakemake_finds_nothing_to_mend_in_the_rules():
+    command = [sys.executable, "-m", "snakemake", "--lint", "--nolock"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -133,7 +133,9 @@ def test_stages_are_targets(run, target):
         ("paper", "all"),
         ("pretraining", "labels"),
         ("tight-binding", "all"),
-        ("studies", "studies"),
+        ("label-studies", "label_studies"),
+        ("study", "study"),
+        ("heads", "study"),
     ],
 )
 def test_the_other_configurations_have_a_complete_plan(run, config, target):

@@ -12,7 +12,7 @@ sys.path.insert(0, str(PACKAGES))
 # Rules call `python -m bornflow…` in whatever environment they run in, also one made by conda.
 shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
-from bornflow import settings
+from bornflow import parts, settings
 from bornflow.errors import BornflowError
 
 try:
@@ -43,9 +43,9 @@ wildcard_constraints:
     part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|system|study)-.+",
 
 
-def without(table, *keys):
-    """A copy of a table without some keys."""
-    return {key: value for key, value in table.items() if key not in keys}
+def settings_of(wildcards):
+    """The part of the configuration that one kind of job reads, so that no other change reruns it."""
+    return json.dumps(parts.of(SETTINGS, wildcards.part), sort_keys=True)
 
 
 def pool_count(wildcards):
@@ -88,6 +88,18 @@ def replicas(wildcards):
     """The runs that one spectrum is averaged over."""
     run = f"{RESULTS}/dynamics/{wildcards.system}/{wildcards.model}-{wildcards.seed}-{{}}.h5"
     return [run.format(replica) for replica in range(SYSTEMS[wildcards.system]["replicas"])]
+
+
+def backbone_models(wildcards):
+    """The models of one backbone."""
+    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
+
+
+def backbone_predictions(wildcards):
+    """Predictions for the structures held out by the models of one backbone, first seed."""
+    return [
+        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
+    ]
 
 
 def title(system):

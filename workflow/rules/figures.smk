@@ -1,14 +1,17 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
 COUPLED = [model for model, variant in MODELS.items() if variant["charges"] != "uncoupled"]
-FIGURES = expand(
-    f"{RESULTS}/figures/{{figure}}.{{suffix}}",
-    figure=["labelled_set", "errors"]
-    + [f"bec_parity-{backbone}" for backbone in BACKBONES]
-    + [f"screening-{model}" for model, variant in MODELS.items() if variant["charges"] == "local"]
-    + ["spectrum", "spectrum_linear"] * bool(SYSTEMS)
-    + ["current_parts"] * bool(SYSTEMS and COUPLED),
-    suffix=["pdf", "png"],
+OF_MODELS = [
+    "labelled_set",
+    "errors",
+    *(f"bec_parity-{backbone}" for backbone in BACKBONES),
+    *(f"screening-{model}" for model, variant in MODELS.items() if variant["charges"] == "local"),
+]
+OF_SPECTRA = ["spectrum", "spectrum_linear"] * bool(SYSTEMS) + ["current_parts"] * bool(SYSTEMS and COUPLED)
+MODEL_FIGURES, SPECTRUM_FIGURES = (
+    expand(f"{RESULTS}/figures/{{figure}}.{{suffix}}", figure=names, suffix=["pdf", "png"])
+    for names in (OF_MODELS, OF_SPECTRA)
 )
+FIGURES = MODEL_FIGURES + SPECTRUM_FIGURES
 
 
 rule labelled_set:
@@ -33,18 +36,6 @@ rule labelled_set:
     shell:
         "python -m bornflow.figures.labelled_set --labels {input.labels} --style {input.style}"
         " --out {output.pdf} {output.png} &> {log}"
-
-
-def backbone_models(wildcards):
-    """The models of one backbone."""
-    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
-
-
-def backbone_predictions(wildcards):
-    """Predictions for the structures held out by the models of one backbone, first seed."""
-    return [
-        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
-    ]
 
 
 rule bec_parity:
@@ -229,7 +220,7 @@ STUDY_FIGURES = expand(
 )
 
 
-rule study_figure:
+rule label_study_figure:
     input:
         table=f"{RESULTS}/labels/studies/{{study}}.csv",
         style=STYLE,

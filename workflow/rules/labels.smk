@@ -119,7 +119,7 @@ rule gather:
         " --config {input.config} --out {output} &> {log}"
 
 
-rule study:
+rule label_study:
     input:
         data=study_data,
         config=f"{RESULTS}/settings/study-{{study}}.yaml",

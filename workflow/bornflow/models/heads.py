@@ -1,4 +1,9 @@
-"""Tensor readout of the uncoupled models: Born effective charges from the features of each atom."""
+"""Tensor readouts of the uncoupled models: Born effective charges from the features of each atom.
+
+Each gives a 3×3 tensor [field, force] an atom, with all nine components free.
+"""
+
+from typing import ClassVar
 
 import e3x
 import flax.linen as nn
@@ -12,9 +17,7 @@ from .graph import Graph
 
 
 class GatedTensor(nn.Module):
-    """A 3×3 tensor [field, force] an atom, with all nine components free.
-
-    A linear path (l = 0, 2) and a quadratic one (tensor products of two linear maps of the features,
+    """A linear path (l = 0, 2) and a quadratic one (tensor products of two linear maps of the features,
     of even total degree so that the result is a true tensor: l = 0, 1, 2), each channel scaled by a
     gate that an MLP of the atom's scalars gives, plus an isotropic part around a mean per element.
     """
@@ -46,6 +49,34 @@ class GatedTensor(nn.Module):
         mean = self.param("mean", nn.initializers.zeros, (self.n_species,))
         isotropic = mean[graph.species] + nn.Dense(1, name="isotropic")(hidden)[:, 0]
         return cartesian(irreps.at[:, 0].add(isotropic))
+
+
+class DenseTensor(nn.Module):
+    """Equivariant dense layers, a tensor product of two linear maps of the last, l ≤ 2 of it.
+
+    After all layers but the last, channels are gated by their scalar part.
+    """
+
+    n_species: int
+    channels: int
+    layers: ClassVar[int] = 3
+
+    @nn.compact
+    def __call__(self, features: Features, graph: Graph) -> Float[Array, "atoms 3 3"]:
+        spherical = features.spherical[:, None]  # e3x's axis of parity, of which there is one
+        for layer in range(self.layers):
+            spherical = e3x.nn.Dense(self.channels)(spherical if layer == 0 else e3x.nn.silu(spherical))
+        product = e3x.nn.TensorDense(1, max_degree=2, cartesian_order=True)(spherical)[..., 0]
+        return cartesian(product[:, 0])  # the part of even parity
+
+
+class PublishedTensor(DenseTensor):
+    """The head of the published code: every layer reads the features, so that only the last one counts."""
+
+    layers: ClassVar[int] = 1
+
+
+HEADS = {"gated": GatedTensor, "dense": DenseTensor, "published": PublishedTensor}
 
 
 def _per_degree(module: nn.Module, name: str, spherical, max_degree: int, channels: int):

@@ -18,7 +18,7 @@ from . import electrostatics
 from .charges import SCREENINGS, born_effective_charges
 from .features import Features, Readout
 from .graph import Graph, Pairs, Shape, edges, from_neighbours, lengths, list_pairs, pad
-from .heads import GatedTensor
+from .heads import HEADS
 from .lorem import Lorem, PotentialEnergy
 from .physical import CoulombEnergy, Physical
 
@@ -58,7 +58,7 @@ class Network(nn.Module):
         if self.is_coupled:
             self.screening = SCREENINGS[options["charges"]]()
         else:
-            self.bec = GatedTensor(self.n_species, options["tensor_channels"])
+            self.bec = HEADS[options["tensor_head"]](self.n_species, options["tensor_channels"])
 
     def expand(self, vectors: jax.Array, graph: Graph) -> jax.Array:
         """Amplitudes of the density around each atom, which the edge vectors that leave it make."""

@@ -1,0 +1,43 @@
+"""The parts of a complete configuration that kinds of jobs read, so that no other change reruns them."""
+
+from collections.abc import Mapping
+
+# Settings of training that do not change what one model of one seed becomes.
+NOT_OF_A_MODEL = ("data", "pretraining", "seeds", "threads", "learning_curve", "train_fraction", "split_seed")
+
+
+def of(settings: Mapping, part: str) -> dict:
+    """The part called `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or
+    `pool-NAME`, `study-NAME`, `model-NAME`, `system-NAME`."""
+    kind, _, name = part.partition("-")
+    structures, labels, training, models, dynamics = (
+        settings[stage] for stage in ("structures", "labels", "training", "models", "dynamics")
+    )
+    if kind == "structures":
+        return {kind: _without(structures, "pools", "seed")}
+    if kind == "pool":
+        pool = structures["pools"][name] | {"select": 1}
+        return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
+    if kind == "labels":
+        return {kind: _without(labels, "threads", "max_refused", "studies", "linear_response")}
+    if kind == "gather":
+        return {"labels": {"max_refused": labels["max_refused"]}}
+    if kind == "study":
+        kept = _without(labels, "threads", "max_refused", "linear_response")
+        return {"labels": kept | {"studies": {name: labels["studies"][name]}}}
+    if kind == "split":
+        return {"training": {key: training[key] for key in ("keys", "train_fraction", "split_seed")}}
+    if kind == "model":
+        return {"training": _without(training, *NOT_OF_A_MODEL), "models": {name: models[name]}}
+    if kind == "response":
+        return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
+    if kind == "timing":
+        return {"models": models}
+    if kind == "system":
+        system = _without(dynamics["systems"][name], "replicas", "title", "experiment")
+        return {"dynamics": _without(dynamics, "timing", "response") | {"systems": {name: system}}}
+    return {kind: settings[kind]}
+
+
+def _without(table: Mapping, *keys: str) -> dict:
+    return {key: value for key, value in table.items() if key not in keys}
