@@ -13,6 +13,8 @@ from examples import ROOT, water
 from bornflow import frames
 from bornflow.errors import BornflowError, Refused
 from bornflow.labels import cp2k_input, cp2k_program, cp2k_relax, engines, linear_response
+from bornflow.labels.cp2k_cache import Cache
+from bornflow.labels.cp2k_output import Output
 from bornflow.labels.label import label_structures
 from bornflow.labels.study import compare
 from bornflow.settings import complete
@@ -168,6 +170,48 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_pa
     # Tried twice: the second input, the safe one, is that of orbital transformation with conjugate gradients.
     (tried,) = (tmp_path / "work").rglob("field-free.inp")
     assert "MINIMIZER CG" in tried.read_text()
+
+
+@needs_cp2k
+def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_path):
+    atoms = molecule("H2O")
+    atoms.info["structure"] = "monomer"
+    settings = options(cutoff=100, force_cutoff=100, vacuum=4, max_scf=10)
+    settings["cache"] = str(tmp_path / "cache")
+    label = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    assert label.provenance["scf_retried"] == "0", "the field-free run, and no other"
+    assert label.response.sum_rule < 0.5
+    stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
+    assert len(stored) == 7
+    again = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    assert again.provenance == label.provenance
+    assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "2023.1", "ene'])
+def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, capsys):
+    cache = Cache(tmp_path)
+    output = Output("2023.1", -17.0, np.zeros((1, 3)), 9)
+    cache.put("abcdef", output, 1.0)
+    assert cache.get("abcdef").energy == -17.0
+    cache.path("abcdef").write_text(text)
+    assert cache.get("abcdef") is None
+    assert "abcdef.json is damaged" in capsys.readouterr().err
+
+
+@needs_cp2k
+def test_the_identity_of_a_calculation():
+    command = options()["cp2k"]["command"]
+    program = cp2k_program.Program(command)
+    text = cp2k_input.build_input(water(1), options()["cp2k"])
+    key = program.key(text)
+    assert cp2k_program.Program(command).key(text) == key
+    assert program.key(text + " ") != key
+    changed = {"version": "2022.1", "data_hashes": program.data_hashes | {cp2k_input.POTENTIAL_FILE: "0"}}
+    for name, value in changed.items():
+        other = cp2k_program.Program(command)
+        other.__dict__[name] = value
+        assert other.key(text) != key
 
 
 @needs_cp2k

@@ -10,7 +10,7 @@ from examples import ROOT, water
 
 from bornflow import frames
 from bornflow.errors import BornflowError, Refused
-from bornflow.labels.engines import ENGINES
+from bornflow.labels.engines import ENGINES, text_hash
 from bornflow.labels.finite_field import accept, central_difference
 from bornflow.labels.label import label_structures, write_refused
 from bornflow.labels.merge import merge
@@ -70,11 +70,40 @@ def test_a_box_does_not_take_the_label_of_a_cluster(tmp_path):
 def test_sets_are_joined_without_repeating_a_calculation(tmp_path):
     first, _ = label_structures([water(1), water(2)], "xtb", OPTIONS, tmp_path)
     second, _ = label_structures([water(2), water(3)], "xtb", OPTIONS, tmp_path)
-    joined = merge([first, [], second])
+    joined = merge([*first, *second])
     assert [len(atoms) for atoms in joined] == [3, 6, 9]
     second[1].info["structure"] = first[0].info["structure"]
     with pytest.raises(BornflowError, match="two structures are called"):
-        merge([first, second])
+        merge([*first, *second])
+
+
+def test_sets_labelled_in_different_ways_are_not_joined(tmp_path):
+    (one,), _ = label_structures([water(1)], "xtb", OPTIONS, tmp_path)
+    (two,), _ = label_structures([water(2)], "xtb", OPTIONS | {"xtb": {"field": 1e-3}}, tmp_path)
+    with pytest.raises(
+        BornflowError, match=r"1-0 was labelled with\n.*0.0005au\nand water-2-0 with\n.*0.001au"
+    ):
+        merge([one, two])
+    del one.info["label_hash"]
+    with pytest.raises(BornflowError, match="water-1-0 has no label_hash"):
+        merge([one])
+
+
+@pytest.mark.parametrize("key", ["12e4567890123456", "00e4567890123456", "1234567890123456"])
+def test_a_hash_is_text_when_it_is_read_again(key, tmp_path):
+    atoms = water(1)
+    atoms.info["label_hash"] = text_hash(key + 48 * "0")
+    frames.write(tmp_path / "s.extxyz", [atoms])
+    assert frames.read(tmp_path / "s.extxyz")[0].info["label_hash"] == f"sha256:{key}"
+
+
+def test_no_geometry_is_trained_on_twice():
+    data = yaml.safe_load((ROOT / "config/config.yaml").read_text())["training"]["data"]
+    seen = {}
+    for atoms in frames.read_all([ROOT / path for path in data]):
+        distances = np.sort(atoms.get_all_distances(mic=bool(atoms.pbc.any())).ravel())
+        same = seen.setdefault((len(atoms), *np.round(distances[len(atoms) : len(atoms) + 40], 4)), atoms)
+        assert same is atoms, f"{atoms.info['structure']} is {same.info['structure']}"
 
 
 def test_a_known_label_is_taken_as_it_is(tmp_path):

@@ -31,5 +31,9 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(f"error: {error}")
         except FileNotFoundError as error:
             sys.exit(f"error: {error.filename}: no such file")
+        except OSError as error:
+            if error.strerror is None:
+                raise
+            sys.exit(f"error: {error.filename or 'writing a file'}: {error.strerror}")
 
     return run

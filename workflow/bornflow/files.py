@@ -26,9 +26,14 @@ def whole(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         scratch.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner can read
+        with scratch.open("rb") as handle:
+            os.fsync(handle.fileno())  # a crash of the machine leaves no renamed file without content
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+LOCKS: set[int] = set()  # descriptors of the locks held; a program that is given them holds them too
 
 
 @contextlib.contextmanager
@@ -49,9 +54,11 @@ def locked(directory: str | Path) -> Iterator[None]:
                 directory.mkdir(parents=True, exist_ok=True)
                 break
         os.close(handle)
+    LOCKS.add(handle)
     try:
         yield
     finally:
+        LOCKS.discard(handle)
         lock.unlink(missing_ok=True)
         os.close(handle)
 

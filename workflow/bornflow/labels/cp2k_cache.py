@@ -6,6 +6,7 @@ never calculated again, whichever structure, batch or configuration asks for it.
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,9 +28,17 @@ class Cache:
         return self.directory / key[:2] / f"{key}.json"
 
     def load(self, key: str) -> dict | None:
-        """What is stored under a key, or None."""
+        """What is stored under a key, or None; an entry that cannot be read is said and made again."""
         path = self.path(key)
-        return json.loads(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            stored = json.loads(path.read_text())
+            stored["version"]  # every result has it
+        except (ValueError, KeyError, TypeError):
+            print(f"{path} is damaged; this calculation is made again", file=sys.stderr, flush=True)
+            return None
+        return stored
 
     def store(self, key: str, values: Mapping, wall: float) -> None:
         """Store values and the wall time [s] they took, whole or not at all."""

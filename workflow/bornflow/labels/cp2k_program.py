@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 
 from ..errors import BornflowError, Refused
+from ..files import LOCKS
 from . import cp2k_input
 from .cp2k_output import abort_reason
 
-# Statuses of a program that crashed, by itself and through a launcher: abort, bus, floating point, segment.
-CRASHED = {sign * signum + offset for signum in (6, 7, 8, 11) for sign, offset in ((-1, 0), (1, 128))}
+# Statuses of a program that crashed, by itself and through a launcher: abort, floating point, segment. (A bus
+# error is what a full /dev/shm ends in.)
+CRASHED = {sign * signum + offset for signum in (6, 8, 11) for sign, offset in ((-1, 0), (1, 128))}
 DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
 
 
@@ -123,6 +125,7 @@ class Program:
             text=True,
             env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
             preexec_fn=_end_with_parent,
+            pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
         )
         printed = output.read_text(errors="replace") if output.exists() else ""
         if result.returncode != 0:

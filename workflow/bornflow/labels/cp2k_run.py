@@ -28,7 +28,7 @@ def calculate(
 
     `field` and `fine` choose the run as for `cp2k_input.build_input`. A run whose SCF does not converge
     is tried once more with a safer setting before Refused is raised. The wave function of the
-    field-free run stays in `directory`.
+    field-free run stays in `directory`; its input is part of the identity of the runs that start from it.
     """
     vector = None
     if field is not None:
@@ -37,8 +37,9 @@ def calculate(
     else:
         name = "fine" if fine else "field-free"
     texts = [cp2k_input.build_input(atoms, settings, field, fine, safe) for safe in (False, True)]
+    start = "" if name == "field-free" else cp2k_input.build_input(atoms, settings)
     for text in texts:
-        stored = cache.get(program.key(text))
+        stored = cache.get(program.key(start + text))
         if stored is not None:
             return stored
     directory.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,7 @@ def calculate(
         if name == "field-free":
             (directory / RESTART_FILE).replace(wavefunction)
         output = replace(output, safe=safe)
-        cache.put(program.key(text), output, wall)
+        cache.put(program.key(start + text), output, wall)
         return output
 
 

@@ -49,13 +49,18 @@ class Engine:
     relax: Callable[[Atoms, Mapping, Path, int], np.ndarray]
 
 
+def text_hash(key: str) -> str:
+    """The first 64 bits of a SHA-256, marked: digits alone, or with an e, would be read as a number."""
+    return f"sha256:{key[:16]}"
+
+
 def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
     """Hash of the inputs of each kind of run, the data files they read and CP2K's version."""
     options = settings["cp2k"]
     inputs = cp2k_input.build_input(atoms, options) + cp2k_input.build_input(atoms, options, (0, 1))
     if cp2k_input.has_fine_run(options):
         inputs += cp2k_input.build_input(atoms, options, fine=True)
-    return _program(options["command"], 1).key(inputs)[:16]
+    return text_hash(_program(options["command"], 1).key(inputs))
 
 
 @functools.cache
@@ -130,7 +135,7 @@ def _solver(options: Mapping, restart: bool) -> str:
 def identify_xtb(atoms: Atoms, settings: Mapping) -> str:
     """Hash of the structure, the field and tblite's version; Refused for a periodic structure."""
     xtb.refuse_periodic(atoms)
-    return xtb.key(atoms, settings["xtb"])
+    return text_hash(xtb.key(atoms, settings["xtb"]))
 
 
 def gfn2_xtb(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> Label:

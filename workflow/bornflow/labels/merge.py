@@ -9,17 +9,32 @@ from collections.abc import Sequence
 from ase import Atoms
 
 from .. import frames
-from ..errors import command
+from ..errors import BornflowError, command
+
+WAY = ("label_program", "label_settings")  # what says how a frame was labelled
 
 
-def merge(sets: Sequence[Sequence[Atoms]]) -> list[Atoms]:
+def merge(structures: Sequence[Atoms]) -> list[Atoms]:
     """All frames in their order, one for each calculation (`label_hash`); the first one stays.
 
-    Raises BornflowError if two different labels have one name.
+    Raises BornflowError if two different labels have one name, if a frame says not how it was labelled, or
+    if two were labelled in different ways: their energies could not be compared.
     """
     held: dict[str, Atoms] = {}
-    for atoms in (atoms for part in sets for atoms in part):
-        held.setdefault(str(atoms.info.get("label_hash", atoms.info["structure"])), atoms)
+    ways: dict[str, tuple[str, Atoms]] = {}  # of each kind, with the first frame
+    for atoms in structures:
+        missing = [key for key in ("label_hash", *WAY) if key not in atoms.info]
+        if missing:
+            raise BornflowError(f"{atoms.info['structure']} has no {missing[0]}: it is not from labels.label")
+        way = ", ".join(str(atoms.info[key]) for key in WAY)
+        first_way, first = ways.setdefault(frames.kind(atoms), (way, atoms))
+        if way != first_way:
+            raise BornflowError(
+                f"{first.info['structure']} was labelled with\n  {first_way}\n"
+                f"and {atoms.info['structure']} with\n  {way}\n"
+                "Label one of them again, or keep two sets: training.data takes several."
+            )
+        held.setdefault(atoms.info["label_hash"], atoms)
     return list(frames.unique(list(held.values())))
 
 
@@ -30,7 +45,7 @@ def main() -> None:
     parser.add_argument("--sets", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    frames.write(args.out, merge([frames.read_all(args.sets)]))
+    frames.write(args.out, merge(frames.read_all(args.sets)))
 
 
 if __name__ == "__main__":
