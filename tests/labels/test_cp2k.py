@@ -191,9 +191,9 @@ def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_pat
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "2023.1", "ene'])
 def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, capsys):
     cache = Cache(tmp_path)
-    output = Output("2023.1", -17.0, np.zeros((1, 3)), 9)
-    cache.put("abcdef", output, 1.0)
-    assert cache.get("abcdef").energy == -17.0
+    output = Output("2023.1", -17.0, np.zeros((1, 3)), 9, wall=1.5)
+    cache.put("abcdef", output)
+    assert (cache.get("abcdef").energy, cache.get("abcdef").wall) == (-17.0, 1.5)
     cache.path("abcdef").write_text(text)
     assert cache.get("abcdef") is None
     assert "abcdef.json is damaged" in capsys.readouterr().err
@@ -230,6 +230,7 @@ def test_the_label_of_a_monomer(tmp_path):
     assert not list((tmp_path / "work").iterdir()), "scratch is left behind"
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
     assert len(stored) == 8  # field-free, six in fields, and on the finer grid
+    assert 0 < label.seconds["field-free"] < label.seconds["fields"] < 60
     again = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
@@ -252,6 +253,7 @@ def test_a_study_compares_with_its_reference(tmp_path):
     assert table["bec_difference [e]"][1] == 0
     assert 1 < table["force_difference [meV/Å]"][0] < 1000
     assert table["bec_H [e]"].between(0.2, 0.4).all()
+    assert (table["fields [s]"] > table["field-free [s]"]).all()
     assert table["cell [Å]"][0] == cp2k_input.cell_edge(atoms, settings["cp2k"])
 
 

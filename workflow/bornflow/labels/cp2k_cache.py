@@ -55,9 +55,10 @@ class Cache:
             forces=np.array(stored["forces"]),
             scf_steps=stored["scf_steps"],
             safe=stored.get("safe", False),
+            wall=stored["wall_s"],
         )
 
-    def put(self, key: str, output: Output, wall: float) -> None:
+    def put(self, key: str, output: Output) -> None:
         """Store the result of an energy-and-forces calculation."""
         values = {
             "version": output.version,
@@ -66,7 +67,7 @@ class Cache:
             "scf_steps": output.scf_steps,
             "safe": output.safe,
         }
-        self.store(key, values, wall)
+        self.store(key, values, output.wall)
 
 
 def once(

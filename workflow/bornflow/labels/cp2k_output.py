@@ -37,6 +37,7 @@ class Output:
     forces: np.ndarray
     scf_steps: int
     safe: bool = False  # whether it took the safer solver
+    wall: float = np.nan  # s that the run took
 
 
 def parse(

@@ -59,8 +59,8 @@ def calculate(
             continue
         if name == "field-free":
             (directory / RESTART_FILE).replace(wavefunction)
-        output = replace(output, safe=safe)
-        cache.put(program.key(start + text), output, wall)
+        output = replace(output, safe=safe, wall=wall)
+        cache.put(program.key(start + text), output)
         return output
 
 

@@ -38,6 +38,7 @@ class Label:
     residuals: dict[str, float]  # what the gate looks at, keyed like `labels.gate`
     hash: str
     provenance: dict = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # that each kind of run took
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
         response=response,
         residuals=response.residuals | grids,
         hash=identify_cp2k(atoms, settings),
+        seconds={
+            "field-free": free.wall,
+            "fields": sum(output.wall for output in outputs.values()),
+            "fine": sum(run.wall for run in fine),
+        },
         provenance={
             "label_program": f"cp2k-{free.version}",
             "label_settings": (

@@ -30,8 +30,8 @@ def compare(
     """A table of one row for each structure and variant; `study` is an entry of `labels.studies`.
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
-    reference), |Σ F| [meV/Å], |Σ Z| [e], and for each element the mean of its atoms' tr Z / 3 [e].
-    Variants whose calculation is refused are said on stderr and left out.
+    reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and what each
+    kind of run took [s]. Variants whose calculation is refused are said on stderr and left out.
     """
     cases = list(_cases(study))
     rows, references = [], {}
@@ -73,7 +73,9 @@ def _row(atoms: Atoms, used: Mapping, label: Label, reference: Label, columns: l
         "bec_difference [e]": np.abs(label.response.bec - reference.response.bec).max(),
         "net_force [meV/Å]": 1e3 * np.abs(label.forces.sum(axis=0)).max(),
         "sum_rule [e]": label.response.sum_rule,
-    } | {f"bec_{symbol} [e]": isotropic[symbols == symbol].mean() for symbol in np.unique(symbols)}
+        **{f"bec_{symbol} [e]": isotropic[symbols == symbol].mean() for symbol in np.unique(symbols)},
+        **{f"{kind} [s]": seconds for kind, seconds in label.seconds.items()},
+    }
 
 
 def _label(atoms: Atoms, options: Mapping, change: Mapping, workdir: Path, threads: int) -> Label:
