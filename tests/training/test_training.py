@@ -137,6 +137,46 @@ def test_divergence_names_step_structure_and_term(structures):
         train(data, SMALL, OPTIONS | {"epochs": 2}, seed=0)
 
 
+def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypatch):
+    """The loss is finite, its derivative is not; the state before stays."""
+    state, spoilt = tmp_path / "state.msgpack", []
+
+    def wrong(terms, batch):
+        found = means(terms, batch)
+        slope = found["energy"] * 0.0
+        return found | {"energy": found["energy"] + (jax.numpy.sqrt(slope) if spoilt else slope)}
+
+    monkeypatch.setattr("bornflow.training.train.means", wrong)
+    train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    good = state.read_bytes()
+    spoilt.append(True)
+    with pytest.raises(BornflowError, match=r"epoch 1: the gradient over water-2-\d.* good state stays in"):
+        train(structures[:3], SMALL, OPTIONS, seed=0, state_path=state)
+    assert state.read_bytes() == good
+
+
+def test_a_state_of_another_run_is_kept_beside(structures, tmp_path, capfd):
+    state = tmp_path / "state.msgpack"
+    train(structures[:2], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    _, end = train(structures[:2], SMALL, OPTIONS | {"validate_epochs": 3}, seed=0, state_path=state)
+    assert len(end.history) == OPTIONS["epochs"], "other hours: the run goes on"
+    assert "other data" not in capfd.readouterr().err
+    _, end = train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    assert len(end.history) == 1
+    assert "it is kept as" in capfd.readouterr().err and (tmp_path / "state.old.msgpack").exists()
+
+
+def test_an_epochs_means_are_over_the_structures_with_a_label(structures):
+    some = [structures[0], *(without(atoms, "energy", "bec") for atoms in structures[1:4])]
+    row = train(some, SMALL, OPTIONS | {"epochs": 1, "learning_rate": 0.0}, seed=0)[1].history[0]
+    alone = train(some[:1], SMALL, OPTIONS | {"epochs": 1, "learning_rate": 0.0}, seed=0)[1].history[0]
+    assert row[3] == pytest.approx(alone[3], rel=1e-4), "Born effective charges"
+    none = train(some[1:], SMALL, OPTIONS | {"epochs": 1}, seed=0)[1].history[0]
+    assert np.isnan(none[1]) and np.isnan(none[3]) and none[2] > 0
+    fitted = train(some[:1], SMALL | {"charges": "global"}, OPTIONS | {"epochs": 1}, seed=0)[1].history[0]
+    assert np.isnan(fitted[3]), "its γ is found after training"
+
+
 def test_missing_labels_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = data.baseline(structures, model.elements)
@@ -156,15 +196,16 @@ def test_missing_labels_do_not_count(structures):
 def test_padding_rows_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = data.baseline(structures, model.elements)
-    same = [structures[0], structures[0]]
-    (bucket,) = data.prepare(same, model, energies, 12)
+    (bucket,) = data.prepare(structures[:2], model, energies, 18)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), 0)
-    values = []
-    for rows in ([0], [0, 1]):
+    values = {}
+    for rows in ((0,), (1,), (0, 1)):
         batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, np.array(rows)))
-        terms = means(by_structure(model.batch(parameters, batch.graph), batch), batch)
-        values.append(float(sum(OPTIONS["loss"][key] * terms[key] for key in terms)))
-    assert values[0] == pytest.approx(values[1], rel=1e-5)
+        values[rows] = means(by_structure(model.batch(parameters, batch.graph), batch), batch)
+    for key, both in values[0, 1].items():
+        one, two = values[(0,)][key], values[(1,)][key]
+        assert both == pytest.approx(float(one + two) / 2, rel=1e-5), key
+        assert one != two
 
 
 def test_training_lowers_the_errors(structures, trained):
@@ -241,6 +282,16 @@ def test_the_split_keeps_every_structure_once_and_both_kinds():
     assert len(train_part) == 12
     assert {frames.kind(atoms) for atoms in valid_part} == {"cluster", "bulk"}
     assert {id(a) for a in train_part + valid_part} == {id(a) for a in pool}
+
+
+def test_the_split_holds_out_some_of_every_kind_and_label(structures):
+    lacking = [without(atoms, "energy", "forces") for atoms in structures[:2]]
+    pool = [*structures, *lacking, water(8, 0.9, seed=0), water(8, 0.9, seed=1)]
+    train_part, valid_part = data.split(pool, 0.95, seed=0)
+    for part in (train_part, valid_part):
+        kinds = {(frames.kind(atoms), frames.label(atoms, "energy") is None) for atoms in part}
+        assert kinds == {("cluster", False), ("cluster", True), ("bulk", True)}
+    assert len(data.split([water(1)], 0.5, seed=0)[0]) in (0, 1)
 
 
 def test_errors_of_parts_of_the_charges(structures):

@@ -20,7 +20,7 @@ from ..models.variants import Model
 
 
 class Batch(NamedTuple):
-    """Structures of one shape with their labels; `has_*` is 1 where a label exists."""
+    """Structures of one shape with their labels; `has_*` is 1 where one exists, `counts` in a real row."""
 
     graph: Graph
     energy: Float[Array, " batch"]  # eV, baseline subtracted
@@ -29,6 +29,7 @@ class Batch(NamedTuple):
     has_energy: Float[Array, " batch"]
     has_forces: Float[Array, " batch"]
     has_bec: Float[Array, " batch"]
+    counts: Float[Array, " batch"]
     index: Int[Array, " batch"]  # of the structure in the list that the batch was made of
 
 
@@ -48,13 +49,22 @@ def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
 
 
 def split(structures: Sequence[Atoms], fraction: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Random training and validation parts; each kind (cluster, bulk) is split by itself."""
+    """Random training and validation parts.
+
+    Structures of each kind (cluster, bulk) that have the same labels are split by themselves; of two or more
+    at least one goes to either part.
+    """
     rng = np.random.default_rng(seed)
+    groups: dict[tuple, list[Atoms]] = {}
+    for atoms in structures:
+        held = tuple(frames.label(atoms, key) is not None for key in frames.LABELS)
+        groups.setdefault((frames.kind(atoms) == "bulk", *held), []).append(atoms)
     train, valid = [], []
-    for kind in ("cluster", "bulk"):
-        part = [atoms for atoms in structures if frames.kind(atoms) == kind]
+    for _, part in sorted(groups.items()):
         order = rng.permutation(len(part))
         cut = round(fraction * len(part))
+        if len(part) > 1:
+            cut = min(max(cut, 1), len(part) - 1)
         train += [part[index] for index in order[:cut]]
         valid += [part[index] for index in order[cut:]]
     return train, valid
@@ -193,6 +203,7 @@ def _one(atoms: Atoms, index: int, model: Model, energies: np.ndarray, shape: Sh
         has_energy=np.float32(energy is not None),
         has_forces=np.float32(forces is not None),
         has_bec=np.float32(bec is not None),
+        counts=np.float32(1),
         index=np.int32(index),
     )
 
@@ -207,6 +218,7 @@ def take(bucket: Bucket, rows: np.ndarray) -> Batch:
         has_energy=batch.has_energy * weight,
         has_forces=batch.has_forces * weight,
         has_bec=batch.has_bec * weight,
+        counts=batch.counts * weight,
     )
 
 

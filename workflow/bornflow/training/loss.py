@@ -27,14 +27,17 @@ def by_structure(prediction: Mapping[str, jax.Array], batch: Batch) -> dict[str,
         "energy": energy * batch.has_energy,
         "forces": forces * batch.has_forces,
         "bec": bec * batch.has_bec,
-        "charge": charge,
+        "charge": charge * batch.counts,
     }
+
+
+def numbers(batch: Batch) -> dict[str, jax.Array]:
+    """How many structures of a batch have the label of each term."""
+    held = {"energy": batch.has_energy, "forces": batch.has_forces, "bec": batch.has_bec}
+    return {key: jnp.sum(values) for key, values in (held | {"charge": batch.counts}).items()}
 
 
 def means(terms: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
-    """The mean of each term over the structures of a batch that have its label."""
-    counts = {"energy": batch.has_energy, "forces": batch.has_forces, "bec": batch.has_bec}
-    return {
-        key: jnp.sum(values) / jnp.maximum(jnp.sum(counts.get(key, jnp.ones_like(values))), 1)
-        for key, values in terms.items()
-    }
+    """The mean of each term over the structures of a batch that have its label; 0 where none has."""
+    held = numbers(batch)
+    return {key: jnp.sum(values) / jnp.maximum(held[key], 1) for key, values in terms.items()}

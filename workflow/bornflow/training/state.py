@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ from .. import frames
 from ..files import whole
 from .checkpoint import Checkpoint
 from .compare import QUANTITIES
+
+# Options of training that a run may change when it is resumed.
+FREE = ("patience", "improvement", "hours", "checkpoint_epochs", "validate_epochs")
 
 
 class State(NamedTuple):
@@ -34,12 +38,17 @@ class State(NamedTuple):
 def identity(
     structures: Sequence[Atoms], variant: Mapping, options: Mapping, seed: int, initial: Checkpoint | None
 ) -> str:
-    """A hash over all that determines the run, so that a state of another run is not resumed."""
-    digest = hashlib.sha256(json.dumps([variant, options, seed], sort_keys=True).encode())
+    """A hash over all that determines the run, so that a state of another run is not resumed.
+
+    What only says when it ends or what is written on the way may change (FREE).
+    """
+    fixed = {key: value for key, value in options.items() if key not in FREE}
+    digest = hashlib.sha256(json.dumps([variant, fixed, seed], sort_keys=True).encode())
     for leaf in jax.tree.leaves(initial.parameters if initial else None):
         digest.update(np.asarray(leaf).tobytes())
     for atoms in structures:
-        digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
+        for values in (atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc):
+            digest.update(values.tobytes())
         for key in frames.LABELS:
             value = frames.label(atoms, key)
             digest.update(b"-" if value is None else np.asarray(value).tobytes())
@@ -63,9 +72,16 @@ def restore(state: State, path: Path | None, identity: str) -> State:
         return state
     content = serialization.msgpack_restore(path.read_bytes())
     if content["identity"] != identity:
-        return state  # left by a run with other data or settings
+        path.replace(replaced(path))
+        print(f"{path} is of other data or settings; it is kept as {replaced(path)}", file=sys.stderr)
+        return state
     target = state._replace(**{name: content["state"][name] for name in ("history", "validation")})
     return serialization.from_state_dict(target, content["state"])
+
+
+def replaced(path: Path) -> Path:
+    """Where the state of another run is kept while this one goes on."""
+    return path.with_suffix(".old" + path.suffix)
 
 
 def write_history(path: Path, history: np.ndarray) -> None:

@@ -31,9 +31,9 @@ from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
-from .loss import by_structure, means
+from .loss import by_structure, means, numbers
 from .schedule import adam, ending
-from .state import State, identity, restore, store, write_history, write_validation
+from .state import State, identity, replaced, restore, store, write_history, write_validation
 
 TERMS = ("energy", "forces", "bec", "charge")
 
@@ -74,7 +74,7 @@ def train(
     state = restore(state, state_path, run)
 
     @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(parameters, average, optimiser_state, batch):
+    def step(parameters, average, optimiser_state, batch, decay):
         def objective(parameters):
             prediction = jax.vmap(model.evaluate, in_axes=(None, 0))(parameters, batch.graph)
             each = by_structure(prediction, batch)
@@ -84,10 +84,13 @@ def train(
         (value, (terms, each)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
         parameters = optax.apply_updates(parameters, updates)
-        average = optax.incremental_update(parameters, average, 1 - options["average"])
-        row = jnp.stack([value, *(terms[key] for key in TERMS)])
+        average = optax.incremental_update(parameters, average, 1 - decay)
+        held = numbers(batch)
+        sums = jnp.stack([value, *(terms[key] * held[key] for key in TERMS)])
+        counts = jnp.stack([jnp.ones(()), *(held[key] for key in TERMS)])
         finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
-        return parameters, average, optimiser_state, row, finite
+        finite = (finite, jnp.isfinite(optax.tree.norm(gradient)))
+        return parameters, average, optimiser_state, jnp.stack([sums, counts]), finite
 
     begun = time.monotonic() - state.seconds
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
@@ -98,25 +101,30 @@ def train(
             rng = np.random.default_rng([seed, epoch])
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
             rows, seen = [], []
-            for batch in data.epoch(buckets, rng):
+            for number, batch in enumerate(data.epoch(buckets, rng)):
+                decay = _decay(options["average"], epoch * steps + number)
                 parameters, average, optimiser_state, row, finite = step(
-                    parameters, average, optimiser_state, batch
+                    parameters, average, optimiser_state, batch, decay
                 )
                 rows.append(row)
-                seen.append((batch.index, finite))
-            row = np.mean(np.array(rows), axis=0)
-            if not np.isfinite(row).all():
-                raise BornflowError(_divergence(seen, structures, epoch))
+                seen.append((batch.index, *finite))
+            if not all(np.all(finite) and gradient for _, finite, gradient in seen):
+                raise BornflowError(_divergence(seen, structures, epoch, state_path))
+            sums, counts = np.sum(jax.device_get(rows), axis=0)
+            row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+            if model.screening_is_fitted:
+                row[1 + TERMS.index("bec")] = np.nan
             history, found = np.concatenate([state.history, row[None]]), state.validation
             seconds = time.monotonic() - begun
-            if tests and (epoch + 1) % options["validate_epochs"] == 0:
+            if tests and ((epoch + 1) % options["validate_epochs"] == 0 or epoch + 1 == options["epochs"]):
                 errors = _validate(Checkpoint(model, average, energies), held_out, tests)
                 found = np.concatenate([found, [[epoch + 1, seconds, *errors]]])
             state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
                 store(state, state_path, run)
-            rms = np.sqrt(row[1:4]) * 1e3
-            meter.advance(note=f"rms: E {rms[0]:.1f} meV/atom, F {rms[1]:.0f} meV/Å, Z {rms[2]:.0f}e-3 e")
+            meter.advance(note=_note(row))
+    if state_path:
+        store(state, state_path, run)  # what another stage starts from is the same after a kill
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state
 
 
@@ -126,19 +134,42 @@ def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[
     return [np.nan if name in unfitted else found.get(name, np.nan) for name in QUANTITIES]
 
 
-def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
-    """Where a number first ceased to be finite; `seen` has the structures and finite terms of each step."""
-    place = "the loss"
-    for number, (index, finite) in enumerate(seen):
-        bad = np.argwhere(~np.asarray(finite))
-        if len(bad):
-            term, row = bad[0]
-            name = structures[index[row]].info.get("structure")
-            place = f"{TERMS[term]} of structure {name} in step {epoch * len(seen) + number}"
-            break
+def _decay(average: float, step: int) -> np.float32:
+    """What the moving average keeps of itself: less at first, so that it forgets the initial weights."""
+    return np.float32(min(average, (1 + step) / (10 + step)))
+
+
+def _note(row: np.ndarray) -> str:
+    """The root-mean-square errors of an epoch that are known."""
+    energy, forces, bec = np.sqrt(row[1:4]) * 1e3
+    known = (
+        (energy, f"E {energy:.1f} meV/atom"),
+        (forces, f"F {forces:.0f} meV/Å"),
+        (bec, f"Z {bec:.0f}e-3 e"),
+    )
+    return "rms: " + ", ".join(text for value, text in known if np.isfinite(value))
+
+
+def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, path: Path | None) -> str:
+    """Where a number first ceased to be finite.
+
+    `seen` has the structures of each step, which of their terms are finite, and whether the gradient is.
+    """
+    number, index, finite = next(
+        (number, index, np.asarray(finite))
+        for number, (index, finite, gradient) in enumerate(seen)
+        if not (np.all(finite) and gradient)
+    )
+    if not finite.all():
+        term, row = np.argwhere(~finite)[0]
+        place = f"{TERMS[term]} of structure {structures[index[row]].info.get('structure')}"
+    else:
+        names = dict.fromkeys(str(structures[row].info.get("structure")) for row in index)
+        place = f"the gradient over {', '.join(names)}"
+    kept = f" The last good state stays in {path}" if path and path.exists() else ""
     return (
-        f"training diverged in epoch {epoch}: {place} is not finite; look at the labels there, or lower "
-        "training.learning_rate. The last saved state is kept, and the next run goes on from it"
+        f"training diverged in epoch {epoch}: {place} in step {epoch * len(seen) + number} is not finite; "
+        f"look at the labels there, or lower training.learning_rate.{kept}"
     )
 
 
@@ -207,6 +238,7 @@ def main() -> None:
     checkpoint.save(out, trained, args.model, options, args.seed)
     for state in states:
         state.unlink(missing_ok=True)
+        replaced(state).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

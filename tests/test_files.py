@@ -1,0 +1,48 @@
+"""Files appear whole, locks last as long as programs need them, faults of a disk are said in one line."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from examples import ROOT
+
+from bornflow.errors import command
+from bornflow.files import locked, whole, write_json
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"good": 1})
+    with pytest.raises(OSError, match="No space"), whole(path) as scratch:
+        scratch.write_text("{")
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == '{\n "good": 1\n}\n'
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
+
+
+JOB = """
+import os, subprocess
+from bornflow.files import LOCKS, locked
+with locked("d"):
+    subprocess.Popen(["sleep", "2"], pass_fds=tuple(LOCKS), stdout=subprocess.DEVNULL)
+    os._exit(9)
+"""
+
+
+def test_a_lock_lasts_until_the_program_that_a_killed_job_started_has_ended(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    begun = time.monotonic()
+    assert subprocess.run([sys.executable, "-c", JOB], cwd=tmp_path, env=environment).returncode == 9
+    with locked(tmp_path / "d"):
+        assert time.monotonic() - begun > 2
+
+
+def test_a_fault_of_the_disk_is_one_line():
+    @command
+    def main():
+        raise OSError(28, "No space left on device", "results/a.h5")
+
+    with pytest.raises(SystemExit, match=r"^error: results/a.h5: No space left on device$"):
+        main()
