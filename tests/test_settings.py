@@ -39,6 +39,15 @@ def _merge(base, change):
         ({"labels": {"cp2k": {"cutoff": -1}}}, ["labels.cp2k.cutoff", "-1"]),
         ({"models": {"m": {"backbone": "schnet"}}}, ["models.m.backbone", "schnet", "physical"]),
         ({"models": {}}, ["models"]),
+        (
+            {
+                "dynamics": {
+                    "systems": {"a": {"structure": "s", "temperature": 1, "steps": 99999}},
+                    "velocity_interval": 20,
+                }
+            },
+            ["velocity_interval", "1668", "spectra.highest"],
+        ),
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (

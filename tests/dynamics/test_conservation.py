@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase.data import atomic_masses
 from examples import water
 
 from bornflow.dynamics import response
@@ -81,6 +82,44 @@ def test_a_run_in_a_field_goes_on_as_if_undisturbed(gentle, options, tmp_path, m
         with pytest.raises(KeyboardInterrupt):
             run("cut")
     continued = run("cut")
+    for name in whole:
+        np.testing.assert_array_equal(continued[name], whole[name])
+
+
+def test_a_field_does_not_carry_the_whole_away(gentle, options, tmp_path):
+    """Born effective charges of a model do not add up to nothing; the whole stays all the same."""
+    wanted = options(electric_field=[0.2, 0, 0], thermostat="nve", steps=200, frame_interval=5)
+    calculator = BornflowCalculator(gentle, np.array(wanted["electric_field"]), "float64")
+    simulate(water(2), calculator, wanted, 0, tmp_path / "r.h5")
+    _, series = read_run(tmp_path / "r.h5", "positions", "numbers", "conserved_energy")
+    masses = atomic_masses[series["numbers"]]
+    centres = np.einsum("i,tia->ta", masses, series["positions"]) / masses.sum()
+    np.testing.assert_allclose(centres, centres[[0]].repeat(len(centres), axis=0), atol=1e-5)
+    assert np.ptp(series["conserved_energy"]) < 0.01
+    assert abs(calculator.results["born_effective_charges"].sum(axis=0)).max() > 0.1, "what would push it"
+
+
+def test_a_box_in_single_precision_goes_on_as_if_undisturbed(gentle, options, tmp_path, monkeypatch):
+    """Arrays keep the room that the first part made, so that sums are taken in the same order."""
+    wanted = options(steps=60, part_steps=15, equilibration=10)
+
+    def run(name):
+        calculator = BornflowCalculator(gentle)
+        simulate(water(8, 0.9), calculator, wanted, [0, 7], tmp_path / f"{name}.h5", "same")
+        return calculator.room, read_run(tmp_path / f"{name}.h5", "potential_energy", "current")[1]
+
+    def stop(self, atoms, step, *rest):
+        if step == 40:
+            raise KeyboardInterrupt
+
+    room, whole = run("whole")
+    with monkeypatch.context() as patch:
+        patch.setattr("bornflow.dynamics.watch.Watch.look", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run("cut")
+    monkeypatch.setattr("bornflow.dynamics.calculator.HEADROOM", 1.6)
+    continued_room, continued = run("cut")
+    assert continued_room == room
     for name in whole:
         np.testing.assert_array_equal(continued[name], whole[name])
 

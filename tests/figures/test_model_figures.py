@@ -38,9 +38,9 @@ def test_parity_has_a_panel_for_each_kind_and_model():
     assert figure.axes[0].get_xlim() == figure.axes[1].get_ylim(), "one scale in a row"
 
 
-def test_parity_wants_labels():
-    with pytest.raises(BornflowError, match="nothing to draw"):
-        bec_parity.draw([water("a")], {"one": [predicted("a", 0)]})
+def test_parity_without_labels_says_so():
+    figure = bec_parity.draw([water("a")], {"one": [predicted("a", 0)]})
+    assert "no structure held out has" in figure.axes[0].texts[0].get_text()
 
 
 def test_errors_are_means_over_seeds_with_their_spread():

@@ -209,6 +209,57 @@ def test_velocities_hold_one_degree_of_freedom_in_each_direction(tmp_path):
     assert nu[power.argmax()] == pytest.approx(1650, abs=25)
 
 
+def test_errors_of_a_cold_cluster_are_over_its_replicas(tmp_path):
+    """Vibrations that keep their energy through a run: amplitudes differ between runs, not within them."""
+    time = 0.5 * np.arange(20_000)
+    wave = np.stack([np.cos(2 * np.pi * FREQUENCY * time + phase) for phase in (0, 1, 2)], axis=1)
+    runs = [
+        write_run(tmp_path, size * wave, "cluster", name=f"r{number}")
+        for number, size in enumerate((1.0, 1.4))
+    ]
+    table = spectra.spectrum(runs, options())
+    top = table.loc[table[spectra.INTENSITY_COLUMN].idxmax()]
+    # Intensities 1 and 1.96: their mean, and half their difference.
+    assert top[spectra.ERROR_COLUMN] / top[spectra.INTENSITY_COLUMN] == pytest.approx(0.48 / 1.48, rel=1e-3)
+    assert spectra.spectrum(runs[:1], options())[spectra.ERROR_COLUMN].isna().all()
+
+
+def test_the_error_of_a_bands_intensity_is_its_spread():
+    nu = signals.segment_spectra([np.zeros((3336, 1))], 0.5, 20.0)[0]
+    found = []
+    for seed in range(60):
+        noise = np.random.default_rng(seed).normal(size=(20_000, 3))
+        density = current_spectra([noise], 0.5, 20.0)[1]
+        error = density.std(axis=0, ddof=1) / np.sqrt(len(density))
+        columns = (spectra.WAVENUMBER_COLUMN, spectra.CHI_COLUMN, spectra.ERROR_COLUMN)
+        values = (nu * WAVENUMBER, density.mean(axis=0), error)
+        rows = deviations.deviations(pd.DataFrame(dict(zip(columns, values, strict=True))))
+        found.append(rows.query("measured_by == 'Hale'")[["intensity", "intensity_error"]].to_numpy())
+    intensities, errors = np.moveaxis(found, -1, 0)
+    np.testing.assert_allclose(errors.mean(axis=0), intensities.std(axis=0), rtol=0.25)
+
+
+def test_a_band_that_the_spectrum_does_not_cover_is_refused():
+    nu = np.arange(20.0, 3000, 10)
+    columns = (spectra.WAVENUMBER_COLUMN, spectra.CHI_COLUMN, spectra.ERROR_COLUMN)
+    with pytest.raises(BornflowError, match=r"ends below 3800 cm.*spectra\.highest"):
+        deviations.deviations(pd.DataFrame(dict.fromkeys(columns, nu)))
+
+
+def test_segments_reach_to_the_end_of_a_run():
+    run = np.zeros((10_000, 1))
+    run[-500:] = np.random.default_rng(0).normal(size=(500, 1))
+    (segments,) = signals.segment_spectra([run], 0.5, 20.0)[1]
+    assert len(segments) == 5 and abs(segments[-1]).max() > 0
+
+
+@pytest.mark.parametrize("module", [spectra, velocities])
+def test_runs_of_different_systems_are_not_averaged(module, tmp_path):
+    runs = [write_run(tmp_path, np.ones((4000, 3)), kind, name=kind) for kind in ("bulk", "cluster")]
+    with pytest.raises(BornflowError, match=r"cluster.h5: kind is cluster, .*bulk.h5 has bulk"):
+        module.spectrum(runs, options())
+
+
 def test_deviations_of_measured_water_from_itself_vanish():
     nu = np.arange(20.0, 4500, 10)
     chi = experiment.water(nu)

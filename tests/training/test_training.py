@@ -303,3 +303,38 @@ def test_errors_of_parts_of_the_charges(structures):
     for name, value in expected.items():
         assert row[f"bec_{name}_mae [1e-3 e]"] == pytest.approx(value, abs=1e-3)
     assert row["bec_off_diagonal_mae [1e-3 e]"] == pytest.approx(200 / 6, abs=1e-3)
+
+
+def split(folder, *paths, keys):
+    (folder / "cfg.yaml").write_text(yaml.safe_dump({"training": {"keys": keys}}))
+    command = ["--labels", *paths, "--config", "cfg.yaml", "--train", "t.extxyz", "--valid", "v.extxyz"]
+    module = [sys.executable, "-m", "bornflow.training.split"]
+    return subprocess.run([*module, *command], cwd=folder, capture_output=True, text=True)
+
+
+def test_a_key_that_no_file_has_is_refused(structures, tmp_path):
+    frames.write(tmp_path / "a.extxyz", structures)
+    text = (tmp_path / "a.extxyz").read_text()
+    (tmp_path / "own.extxyz").write_text(text.replace(":bec:", ":apt:"))
+    good = split(tmp_path, "own.extxyz", keys={"bec": "apt"})
+    assert good.returncode == 0 and "8 of 8 structures have bec" in good.stderr
+    assert frames.label(frames.read(tmp_path / "t.extxyz")[0], "bec") is not None
+    wrong = split(tmp_path, "own.extxyz", keys={"bec": "ATP"})
+    assert wrong.returncode == 1
+    assert "training.keys.bec: no structure in own.extxyz has 'ATP'" in wrong.stderr
+    (tmp_path / "text.extxyz").write_text(text.replace(" energy=", " dft=none energy=", 1))
+    wrong = split(tmp_path, "text.extxyz", keys={"energy": "dft"})
+    assert "'dft' is 'none', not a number" in wrong.stderr
+
+
+def test_elements_that_only_the_structures_held_out_have_are_refused_first(structures, tmp_path):
+    stranger = water(1)
+    stranger.symbols[0] = "S"
+    frames.write(tmp_path / "t.extxyz", structures)
+    frames.write(tmp_path / "v.extxyz", [stranger])
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"models": {"small": SMALL}}))
+    arguments = ["--train", "t.extxyz", "--valid", "v.extxyz", "--config", "cfg.yaml", "--out", "m"]
+    command = [sys.executable, "-m", "bornflow.training.train", "--model", "small", *arguments]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1 and "holds S; the model knows H, O only" in result.stderr
+    assert not (tmp_path / "m").exists()

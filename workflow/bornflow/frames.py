@@ -94,10 +94,13 @@ def unique(frames: Sequence[Atoms]) -> Sequence[Atoms]:
     return frames
 
 
-def read(path: str | Path, keys: Mapping[str, str] | None = None) -> list[Atoms]:
+def read(
+    path: str | Path, keys: Mapping[str, str] | None = None, sources: set[str] | None = None
+) -> list[Atoms]:
     """Read every frame of an extxyz file, its labels brought under bornflow's keys.
 
     `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}.
+    The keys of the file that labels were taken from are added to `sources`.
     Raises BornflowError for an unreadable file, wrong shapes and values that are not finite.
     """
     path = Path(path)
@@ -109,7 +112,7 @@ def read(path: str | Path, keys: Mapping[str, str] | None = None) -> list[Atoms]
         raise BornflowError(f"{path} cannot be read as extxyz: {error}") from error
     if not raw:
         raise BornflowError(f"{path} holds no structures")
-    return [_normalise(atoms, index, path, dict(keys or {})) for index, atoms in enumerate(raw)]
+    return [_normalise(atoms, index, path, dict(keys or {}), sources) for index, atoms in enumerate(raw)]
 
 
 def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
@@ -118,7 +121,7 @@ def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
     return [atoms for path in held for atoms in read(path)]
 
 
-def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> Atoms:
+def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sources: set[str] | None) -> Atoms:
     atoms.info.setdefault("structure", f"{path.stem}-{index}")
     name = f"{path}, frame {index} ({atoms.info['structure']})"
     if not np.isfinite(atoms.positions).all():
@@ -135,7 +138,14 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str]) -> At
                 break
         else:
             continue
-        value = np.asarray(value, dtype=float)
+        if sources is not None:
+            sources.add(source)
+        try:
+            value = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise BornflowError(
+                f"{name}: '{source}' is {value!r}, not a number; remove or repair it"
+            ) from None
         size = 1 if quantity.shape is None else len(atoms) * int(np.prod(quantity.shape))
         if value.size != size:
             raise BornflowError(

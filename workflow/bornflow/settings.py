@@ -150,12 +150,22 @@ def _contradictions(full: Mapping):
             f"dynamics.frame_interval: {interval} is no multiple of dynamics.velocity_interval = {between}; "
             "frames need the velocities of their step"
         )
-    needed = spectral_steps(full["spectra"]["resolution"], full["dynamics"]["timestep"])
+    spectra, timestep = full["spectra"], full["dynamics"]["timestep"]
+    limit = WAVENUMBER / (2 * between * timestep)
+    if full["dynamics"]["systems"] and limit < spectra["highest"]:
+        yield (
+            f"dynamics.velocity_interval: velocities every {between} steps of {timestep:g} fs reach up to "
+            f"{limit:.0f} cm⁻¹; spectra.highest is {spectra['highest']:g}"
+        )
+    needed = max(
+        spectral_steps(spectra["resolution"], timestep),
+        between * spectral_steps(spectra["resolution"], between * timestep),
+    )
     for name, system in full["dynamics"]["systems"].items():
         if system["steps"] < needed:
             yield (
                 f"dynamics.systems.{name}.steps: {system['steps']} cannot resolve "
-                f"{full['spectra']['resolution']:g} cm⁻¹ (spectra.resolution), which takes {needed}"
+                f"{spectra['resolution']:g} cm⁻¹ (spectra.resolution), which takes {needed}"
             )
 
 

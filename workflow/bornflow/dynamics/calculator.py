@@ -140,6 +140,17 @@ class BornflowCalculator(Calculator):
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 
+    @property
+    def room(self) -> list | None:
+        """What arrays are padded to, which a resumed run sets so that it rounds like an undisturbed one."""
+        return None if self._shape is None else [list(map(int, np.ravel(sizes))) for sizes in self._shape]
+
+    @room.setter
+    def room(self, sizes: list | None) -> None:
+        if sizes is not None:
+            (atoms,), blocks, waves = sizes
+            self._shape = Shape(atoms, tuple(blocks), tuple(waves))
+
     def forget_path(self) -> None:
         """Let M₀ be the dipole of the next structure."""
         self._path: tuple | None = None  # positions and Born effective charges of the last evaluation

@@ -12,11 +12,13 @@ A run that was killed goes on after its last finished part, bit for bit as if un
 import argparse
 import hashlib
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
+from ase.constraints import FixCom
 from ase.md.verlet import VelocityVerlet
 
 from .. import canonical, frames, settings
@@ -34,7 +36,7 @@ def simulate(
     atoms: Atoms,
     calculator: BornflowCalculator,
     options: Mapping,
-    seed: int,
+    seed: int | Sequence[int],
     out: Path,
     identity: str = "",
 ) -> None:
@@ -49,6 +51,8 @@ def simulate(
     atoms = atoms.copy()
     watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"))
     atoms.calc = calculator
+    if calculator.electric_field is not None:
+        atoms.set_constraint(FixCom())  # charges that do not add up to nothing would carry the whole away
     if state is None:
         start.prepare(atoms, options, rng)
         state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
@@ -57,6 +61,7 @@ def simulate(
         atoms.set_momenta(state["momenta"])
         rng.bit_generator.state = state["rng"]
         calculator.dipole_change = np.array(state["dipole_change"])
+        calculator.room = state["room"]
     heat, step, total = state["heat"], state["step"], options["steps"]
     recorder = Recorder(options, state)
     span = options["equilibration"] + total
@@ -80,7 +85,7 @@ def simulate(
                 meter.advance(note=f"{temperature:.0f} K")
             heat = dynamics.transferred_energy
             state = {"step": step, "heat": heat, "rng": rng.bit_generator.state, **recorder.state}
-            state |= {"dipole_change": calculator.dipole_change.tolist()}
+            state |= {"dipole_change": calculator.dipole_change.tolist(), "room": calculator.room}
             state |= {"positions": atoms.positions.copy(), "momenta": atoms.get_momenta()}
             parts.add(recorder.flush(len(atoms)), state)
     attributes = {
@@ -135,11 +140,13 @@ def main() -> None:
     calculator = BornflowCalculator.from_checkpoint(
         args.checkpoint, field, options["dtype"], options["fixed_charges"]
     )
+    # Models have random numbers of their own, so that what they agree on is no accident of one thermostat.
+    seed = [args.seed, zlib.crc32((Path(args.checkpoint) / "parameters.msgpack").read_bytes())]
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
     digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
     for name in ("config.yaml", "parameters.msgpack"):
         digest.update((Path(args.checkpoint) / name).read_bytes())
-    simulate(atoms, calculator, options, args.seed, Path(args.out), digest.hexdigest())
+    simulate(atoms, calculator, options, seed, Path(args.out), digest.hexdigest())
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
+from ase.constraints import FixCom
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
@@ -45,6 +46,7 @@ def measured(
             calculator.electric_field = sign * field * np.eye(3)[number % 3]
             atoms = start.copy()
             atoms.calc = calculator
+            atoms.set_constraint(FixCom())
             dynamics = VelocityVerlet(atoms, timestep * units.fs)
             atoms.get_potential_energy()
             for step in range(1, steps + 1):
@@ -74,7 +76,7 @@ def _mean_squares(changes: Float[np.ndarray, "origins 3"]) -> Float[np.ndarray, 
 
 def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -> pd.DataFrame:
     """Both sides over time; `run` is an equilibrium run of that model, `options` are `dynamics.response`."""
-    attributes, series = read_run(run, "dipole", "positions", "velocities", "numbers", "cell")
+    attributes, series = read_run(run, "dipole", "temperature", "positions", "velocities", "numbers", "cell")
     if np.any(attributes["electric_field [V/Å]"]):
         raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
     timestep = float(attributes["timestep [fs]"])
@@ -89,7 +91,7 @@ def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -
         starts.append(start)
     steps = round(options["length"] / timestep)
     moved = measured(starts, calculator, options["field"], timestep, steps)
-    said, doubt = predicted(series["dipole"], options["field"], float(attributes["temperature [K]"]), steps)
+    said, doubt = predicted(series["dipole"], options["field"], float(series["temperature"].mean()), steps)
     return pd.DataFrame(
         {
             "time [fs]": np.arange(steps + 1) * timestep,

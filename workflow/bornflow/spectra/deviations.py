@@ -15,13 +15,16 @@ from . import experiment
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
+# Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
+# the powers of neighbours by 4/9 and of next neighbours by 1/36, on either side.
+CORRELATION = 35 / 18
 
 
 def deviations(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each band of liquid water and source of measured constants.
 
     intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
-    error that the spectrum's gives if its frequencies are independent. position: the mean wavenumber of
+    error that the spectrum's gives. position: the mean wavenumber of
     χ'' in the band, with the measured one [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured.
     """
     if CHI_COLUMN not in table:
@@ -34,19 +37,22 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
                 f"no frequencies between {low} and {high} cm⁻¹; make spectra.resolution finer"
             )
         nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
+        width = np.gradient(nu)
+        if table[WAVENUMBER_COLUMN].max() < high - width[-1]:
+            raise BornflowError(f"the spectrum ends below {high:g} cm⁻¹; make spectra.highest larger")
         for source in SOURCES:
             measured = experiment.water(nu, source)
-            scale = np.sum(nu * measured)
+            scale = np.sum(nu * measured * width)
             rows.append(
                 {
                     "band": band,
                     "from [1/cm]": low,
                     "to [1/cm]": high,
                     "measured_by": source,
-                    "intensity": np.sum(nu * chi) / scale,
-                    "intensity_error": np.sqrt(np.sum((nu * error) ** 2)) / scale,
-                    "position [1/cm]": np.average(nu, weights=chi),
-                    "measured_position [1/cm]": np.average(nu, weights=measured),
+                    "intensity": np.sum(nu * chi * width) / scale,
+                    "intensity_error": np.sqrt(CORRELATION * np.sum((nu * error * width) ** 2)) / scale,
+                    "position [1/cm]": np.average(nu, weights=chi * width),
+                    "measured_position [1/cm]": np.average(nu, weights=measured * width),
                     "rms": np.sqrt(np.mean((chi - measured) ** 2)) / np.mean(measured),
                 }
             )

@@ -20,7 +20,8 @@ def segment_spectra(
 
     Transforms are complex [segments, components, frequencies], scaled so that their squared magnitude is
     the two-sided spectral density ∫ dt exp(iωt) ⟨x(0) x(t)⟩ in (unit of the series)² fs. Segments overlap
-    by half, have a Hann window and the length that resolves `resolution` [cm⁻¹]; `timestep` is in fs.
+    by about half, so that they end with the series, have a Hann window and the length whose frequencies are
+    `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its height); `timestep` is in fs.
     Raises BornflowError if a series is shorter than one segment.
     """
     length = spectral_steps(resolution, timestep)
@@ -34,7 +35,8 @@ def segment_spectra(
                 f"a run of {len(values)} steps cannot resolve {resolution:g} cm⁻¹, which takes {length}; "
                 "make dynamics.systems.*.steps larger or spectra.resolution coarser"
             )
-        starts = range(0, len(values) - length + 1, length // 2)
+        number = 1 + round(2 * (len(values) - length) / length)
+        starts = np.linspace(0, len(values) - length, number).round().astype(int)
         pieces = np.stack([values[start : start + length] for start in starts])
         transformed = np.fft.rfft(pieces * window[:, None], axis=1) * scale
         found.append(np.moveaxis(transformed[:, 1:], 1, 2))

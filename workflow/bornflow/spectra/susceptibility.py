@@ -30,6 +30,7 @@ CHI_REAL_COLUMN = "chi_real"
 COEFFICIENT_COLUMN = "absorption_times_index [1/cm]"
 INTENSITY_COLUMN = "absorption_per_molecule [km cm/mol]"
 ERROR_COLUMN = "standard_error"
+ALIKE = ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure")
 PARTS = ("static_part", "flux_part", "cross_part")  # of CHI_COLUMN or INTENSITY_COLUMN, for coupled models
 
 
@@ -73,15 +74,16 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     """The table of one system; `options` is the section `spectra` of a configuration.
 
     Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
-    N_A σ [km cm mol⁻¹]; the standard error of χ'' or N_A σ over directions, segments and replicas; and for
-    coupled models the PARTS of the same quantity.
+    N_A σ [km cm mol⁻¹]; the standard error of χ'' or N_A σ; and for coupled models the PARTS of the same
+    quantity. The temperature is the mean of the runs, which a short one may have off its thermostat's.
+
+    Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster keep their
+    energy through a run, so that its error is over replicas alone, and unknown for one.
     """
     series = "current" if options["route"] == "current" else "dipole"
     runs = [read_run(path, series, "temperature", optional=("static_current",)) for path in paths]
-    attributes = _common(paths, [found for found, _ in runs])
-    temperature = float(attributes["temperature [K]"])
-    if attributes["thermostat"] == "nve":
-        temperature = float(np.mean([values["temperature"].mean() for _, values in runs]))
+    attributes = common(paths, [found for found, _ in runs])
+    temperature = float(np.mean([values["temperature"].mean() for _, values in runs]))
     timestep = float(attributes["timestep [fs]"])
     totals = [values[series] for _, values in runs]
     if series == "dipole":
@@ -98,7 +100,10 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
         samples = {k: susceptibility(frequencies, v, temperature, volume) for k, v in samples.items()}
     else:
         scale = INTENSITY / attributes["n_molecules"]
-        samples = {k: scale * absorption(v, temperature) for k, v in samples.items()}
+        ends = np.cumsum([found.shape[0] * found.shape[1] for found in segments])[:-1]
+        for name, values in samples.items():
+            runs_apart = np.split(scale * absorption(values, temperature), ends)
+            samples[name] = np.stack([part.mean(axis=0) for part in runs_apart])
     return _table(frequencies, samples, bulk, options)
 
 
@@ -119,17 +124,18 @@ def _table(frequencies: np.ndarray, samples: dict[str, np.ndarray], bulk: bool, 
     spread = everything.pop("samples")
     table = {WAVENUMBER_COLUMN: frequencies * WAVENUMBER}
     table[CHI_COLUMN if bulk else INTENSITY_COLUMN] = everything.pop("mean")
-    table[ERROR_COLUMN] = spread.std(axis=0, ddof=1) / np.sqrt(len(spread))
+    unknown = np.full(len(frequencies), np.nan)
+    table[ERROR_COLUMN] = spread.std(axis=0, ddof=1) / np.sqrt(len(spread)) if len(spread) > 1 else unknown
     if bulk:
         table[CHI_REAL_COLUMN] = everything.pop("real")
         table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
     return pd.DataFrame(table | everything)
 
 
-def _common(paths: Sequence[Path], found: Sequence[dict]) -> dict:
-    """The attributes of all runs; BornflowError where they are not of one system."""
+def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:
+    """The attributes of all runs; BornflowError where those of ALIKE, or `further`, are not the same."""
     for path, other in zip(paths, found, strict=True):
-        for key in ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure"):
+        for key in (*ALIKE, *further):
             if str(other[key]) != str(found[0][key]):
                 raise BornflowError(f"{path}: {key} is {other[key]}, {paths[0]} has {found[0][key]}")
     return found[0]

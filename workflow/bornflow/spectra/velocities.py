@@ -18,7 +18,7 @@ from ..dynamics.series import read_run
 from ..errors import command
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
-from .susceptibility import WAVENUMBER_COLUMN, densities, write
+from .susceptibility import WAVENUMBER_COLUMN, common, densities, write
 
 
 def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
@@ -26,7 +26,8 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     attributes, found = zip(
         *(read_run(path, "velocities", "numbers", "temperature") for path in paths), strict=True
     )
-    timestep = float(attributes[0]["timestep [fs]"]) * int(attributes[0]["velocity_interval [steps]"])
+    shared = common(paths, attributes, "velocity_interval [steps]")
+    timestep = float(shared["timestep [fs]"]) * int(shared["velocity_interval [steps]"])
     numbers = found[0]["numbers"]
     temperature = float(np.mean([series["temperature"].mean() for series in found]))
     table = {}

@@ -92,6 +92,7 @@ def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
             guesses.append(np.ravel(frames.label(guess, key)) * scale)
         if not truths:
             continue
+        row[f"{key}_structures"] = len(truths)
         truth, guess = np.concatenate(truths), np.concatenate(guesses)
         residual = guess - truth
         row[f"{key}_mae [{unit}]"] = float(np.abs(residual).mean())

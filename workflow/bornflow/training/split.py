@@ -5,6 +5,7 @@
 """
 
 import argparse
+import sys
 
 from .. import frames, settings
 from ..errors import BornflowError, command
@@ -21,7 +22,18 @@ def main() -> None:
     parser.add_argument("--valid", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "training")
-    structures = [atoms for path in args.labels for atoms in frames.read(path, options["keys"])]
+    sources: set[str] = set()
+    structures = [atoms for path in args.labels for atoms in frames.read(path, options["keys"], sources)]
+    structures = frames.unique(structures)
+    for key, source in options["keys"].items():
+        if source not in sources:
+            raise BornflowError(
+                f"training.keys.{key}: no structure in {', '.join(args.labels)} has '{source}'; labels were "
+                f"found under {', '.join(sorted(sources)) or 'no key'}"
+            )
+    for key in frames.LABELS:
+        count = sum(frames.label(atoms, key) is not None for atoms in structures)
+        print(f"{count} of {len(structures)} structures have {key}", file=sys.stderr)
     train, valid = split(structures, options["train_fraction"], options["split_seed"])
     if not train or not valid:
         raise BornflowError(

@@ -192,6 +192,23 @@ def _initial(
     return State(parameters, copy, optimiser.init(parameters), 0, history, validation, 0.0)
 
 
+def _check(
+    structures: Sequence[Atoms], held_out: Sequence[Atoms], pretrain: Sequence[str], variant: Mapping
+) -> None:
+    """Find out now what would end the training late: elements that only the structures held out have."""
+    if not pretrain:
+        known = data.elements(structures)
+        for atoms in held_out:
+            data.composition(atoms, known)
+    has_bec = any(frames.label(atoms, "bec") is not None for atoms in structures)
+    if not has_bec and variant["charges"] != "global":
+        print(
+            "no structure to train on has Born effective charges: those of this model mean nothing, nor do "
+            "spectra made of them",
+            file=sys.stderr,
+        )
+
+
 @command
 def main() -> None:
     """Train one model and write its folder."""
@@ -212,6 +229,7 @@ def main() -> None:
         raise BornflowError(f"model {args.model} is not in {args.config}: {', '.join(variants)}")
     structures = frames.read(args.train, options["keys"])
     held_out = frames.read(args.valid, options["keys"])
+    _check(structures, held_out, args.pretrain, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     states = [out / "pretraining.msgpack", out / "state.msgpack"]
