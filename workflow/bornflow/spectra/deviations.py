@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import BornflowError, command
 from ..files import whole
 from . import experiment
-from .susceptibility import CHI_COLUMN, ERROR_COLUMN, WAVENUMBER_COLUMN
+from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PARTS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
 # Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
@@ -26,6 +26,7 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
     intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
     error that the spectrum's gives. position: the mean wavenumber of
     χ'' in the band, with the measured one [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured.
+    Of coupled models also the shares of the intensity that PARTS of the current make.
     """
     if CHI_COLUMN not in table:
         raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
@@ -38,6 +39,9 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
             )
         nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
         width = np.gradient(nu)
+        shares = {
+            name: np.sum(nu * part[name] * width) / np.sum(nu * chi * width) for name in PARTS if name in part
+        }
         if table[WAVENUMBER_COLUMN].max() < high - width[-1]:
             raise BornflowError(f"the spectrum ends below {high:g} cm⁻¹; make spectra.highest larger")
         for source in SOURCES:
@@ -55,6 +59,7 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
                     "measured_position [1/cm]": np.average(nu, weights=measured * width),
                     "rms": np.sqrt(np.mean((chi - measured) ** 2)) / np.mean(measured),
                 }
+                | shares
             )
     return pd.DataFrame(rows)
 
