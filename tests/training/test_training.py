@@ -298,7 +298,10 @@ def test_errors_of_parts_of_the_charges(structures):
     bec = frames.label(structures[0], "bec")
     turn = np.array([[0, 0.1, 0], [-0.1, 0, 0], [0, 0, 0]])
     truth, guess = (frames.attach(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn))
+    guess.arrays["screening"] = np.where(guess.numbers == 8, 1.5, [0, 1, 2] * 2)
     row = metrics.errors([truth], [guess])["all"]
+    assert row["screening_O"] == 1.5
+    assert row["screening_H"] == pytest.approx(guess.arrays["screening"][guess.numbers == 1].mean())
     expected = {"isotropic": 200, "antisymmetric": 100 / 3, "anisotropic": 0, "diagonal": 200}
     for name, value in expected.items():
         assert row[f"bec_{name}_mae [1e-3 e]"] == pytest.approx(value, abs=1e-3)

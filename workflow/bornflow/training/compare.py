@@ -17,7 +17,7 @@ QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]"
 def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.DataFrame:
     """A row for each model trained, followed by the published one of that name where there is one.
 
-    Values of several seeds are given as their mean, with the standard deviation in a column of its own.
+    Values of several seeds are given as their mean, errors with their standard deviation in another column.
     `errors` is the table of `training.tabulate`; `data` says what the models were tested on.
     """
     rows = []
@@ -27,10 +27,11 @@ def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.Data
             "source": f"{data}, {part['structures'].iloc[0]} structures",
             "seeds": len(part),
         }
-        for quantity in QUANTITIES:
-            if quantity in part:
+        for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening_"))):
+            if quantity in part and part[quantity].notna().any():
                 row[quantity] = part[quantity].mean()
-                row[quantity.replace("_mae", "_spread")] = part[quantity].std()
+                if "_mae" in quantity:
+                    row[quantity.replace("_mae", "_spread")] = part[quantity].std()
         rows.append(row)
         rows.extend(published[published["model"] == model].to_dict("records"))
     return pd.DataFrame(rows)

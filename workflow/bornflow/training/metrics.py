@@ -65,7 +65,7 @@ def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, d
 
     Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_isotropic_mae` and its like
     are errors of parts of Z (COMPONENTS), `bec_sum_rule` is the mean over structures of the largest
-    component of |Σ_i Z_i| of the predictions.
+    component of |Σ_i Z_i| of the predictions, `screening_H` and its like are means of γ_i of coupled models.
     """
     table = {}
     for part in ("all", "cluster", "bulk"):
@@ -110,6 +110,14 @@ def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
         residual = factor * np.concatenate(charges)
         for name, component in COMPONENTS.items():
             row[f"bec_{name}_mae [{unit}]"] = float(np.abs(component(residual)).mean())
+    screened = [guess for _, guess in pairs if "screening" in guess.arrays]
+    if screened:
+        symbols, values = (
+            np.concatenate([np.asarray(part) for part in parts])
+            for parts in ([a.symbols for a in screened], [a.arrays["screening"] for a in screened])
+        )
+        for symbol in np.unique(symbols):
+            row[f"screening_{symbol}"] = float(values[symbols == symbol].mean())
     residuals = [np.abs(frames.label(guess, "bec").sum(axis=0)).max() for _, guess in pairs]
     row["bec_sum_rule [e]"] = float(np.mean(residuals))
     return row
