@@ -105,8 +105,9 @@ def backbone_predictions(wildcards):
 def title(system):
     """A system's name on figures, with what was simulated."""
     options = SYSTEMS[system]
-    length = options["replicas"] * options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
-    return f"{options.get('title', system)}, {options['temperature']:g} K, {length:g} ps"
+    length = options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
+    runs = f"{options['replicas']} × " * (options["replicas"] > 1)
+    return f"{options.get('title', system)}, {options['temperature']:g} K, {runs}{length:g} ps"
 
 
 def where_results_are():
