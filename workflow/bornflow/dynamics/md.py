@@ -98,6 +98,8 @@ def simulate(
         "electric_field [V/Å]": options["electric_field"],
         "volume [Å³]": float(atoms.get_volume()) if atoms.pbc.any() else float("nan"),
         "thermostat": options["thermostat"],
+        "thermostat_time [fs]": options["thermostat_time"],
+        "equilibration [steps]": options["equilibration"],
         "precision": options["dtype"],
         "fixed_charges": options["fixed_charges"],
         "n_molecules": molecules(atoms),

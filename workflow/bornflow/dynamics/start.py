@@ -1,5 +1,6 @@
 """What a run starts from: a frame of a file, repeated, relaxed, and its velocities."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from ase.optimize import FIRE
 from .. import canonical, frames
 from ..errors import BornflowError
 from ..structures.bonds import molecules
+
+RELAXED = 0.01  # eV/Å
+RELAXATION_STEPS = 1000
 
 
 def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
@@ -31,5 +35,11 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
 def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
     """Relax the structure where asked for, and give it velocities at its temperature."""
     if options["relax"]:
-        FIRE(atoms, logfile=None).run(fmax=0.01, steps=1000)
+        converged = FIRE(atoms, logfile=None).run(fmax=RELAXED, steps=RELAXATION_STEPS)
+        if not converged:
+            print(
+                f"{atoms.info.get('structure')}: forces are above {RELAXED} eV/Å after {RELAXATION_STEPS} steps "
+                "of relaxation; the run starts from there",
+                file=sys.stderr,
+            )
     canonical.thermalise(atoms, options["temperature"], rng)
