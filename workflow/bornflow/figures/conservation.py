@@ -44,7 +44,8 @@ def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
         means = block_means(energies) - energies[0]
         axis.plot(block_means(times), means, "o-", color=line.get_color(), label=label)
     for letter, ((fixed, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
-        axis.set_title(f"{letter}  {name}" + (f", {FORCES[fixed]}" if fixed else ""), loc="left")
+        words = name if fixed == kinds[0] else FORCES[fixed]  # models are named above the first row
+        axis.set_title(f"{letter}  {words}", loc="left")
         if axis.lines:
             axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)
     for axis in axes[-1]:
