@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from .data import Batch
 
+TERMS = ("energy", "forces", "bec", "charge")
 EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
 
 

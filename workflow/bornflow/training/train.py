@@ -31,11 +31,10 @@ from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
-from .loss import by_structure, means, numbers
+from .loss import TERMS, by_structure, means, numbers
+from .reports import divergence, note
 from .schedule import adam, ending
 from .state import State, identity, replaced, restore, store, write_history, write_validation
-
-TERMS = ("energy", "forces", "bec", "charge")
 
 
 def train(
@@ -109,7 +108,7 @@ def train(
                 rows.append(row)
                 seen.append((batch.index, *finite))
             if not all(np.all(finite) and gradient for _, finite, gradient in seen):
-                raise BornflowError(_divergence(seen, structures, epoch, state_path))
+                raise BornflowError(divergence(seen, structures, epoch, state_path))
             sums, counts = np.sum(jax.device_get(rows), axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
             if model.screening_is_fitted:
@@ -122,7 +121,7 @@ def train(
             state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
                 store(state, state_path, run)
-            meter.advance(note=_note(row))
+            meter.advance(note=note(row))
     if state_path:
         store(state, state_path, run)  # what another stage starts from is the same after a kill
     return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state
@@ -137,40 +136,6 @@ def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[
 def _decay(average: float, step: int) -> np.float32:
     """What the moving average keeps of itself: less at first, so that it forgets the initial weights."""
     return np.float32(min(average, (1 + step) / (10 + step)))
-
-
-def _note(row: np.ndarray) -> str:
-    """The root-mean-square errors of an epoch that are known."""
-    energy, forces, bec = np.sqrt(row[1:4]) * 1e3
-    known = (
-        (energy, f"E {energy:.1f} meV/atom"),
-        (forces, f"F {forces:.0f} meV/Å"),
-        (bec, f"Z {bec:.0f}e-3 e"),
-    )
-    return "rms: " + ", ".join(text for value, text in known if np.isfinite(value))
-
-
-def _divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, path: Path | None) -> str:
-    """Where a number first ceased to be finite.
-
-    `seen` has the structures of each step, which of their terms are finite, and whether the gradient is.
-    """
-    number, index, finite = next(
-        (number, index, np.asarray(finite))
-        for number, (index, finite, gradient) in enumerate(seen)
-        if not (np.all(finite) and gradient)
-    )
-    if not finite.all():
-        term, row = np.argwhere(~finite)[0]
-        place = f"{TERMS[term]} of structure {structures[index[row]].info.get('structure')}"
-    else:
-        names = dict.fromkeys(str(structures[row].info.get("structure")) for row in index)
-        place = f"the gradient over {', '.join(names)}"
-    kept = f" The last good state stays in {path}" if path and path.exists() else ""
-    return (
-        f"training diverged in epoch {epoch}: {place} in step {epoch * len(seen) + number} is not finite; "
-        f"look at the labels there, or lower training.learning_rate.{kept}"
-    )
 
 
 def _initial(
