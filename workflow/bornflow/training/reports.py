@@ -26,7 +26,7 @@ def divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, p
     `seen` has the structures of each step, which of their terms are finite, and whether the gradient is.
     """
     number, index, finite = next(
-        (number, index, np.asarray(finite))
+        (number, index, finite)
         for number, (index, finite, gradient) in enumerate(seen)
         if not (np.all(finite) and gradient)
     )

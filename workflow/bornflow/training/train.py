@@ -107,9 +107,10 @@ def train(
                 )
                 rows.append(row)
                 seen.append((batch.index, *finite))
+            rows, seen = jax.device_get((rows, seen))  # once, not step by step
             if not all(np.all(finite) and gradient for _, finite, gradient in seen):
                 raise BornflowError(divergence(seen, structures, epoch, state_path))
-            sums, counts = np.sum(jax.device_get(rows), axis=0)
+            sums, counts = np.sum(rows, axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
             if model.screening_is_fitted:
                 row[1 + TERMS.index("bec")] = np.nan
