@@ -30,16 +30,17 @@ def predicted(name: str, shift: float, **options):
 
 def test_parity_has_a_panel_for_each_kind_and_model():
     labelled = [predicted("a", 0), predicted("b", 0, periodic=True)]
-    guesses = {"one": [predicted("a", 0.1), predicted("b", 0.1, periodic=True)], "two": labelled}
+    shifted = [[predicted("a", shift), predicted("b", shift, periodic=True)] for shift in (0.1, 0.2)]
+    guesses = {"one": shifted, "two": [labelled]}
     figure = bec_parity.draw(labelled, guesses)
     texts = [axis.texts[0].get_text() for axis in figure.axes]
-    assert texts == ["MAE 100·10⁻³ e", "MAE 0·10⁻³ e"] * 2
+    assert texts == ["MAE (150 ± 71)·10⁻³ e", "MAE 0·10⁻³ e"] * 2
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["a  one", "b  two", "c", "d"]
     assert figure.axes[0].get_xlim() == figure.axes[1].get_ylim(), "one scale in a row"
 
 
 def test_parity_without_labels_says_so():
-    figure = bec_parity.draw([water("a")], {"one": [predicted("a", 0)]})
+    figure = bec_parity.draw([water("a")], {"one": [[predicted("a", 0)]]})
     assert "no structure held out has" in figure.axes[0].texts[0].get_text()
 
 
@@ -68,7 +69,7 @@ def test_screening_is_drawn_by_size_with_the_pictures_asked_for():
         predicted("pair", 0.5, molecules=2),
         predicted("box", 1, periodic=True),
     ]
-    figure = screening.draw(structures, ["pair", "not there"])
+    figure = screening.draw([structures], ["pair", "not there"])
     axes = [axis for part in figure.subfigs for axis in part.axes]
     assert axes[0].get_title() == "pair"
     panels = {axis.get_title(loc="left"): axis for axis in axes}
@@ -79,4 +80,4 @@ def test_screening_is_drawn_by_size_with_the_pictures_asked_for():
     dashed = next(line for line in hydrogen.lines if line.get_linestyle() == "--")
     assert dashed.get_ydata()[0] == pytest.approx(np.mean([2.1, 2.2]))
     with pytest.raises(BornflowError, match="screening"):
-        screening.draw([water("a")])
+        screening.draw([[water("a")]])

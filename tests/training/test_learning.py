@@ -29,7 +29,11 @@ def test_a_table_and_its_figure_hold_every_size_and_seed(tmp_path):
     times = pd.DataFrame(
         {"epoch": [1, 2], "seconds": [60.0, 120.0]} | {key: [5.0, 4.0] for key in QUANTITIES}
     )
-    figure = learning_curve.draw(table, {"one": times})
+    worse = times.assign(**{key: [7.0, 6.0] for key in QUANTITIES})
+    figure = learning_curve.draw(table, {"one": [times, worse]})
     left, right = figure.axes[:2]
     np.testing.assert_allclose(left.containers[0][0].get_ydata().astype(float), [22, 10])
     np.testing.assert_allclose(right.get_lines()[0].get_xdata(), [1, 2])
+    np.testing.assert_allclose(right.get_lines()[0].get_ydata(), [6, 5])
+    band = right.collections[0].get_datalim(right.transData)
+    np.testing.assert_allclose([band.y0, band.y1], [5 - 2**0.5, 6 + 2**0.5])

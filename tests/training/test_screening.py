@@ -35,7 +35,7 @@ def test_a_model_finds_the_factor_that_made_the_labels():
         frames.attach(atoms, {"bec": -0.19 * frames.label(atoms, "bec")})
         for atoms in metrics.predict(plain, structures)
     ]
-    fitted, report = screening.fit(checkpoint, labelled)
+    fitted, report = screening.fit(checkpoint, labelled, metrics.predict(checkpoint, structures))
     assert report["gamma"] == pytest.approx(-0.19, abs=1e-5)
     assert report["gamma_low"] <= report["gamma"] <= report["gamma_high"]
     errors = metrics.errors(labelled, metrics.predict(fitted, labelled))

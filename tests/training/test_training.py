@@ -146,7 +146,7 @@ def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypa
         slope = found["energy"] * 0.0
         return found | {"energy": found["energy"] + (jax.numpy.sqrt(slope) if spoilt else slope)}
 
-    monkeypatch.setattr("bornflow.training.train.means", wrong)
+    monkeypatch.setattr("bornflow.training.step.means", wrong)
     train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
     good = state.read_bytes()
     spoilt.append(True)
@@ -306,6 +306,10 @@ def test_errors_of_parts_of_the_charges(structures):
     for name, value in expected.items():
         assert row[f"bec_{name}_mae [1e-3 e]"] == pytest.approx(value, abs=1e-3)
     assert row["bec_off_diagonal_mae [1e-3 e]"] == pytest.approx(200 / 6, abs=1e-3)
+    assert row["bec_off_diagonal_rmse [1e-3 e]"] == pytest.approx(100 / 3**0.5, abs=1e-3)
+    traces = 1e3 * np.trace(bec, axis1=1, axis2=2) / 3
+    assert row["bec_isotropic_r2"] == pytest.approx(1 - 200**2 / traces.var(), rel=1e-4)
+    assert row["bec_anisotropic_r2"] == pytest.approx(1)
 
 
 def split(folder, *paths, keys):

@@ -96,10 +96,9 @@ def backbone_models(wildcards):
 
 
 def backbone_predictions(wildcards):
-    """Predictions for the structures held out by the models of one backbone, first seed."""
-    return [
-        f"{RESULTS}/training/evaluation/{model}-{SEEDS[0]}.extxyz" for model in backbone_models(wildcards)
-    ]
+    """Predictions for the structures held out by the models of one backbone, all seeds."""
+    models = backbone_models(wildcards)
+    return expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz", model=models, seed=SEEDS)
 
 
 def title(system):

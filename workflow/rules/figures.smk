@@ -59,7 +59,7 @@ rule bec_parity:
         mem_mb=1000,
         runtime=10,
     params:
-        models=backbone_models,
+        models=lambda wildcards: [model for model in backbone_models(wildcards) for _ in SEEDS],
     shell:
         "python -m bornflow.figures.bec_parity --labels {input.labels}"
         " --predictions {input.predictions} --models {params.models:q} --style {input.style}"
@@ -96,7 +96,7 @@ PICTURED = ["book", "cage", "prism"]
 
 rule screening:
     input:
-        predictions=f"{RESULTS}/training/predictions/{{model}}-{SEEDS[0]}.extxyz",
+        predictions=[f"{RESULTS}/training/predictions/{{model}}-{seed}.extxyz" for seed in SEEDS],
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/screening-{{model}}.pdf",
@@ -303,7 +303,7 @@ rule response_figure:
 rule learning_figure:
     input:
         sizes=f"{RESULTS}/training/learning_curve.csv",
-        times=expand(f"{RESULTS}/models/{{model}}/{SEEDS[0]}/validation.csv", model=CURVE_MODELS),
+        times=expand(f"{RESULTS}/models/{{model}}/{{seed}}/validation.csv", model=CURVE_MODELS, seed=SEEDS),
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/learning_curve.pdf",
@@ -316,7 +316,7 @@ rule learning_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        models=CURVE_MODELS,
+        models=[model for model in CURVE_MODELS for _ in SEEDS],
     shell:
         "python -m bornflow.figures.learning_curve --sizes {input.sizes} --times {input.times}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"

@@ -2,6 +2,8 @@
 
     python -m bornflow.figures.bec_parity --labels valid.extxyz --predictions P.extxyz Q.extxyz \\
         --models physical-uncoupled physical-local --out f.pdf f.png
+
+A model that is named more than once was trained from several seeds.
 """
 
 import argparse
@@ -19,8 +21,12 @@ from ..errors import command
 from . import drawing
 
 
-def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Atoms]]) -> Figure:
-    """Diagonal and off-diagonal components of Z by element: a row for each kind, a column for each model."""
+def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Sequence[Atoms]]]) -> Figure:
+    """Diagonal and off-diagonal components of Z by element: a row for each kind, a column for each model.
+
+    `predicted` has the structures of each seed of a model; the first one's are drawn, the error is the mean
+    over them with its standard deviation.
+    """
     known = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
     if not known:
         figure, axis = plt.subplots(figsize=(3.4, 1.0))
@@ -34,15 +40,18 @@ def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Atoms]]) ->
     )
     letters = iter(string.ascii_lowercase)
     for kind, row in zip(kinds, axes, strict=True):
-        for axis, (model, guesses) in zip(row, predicted.items(), strict=True):
+        for axis, (model, seeds) in zip(row, predicted.items(), strict=True):
             pairs = [
-                (truth, guess)
-                for truth, guess in zip(labelled, guesses, strict=True)
-                if frames.kind(truth) == kind and frames.label(truth, "bec") is not None
+                [
+                    (truth, guess)
+                    for truth, guess in zip(labelled, guesses, strict=True)
+                    if frames.kind(truth) == kind and frames.label(truth, "bec") is not None
+                ]
+                for guesses in seeds
             ]
-            _panel(axis, pairs)
+            _panel(axis, pairs[0], [1e3 * _error(found) for found in pairs])
             axis.set_title(f"{next(letters)}  {model}" if kind == kinds[0] else next(letters), loc="left")
-        count = "1 structure" if len(pairs) == 1 else f"{len(pairs)} structures"
+        count = "1 structure" if len(pairs[0]) == 1 else f"{len(pairs[0])} structures"
         row[0].set_ylabel(f"{drawing.KINDS[kind]}, {count}\npredicted $Z_{{\\alpha\\beta}}$ (e)")
         _frame(list(row))
     for axis in axes[-1]:
@@ -61,7 +70,16 @@ def _frame(row: Sequence[Axes]) -> None:
         axis.set(xlim=limits, ylim=limits, aspect="equal")
 
 
-def _panel(axis: Axes, pairs: Sequence[tuple[Atoms, Atoms]]) -> None:
+def _error(pairs: Sequence[tuple[Atoms, Atoms]]) -> float:
+    """Mean absolute error [e] of all components."""
+    differences = [
+        np.ravel(frames.label(guess, "bec") - frames.label(truth, "bec")) for truth, guess in pairs
+    ]
+    return float(np.abs(np.concatenate(differences)).mean())
+
+
+def _panel(axis: Axes, pairs: Sequence[tuple[Atoms, Atoms]], errors: Sequence[float]) -> None:
+    """The components of one seed, and the errors [10⁻³ e] of all."""
     symbols = np.concatenate([truth.get_chemical_symbols() for truth, _ in pairs])
     truth = np.concatenate([frames.label(a, "bec") for a, _ in pairs])
     guess = np.concatenate([frames.label(a, "bec") for _, a in pairs])
@@ -80,11 +98,13 @@ def _panel(axis: Axes, pairs: Sequence[tuple[Atoms, Atoms]]) -> None:
                 label=f"{symbol}, {part}",
                 rasterized=True,
             )
-    error = np.abs(guess - truth).mean()
+    error = f"{np.mean(errors):.0f}"
+    if len(errors) > 1:
+        error = f"({error} ± {np.std(errors, ddof=1):.0f})"
     axis.text(
         0.97,
         0.04,
-        f"MAE {1e3 * error:.0f}·10⁻³ e",
+        f"MAE {error}·10⁻³ e",
         transform=axis.transAxes,
         ha="right",
         fontsize=7,
@@ -96,15 +116,14 @@ def main() -> None:
     """Draw the parity plots of models' predictions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--labels", required=True)
-    parser.add_argument("--predictions", required=True, nargs="+", help="one file a model")
+    parser.add_argument("--predictions", required=True, nargs="+", help="one file a model and seed")
     parser.add_argument("--models", required=True, nargs="+", help="their names, in the same order")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    predicted = [frames.read(path) for path in args.predictions]
-    figure = draw(frames.read(args.labels), dict(zip(args.models, predicted, strict=True)))
-    drawing.save(figure, args.out)
+    predicted = drawing.by_model(args.models, args.predictions, frames.read)
+    drawing.save(draw(frames.read(args.labels), predicted), args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What all figures share: the style, and saving as PDF and PNG."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib
 
@@ -9,7 +10,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from ..errors import BornflowError
 from ..files import whole
+
+T = TypeVar("T")
 
 KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
@@ -18,6 +22,16 @@ STYLE = Path(__file__).with_name("bornflow.mplstyle")
 def style(path: str | Path = STYLE) -> None:
     """Switch the style on."""
     plt.style.use(str(path))
+
+
+def by_model(models: Sequence[str], paths: Sequence[str], read: Callable[[str], T]) -> dict[str, list[T]]:
+    """What `read` makes of the files of each model, one for each seed; `models` names that of each file."""
+    if len(models) != len(paths):
+        raise BornflowError(f"{len(paths)} files for {len(models)} names of models")
+    found: dict[str, list[T]] = {}
+    for model, path in zip(models, paths, strict=True):
+        found.setdefault(model, []).append(read(path))
+    return found
 
 
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:

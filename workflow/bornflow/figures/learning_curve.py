@@ -2,11 +2,13 @@
 
 python -m bornflow.figures.learning_curve --sizes learning_curve.csv --times DIR/validation.csv \\
     --models model-1 --out f.pdf f.png
+
+A model that is named more than once was trained from several seeds.
 """
 
 import argparse
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,16 +16,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from ..errors import BornflowError, command
+from ..errors import command
 from . import drawing
 
 TITLES = {"forces_mae [meV/Å]": "error of forces (meV/Å)", "bec_mae [1e-3 e]": r"error of $Z$ ($10^{-3}$ e)"}
 
 
-def draw(sizes: pd.DataFrame, times: Mapping[str, pd.DataFrame]) -> Figure:
+def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
     """A row for forces and one for Z; left over `sizes` (`training.learning`), right over time.
 
-    `times` has the `validation.csv` of each model, with minutes of training on the labels of the set.
+    `times` has the `validation.csv` of each seed of a model, with minutes of training on the labels of the
+    set. Bars and bands are standard deviations over seeds.
     """
     figure, axes = plt.subplots(2, 2, figsize=(6.8, 4.2), sharex="col", sharey="row")
     whole_set = sizes[sizes["structures_of"] == "all"]
@@ -31,9 +34,14 @@ def draw(sizes: pd.DataFrame, times: Mapping[str, pd.DataFrame]) -> Figure:
         for model, part in whole_set.groupby("model", sort=False):
             found = part.groupby("structures")[column].agg(["mean", "std"]).dropna(subset="mean")
             row[0].errorbar(found.index, found["mean"], yerr=found["std"], fmt="o-", label=model)
-        for number, (model, table) in enumerate(times.items()):
-            known = table.dropna(subset=column)
-            row[1].plot(known["seconds"] / 60, known[column], color=f"C{number}", label=model)
+        for number, tables in enumerate(times.values()):
+            known = pd.concat(tables).dropna(subset=column).groupby("epoch")
+            minutes, mean = known["seconds"].mean() / 60, known[column].mean()
+            spread = known[column].std().fillna(0)
+            row[1].plot(minutes, mean, color=f"C{number}")
+            row[1].fill_between(
+                minutes, mean - spread, mean + spread, color=f"C{number}", alpha=0.2, linewidth=0
+            )
         row[0].set_ylabel(title)
         for axis in row:
             axis.set(xscale="log", yscale="log")
@@ -54,14 +62,12 @@ def main() -> None:
     """Draw the curves."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--sizes", required=True)
-    parser.add_argument("--times", nargs="+", required=True, help="validation.csv of each model")
+    parser.add_argument("--times", nargs="+", required=True, help="validation.csv of each model and seed")
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
-    if len(args.times) != len(args.models):
-        raise BornflowError(f"{len(args.times)} tables of validation for {len(args.models)} models")
-    times = dict(zip(args.models, map(pd.read_csv, args.times), strict=True))
+    times = drawing.by_model(args.models, args.times, pd.read_csv)
     drawing.style(args.style)
     drawing.save(draw(pd.read_csv(args.sizes), times), args.out)
 

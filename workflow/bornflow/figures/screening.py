@@ -24,17 +24,18 @@ from . import drawing
 COLORMAP = "viridis"
 
 
-def draw(predicted: Sequence[Atoms], pictured: Sequence[str] = ()) -> Figure:
-    """γ_i of `predicted` structures by element and number of molecules, the bulk's mean dashed.
+def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figure:
+    """γ_i of the structures predicted from each seed by element and number of molecules, the bulk's mean
+    dashed, with its standard deviation over seeds.
 
-    Above, the structures named in `pictured`, each atom in the colour of its γ_i.
+    Above, the structures named in `pictured`, each atom in the colour of its γ_i, of the first seed.
     """
-    screened = [atoms for atoms in predicted if "screening" in atoms.arrays]
-    if not screened:
+    screened = [[atoms for atoms in predicted if "screening" in atoms.arrays] for predicted in seeds]
+    if not all(screened):
         raise BornflowError("no structure carries a screening: only models with charges: local predict one")
-    named = {atoms.info["structure"]: atoms for atoms in screened}
+    named = {atoms.info["structure"]: atoms for atoms in screened[0]}
     pictures = [named[name] for name in pictured if name in named]
-    elements = sorted({symbol for atoms in screened for symbol in atoms.get_chemical_symbols()})
+    elements = sorted({symbol for atoms in screened[0] for symbol in atoms.get_chemical_symbols()})
     figure = plt.figure(figsize=(6.8, 2.4 + 2.0 * bool(pictures)))
     heights = [1, 1.2] if pictures else [1]
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
@@ -48,14 +49,17 @@ def draw(predicted: Sequence[Atoms], pictured: Sequence[str] = ()) -> Figure:
     return figure
 
 
-def _by_size(axis: Axes, structures: Sequence[Atoms], symbol: str, color: str) -> None:
+def _by_size(axis: Axes, seeds: Sequence[Sequence[Atoms]], symbol: str, color: str) -> None:
     """Distributions of γ_i of one element over the number of molecules."""
     values: dict[int, list[float]] = {}
-    bulk: list[float] = []
-    for atoms in structures:
-        found = atoms.arrays["screening"][np.array(atoms.get_chemical_symbols()) == symbol]
-        held = bulk if frames.kind(atoms) == "bulk" else values.setdefault(molecules(atoms), [])
-        held.extend(found)
+    bulk: list[float] = []  # a mean for each seed
+    for structures in seeds:
+        periodic: list[float] = []
+        for atoms in structures:
+            found = atoms.arrays["screening"][np.array(atoms.get_chemical_symbols()) == symbol]
+            held = periodic if frames.kind(atoms) == "bulk" else values.setdefault(molecules(atoms), [])
+            held.extend(found)
+        bulk += [float(np.mean(periodic))] if periodic else []
     sizes = sorted(size for size, found in values.items() if found)
     if sizes:
         parts = axis.violinplot([values[size] for size in sizes], sizes, widths=0.85, showextrema=False)
@@ -67,7 +71,10 @@ def _by_size(axis: Axes, structures: Sequence[Atoms], symbol: str, color: str) -
             axis.plot(places, values[size], ".", color=color, markersize=1.5, rasterized=True)
         axis.set_xticks(sizes)
     if bulk:
-        axis.axhline(np.mean(bulk), color="0.4", linestyle="--", linewidth=0.8, label="mean of the bulk")
+        mean, spread = np.mean(bulk), np.std(bulk, ddof=1) if len(bulk) > 1 else 0
+        axis.axhline(mean, color="0.4", linestyle="--", linewidth=0.8, label="mean of the bulk")
+        if spread:
+            axis.axhspan(mean - spread, mean + spread, color="0.4", alpha=0.15, linewidth=0)
         axis.legend(loc="best")
     axis.set(xlabel="molecules in the cluster", ylabel=r"local screening $\gamma_i$")
 
@@ -114,13 +121,13 @@ def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
 def main() -> None:
     """Draw the screening that a model predicts."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--predictions", required=True)
+    parser.add_argument("--predictions", required=True, nargs="+", help="one file a seed")
     parser.add_argument("--pictures", nargs="*", default=[], help="names of structures to draw")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    drawing.save(draw(frames.read(args.predictions), args.pictures), args.out)
+    drawing.save(draw([frames.read(path) for path in args.predictions], args.pictures), args.out)
 
 
 if __name__ == "__main__":

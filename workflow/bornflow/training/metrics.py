@@ -32,7 +32,7 @@ def predict(
     """The structures with predicted labels, charges [e], and screening if any; none of their own labels."""
     model = checkpoint.model
     if buckets is None:
-        buckets = prepare(structures, model, checkpoint.baseline, BATCH_ATOMS)
+        buckets = prepare(structures, model, checkpoint.baseline, BATCH_ATOMS, shapes=1)
     predicted: list[Atoms | None] = [None] * len(structures)
     for bucket in buckets:
         for first in range(0, len(bucket.indices), bucket.batch_size):
@@ -64,7 +64,7 @@ def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, d
     """MAE, RMSE and R² of energy per atom, forces and BEC for `all`, `cluster` and `bulk`.
 
     Keys like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_isotropic_mae` and its like
-    are errors of parts of Z (COMPONENTS), `bec_sum_rule` is the mean over structures of the largest
+    are those of parts of Z (COMPONENTS), `bec_sum_rule` is the mean over structures of the largest
     component of |Σ_i Z_i| of the predictions, `screening_H` and its like are means of γ_i of coupled models.
     """
     table = {}
@@ -93,23 +93,17 @@ def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
         if not truths:
             continue
         row[f"{key}_structures"] = len(truths)
-        truth, guess = np.concatenate(truths), np.concatenate(guesses)
-        residual = guess - truth
-        row[f"{key}_mae [{unit}]"] = float(np.abs(residual).mean())
-        row[f"{key}_rmse [{unit}]"] = float(np.sqrt((residual**2).mean()))
-        spread = float(((truth - truth.mean()) ** 2).sum())
-        if spread > 0:
-            row[f"{key}_r2"] = 1 - float((residual**2).sum()) / spread
+        row |= _scores(key, unit, np.concatenate(truths), np.concatenate(guesses))
     charges = [
-        frames.label(guess, "bec") - frames.label(truth, "bec")
+        (frames.label(truth, "bec"), frames.label(guess, "bec"))
         for truth, guess in pairs
         if frames.label(truth, "bec") is not None
     ]
     if charges:
         unit, factor = REPORTED["bec"]
-        residual = factor * np.concatenate(charges)
+        truth, guess = (factor * np.concatenate(side) for side in zip(*charges, strict=True))
         for name, component in COMPONENTS.items():
-            row[f"bec_{name}_mae [{unit}]"] = float(np.abs(component(residual)).mean())
+            row |= _scores(f"bec_{name}", unit, np.ravel(component(truth)), np.ravel(component(guess)))
     screened = [guess for _, guess in pairs if "screening" in guess.arrays]
     if screened:
         symbols, values = (
@@ -120,4 +114,16 @@ def _part(pairs: Sequence[tuple[Atoms, Atoms]]) -> dict[str, float | int]:
             row[f"screening_{symbol}"] = float(values[symbols == symbol].mean())
     residuals = [np.abs(frames.label(guess, "bec").sum(axis=0)).max() for _, guess in pairs]
     row["bec_sum_rule [e]"] = float(np.mean(residuals))
+    return row
+
+
+def _scores(name: str, unit: str, truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    residual = guess - truth
+    row = {
+        f"{name}_mae [{unit}]": float(np.abs(residual).mean()),
+        f"{name}_rmse [{unit}]": float(np.sqrt((residual**2).mean())),
+    }
+    spread = float(((truth - truth.mean()) ** 2).sum())
+    if spread > 0:
+        row[f"{name}_r2"] = 1 - float((residual**2).sum()) / spread
     return row

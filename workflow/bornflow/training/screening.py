@@ -14,7 +14,6 @@ from ase import Atoms
 from .. import frames
 from ..errors import BornflowError
 from ..models.charges import with_screening
-from . import metrics
 from .checkpoint import Checkpoint
 
 BOOTSTRAPS = 200
@@ -36,19 +35,21 @@ def least_error(labels: np.ndarray, unscreened: np.ndarray) -> float:
     return weighted_median(np.ravel(labels)[used] / np.ravel(unscreened)[used], weights[used])
 
 
-def fit(checkpoint: Checkpoint, structures: Sequence[Atoms]) -> tuple[Checkpoint, dict[str, float]]:
+def fit(
+    checkpoint: Checkpoint, structures: Sequence[Atoms], predicted: Sequence[Atoms]
+) -> tuple[Checkpoint, dict[str, float]]:
     """The model with its γ, and γ with the 95 % interval of a bootstrap over structures.
 
-    Without labelled Born effective charges γ stays 1. Clusters and bulk are fitted together.
+    `predicted` are the checkpoint's own predictions, whose γ is divided out. Without labelled Born effective
+    charges γ stays as it is. Clusters and bulk are fitted together.
     """
-    labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
-    if not labelled:
-        return checkpoint, {}
-    plain = replace(checkpoint, parameters=with_screening(checkpoint.parameters, 1.0))
     pairs = [
-        (frames.label(truth, "bec"), frames.label(guess, "bec"))
-        for truth, guess in zip(labelled, metrics.predict(plain, labelled), strict=True)
+        (frames.label(truth, "bec"), frames.label(guess, "bec") / guess.arrays["screening"][:, None, None])
+        for truth, guess in zip(structures, predicted, strict=True)
+        if frames.label(truth, "bec") is not None
     ]
+    if not pairs:
+        return checkpoint, {}
     rng = np.random.default_rng(0)
 
     def gamma(rows) -> float:

@@ -12,14 +12,13 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from ase import Atoms
+from jax.flatten_util import ravel_pytree
 
 from .. import frames, runtime, settings
 from ..errors import BornflowError, command
@@ -31,10 +30,11 @@ from . import checkpoint, data, metrics, screening
 from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
-from .loss import TERMS, by_structure, means, numbers
+from .loss import TERMS
 from .reports import divergence, note
 from .schedule import adam, ending
 from .state import State, identity, replaced, restore, store, write_history, write_validation
+from .step import build
 
 
 def train(
@@ -60,7 +60,7 @@ def train(
     if model.screening_is_fitted:
         weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
     followed = held_out if options["validate_epochs"] else []
-    tests = data.prepare(followed, model, energies, metrics.BATCH_ATOMS)
+    tests = data.prepare(followed, model, energies, metrics.BATCH_ATOMS, shapes=1)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     waste = data.padding(buckets)
     print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
@@ -69,27 +69,11 @@ def train(
     charges = np.zeros(len(model.elements))
     if options["initial_charges"] and initial is None:
         charges = data.mean_charges(structures, model.elements)
-    state = _initial(model, buckets, optimiser, seed, initial, charges)
+    parameters, unravel = ravel_pytree(_initial(model, buckets, seed, initial, charges))
+    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(QUANTITIES)))
+    state = State(parameters, jnp.copy(parameters), optimiser.init(parameters), 0, history, validation, 0.0)
     state = restore(state, state_path, run)
-
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
-    def step(parameters, average, optimiser_state, batch, decay):
-        def objective(parameters):
-            prediction = jax.vmap(model.evaluate, in_axes=(None, 0))(parameters, batch.graph)
-            each = by_structure(prediction, batch)
-            terms = means(each, batch)
-            return sum(weights[key] * terms[key] for key in TERMS), (terms, each)
-
-        (value, (terms, each)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
-        updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
-        parameters = optax.apply_updates(parameters, updates)
-        average = optax.incremental_update(parameters, average, 1 - decay)
-        held = numbers(batch)
-        sums = jnp.stack([value, *(terms[key] * held[key] for key in TERMS)])
-        counts = jnp.stack([jnp.ones(()), *(held[key] for key in TERMS)])
-        finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
-        finite = (finite, jnp.isfinite(optax.tree.norm(gradient)))
-        return parameters, average, optimiser_state, jnp.stack([sums, counts]), finite
+    step = build(model, optimiser, weights, unravel)
 
     begun = time.monotonic() - state.seconds
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
@@ -117,7 +101,7 @@ def train(
             history, found = np.concatenate([state.history, row[None]]), state.validation
             seconds = time.monotonic() - begun
             if tests and ((epoch + 1) % options["validate_epochs"] == 0 or epoch + 1 == options["epochs"]):
-                errors = _validate(Checkpoint(model, average, energies), held_out, tests)
+                errors = _validate(Checkpoint(model, unravel(average), energies), held_out, tests)
                 found = np.concatenate([found, [[epoch + 1, seconds, *errors]]])
             state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
             if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
@@ -125,7 +109,7 @@ def train(
             meter.advance(note=note(row))
     if state_path:
         store(state, state_path, run)  # what another stage starts from is the same after a kill
-    return Checkpoint(model, jax.tree.map(np.asarray, state.average), energies), state
+    return Checkpoint(model, jax.tree.map(np.asarray, unravel(state.average)), energies), state
 
 
 def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[Bucket]) -> list[float]:
@@ -140,22 +124,14 @@ def _decay(average: float, step: int) -> np.float32:
 
 
 def _initial(
-    model: Model,
-    buckets: Sequence[Bucket],
-    optimiser: optax.GradientTransformation,
-    seed: int,
-    initial: Checkpoint | None,
-    charges: np.ndarray,
-) -> State:
-    if initial is None:
-        graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
-        # Charges of the sign and size that Born effective charges have, and γ_i near 1.
-        parameters = with_charges(model.initialise(graph, seed), charges)
-    else:
-        parameters = jax.tree.map(jnp.asarray, initial.parameters)
-    copy = jax.tree.map(jnp.array, parameters)
-    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(QUANTITIES)))
-    return State(parameters, copy, optimiser.init(parameters), 0, history, validation, 0.0)
+    model: Model, buckets: Sequence[Bucket], seed: int, initial: Checkpoint | None, charges: np.ndarray
+):
+    """The parameters that training starts from."""
+    if initial is not None:
+        return jax.tree.map(jnp.asarray, initial.parameters)
+    graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
+    # Charges of the sign and size that Born effective charges have, and γ_i near 1.
+    return with_charges(model.initialise(graph, seed), charges)
 
 
 def _check(
@@ -207,12 +183,14 @@ def main() -> None:
     if args.limit:
         structures = data.subset(structures, args.limit)
     trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
-    screened = {}
+    labelled, count = [*structures, *held_out], len(structures)
+    predicted, screened = metrics.predict(trained, labelled), {}
     if trained.model.screening_is_fitted:
-        trained, screened = screening.fit(trained, held_out)
+        trained, screened = screening.fit(trained, held_out, predicted[count:])
+        predicted = metrics.predict(trained, labelled)
     report = {
-        part: metrics.errors(part_frames, metrics.predict(trained, part_frames))
-        for part, part_frames in (("train", structures), ("valid", held_out))
+        part: metrics.errors(labelled[rows], predicted[rows])
+        for part, rows in (("train", slice(count)), ("valid", slice(count, None)))
     }
     if screened:
         report["screening"] = screened

@@ -1,0 +1,46 @@
+"""One step of training: the loss of a batch, its gradient and the update, compiled once for each shape."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ..models.variants import Model
+from .data import Batch
+from .loss import TERMS, by_structure, means, numbers
+
+
+def build(
+    model: Model, optimiser: optax.GradientTransformation, weights: Mapping[str, float], unravel: Callable
+) -> Callable:
+    """The step as a function (parameters, average, optimiser's state, batch, decay) → the first three, sums,
+    finite.
+
+    Parameters and their moving average, which keeps `decay` of itself, are one vector each: a hundred small
+    arrays would make the update as long as the gradient. `unravel` makes the model's parameters of it.
+    `sums` [2, 1 + terms] holds loss and terms times the structures behind them, and these numbers; `finite`
+    whether the terms [terms, batch] and the gradient are. The first three arguments are given up.
+    """
+
+    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    def step(parameters, average, optimiser_state, batch: Batch, decay):
+        def objective(parameters):
+            prediction = jax.vmap(model.evaluate, in_axes=(None, 0))(unravel(parameters), batch.graph)
+            each = by_structure(prediction, batch)
+            terms = means(each, batch)
+            return sum(weights[key] * terms[key] for key in TERMS), (terms, each)
+
+        (value, (terms, each)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
+        updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
+        parameters = optax.apply_updates(parameters, updates)
+        average = optax.incremental_update(parameters, average, 1 - decay)
+        held = numbers(batch)
+        sums = jnp.stack([value, *(terms[key] * held[key] for key in TERMS)])
+        counts = jnp.stack([jnp.ones(()), *(held[key] for key in TERMS)])
+        finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
+        finite = (finite, jnp.isfinite(jnp.linalg.norm(gradient)))
+        return parameters, average, optimiser_state, jnp.stack([sums, counts]), finite
+
+    return step
