@@ -16,7 +16,7 @@ def options():
     """Options of a run, as `dynamics.md` completes them, with changes; a random model breaks bonds."""
     section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}}, is_whole=False)["dynamics"]
     whole = {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
-    return lambda **changes: whole | {"bond_limit": 100, "energy_limit": 10} | changes
+    return lambda **changes: whole | {"bond_limit": 100, "energy_limit": 10, "drift_limit": 10} | changes
 
 
 @pytest.fixture(scope="module")

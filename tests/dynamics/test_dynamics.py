@@ -148,6 +148,7 @@ def test_a_killed_run_equals_an_undisturbed_one(gentle, tmp_path):
         "part_steps": 50,
         "bond_limit": 100,
         "energy_limit": 10,
+        "drift_limit": 10,
         "systems": {"s": {"structure": "s.extxyz", "temperature": 200, "equilibration": 40, "steps": 1500}},
         "dtype": "float64",
     }

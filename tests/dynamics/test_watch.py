@@ -8,7 +8,7 @@ from examples import water
 from bornflow.dynamics.watch import LAST_FRAMES, Watch
 from bornflow.errors import BornflowError
 
-LIMITS = {"temperature_limit": 3000, "bond_limit": 2, "energy_limit": 0.05}
+LIMITS = {"temperature_limit": 3000, "bond_limit": 2, "energy_limit": 0.05, "drift_limit": 0.1}
 
 
 @pytest.fixture(params=[None, 0.9], ids=["cluster", "box"])
@@ -72,3 +72,12 @@ def test_a_jump_of_the_conserved_energy_is_reported_with_the_largest_force(atoms
     watch.look(atoms, 1, 0.0, 300.0)
     with pytest.raises(BornflowError, match=r"step 2: the conserved energy .* atom 3 \(O\) has the largest"):
         watch.look(atoms, 2, energy, 300.0)
+
+
+def test_a_slow_drift_is_reported_also_by_a_run_that_goes_on(atoms, watch):
+    per_step = 0.03 * len(atoms)
+    for step in range(4):
+        watch.look(atoms, step, step * per_step, 300.0)
+    resumed = Watch(atoms, LIMITS, watch.failed, watch.start)
+    with pytest.raises(BornflowError, match=r"step 4: .* 0.12 eV per atom since the run began, above 0.1 eV"):
+        resumed.look(atoms, 4, 4 * per_step, 300.0)

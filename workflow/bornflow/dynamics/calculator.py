@@ -9,6 +9,7 @@ with M − M₀ integrated along the path of the atoms since the first evaluatio
 """
 
 import math
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ class BornflowCalculator(Calculator):
     Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
     born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant; `dipole_change` is
     M − M₀ [e Å] in a field, set by who goes on with a run. With `fixed_charges` forces are no gradient: the
-    derivatives of charges are left out, for comparison.
+    derivatives of charges are left out, for comparison. `seconds` is the time spent in the model so far.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -77,7 +78,7 @@ class BornflowCalculator(Calculator):
             )
             for strained in (False, True)
         }
-        self._strained = False
+        self._strained, self.seconds = False, 0.0
         self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
         self.reset()
 
@@ -116,7 +117,10 @@ class BornflowCalculator(Calculator):
         """Evaluate the model; see the class for properties."""
         super().calculate(atoms, properties, system_changes)
         self._strained |= "stress" in properties  # who asks once asks again
-        out = jax.device_get(self._evaluate[self._strained](self._current_graph(self.atoms)))
+        graph = self._current_graph(self.atoms)
+        begun = time.perf_counter()
+        out = jax.device_get(self._evaluate[self._strained](graph))
+        self.seconds += time.perf_counter() - begun
         n = len(self.atoms)
         counts = composition(self.atoms, self.model.elements)
         energy = float(out["energy"]) + float(counts @ self.baseline)

@@ -12,13 +12,14 @@ A run that was killed goes on after its last finished part, bit for bit as if un
 import argparse
 import hashlib
 import json
+import sys
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms, units
-from ase.constraints import FixCom
 from ase.md.verlet import VelocityVerlet
 
 from .. import canonical, frames, settings
@@ -39,9 +40,11 @@ def simulate(
     seed: int | Sequence[int],
     out: Path,
     identity: str = "",
+    provenance: Mapping | None = None,
 ) -> None:
     """Run `options` (an entry of `dynamics.systems`, completed) and write the series to `out`.
 
+    What is in `provenance` becomes attributes of the file. A run of the same `identity` goes on where it was.
     The first `equilibration` steps are made with the thermostat and not recorded. Raises
     BornflowError when the run leaves physics: the step, the atom and what was found are named.
     """
@@ -49,10 +52,9 @@ def simulate(
     parts = Parts(out.with_suffix(".parts"), identity)
     state = parts.resume()
     atoms = atoms.copy()
-    watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"))
     atoms.calc = calculator
     if calculator.electric_field is not None:
-        atoms.set_constraint(FixCom())  # charges that do not add up to nothing would carry the whole away
+        start.hold_centre(atoms)
     if state is None:
         start.prepare(atoms, options, rng)
         state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
@@ -62,11 +64,13 @@ def simulate(
         rng.bit_generator.state = state["rng"]
         calculator.dipole_change = np.array(state["dipole_change"])
         calculator.room = state["room"]
+    watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state.get("conserved_at_start"))
     heat, step, total = state["heat"], state["step"], options["steps"]
     recorder = Recorder(options, state)
     span = options["equilibration"] + total
     speed = (options["timestep"] * 1e-6 * 86400, "ns/day")
     done = step + options["equilibration"]
+    begun, evaluated, first = time.perf_counter(), calculator.seconds, step
     with Meter(f"md {out.stem}", span, "steps", done, speed) as meter:
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
@@ -86,8 +90,13 @@ def simulate(
             heat = dynamics.transferred_energy
             state = {"step": step, "heat": heat, "rng": rng.bit_generator.state, **recorder.state}
             state |= {"dipole_change": calculator.dipole_change.tolist(), "room": calculator.room}
+            state["conserved_at_start"] = watch.start
             state |= {"positions": atoms.positions.copy(), "momenta": atoms.get_momenta()}
             parts.add(recorder.flush(len(atoms)), state)
+    if step > first:
+        whole, model = time.perf_counter() - begun, calculator.seconds - evaluated
+        each = [1e3 * seconds / (step - first) for seconds in (whole, model)]
+        print(f"{each[0]:.2f} ms a step, {each[1]:.2f} ms of it the model", file=sys.stderr)
     attributes = {
         "structure": str(atoms.info.get("structure", "")),
         "kind": frames.kind(atoms),
@@ -104,6 +113,7 @@ def simulate(
         "fixed_charges": options["fixed_charges"],
         "n_molecules": molecules(atoms),
         "seed": seed,
+        **(provenance or {}),
     }
     parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})
 
@@ -146,9 +156,12 @@ def main() -> None:
     seed = [args.seed, zlib.crc32((Path(args.checkpoint) / "parameters.msgpack").read_bytes())]
     digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
     digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
+    model = hashlib.sha256()
     for name in ("config.yaml", "parameters.msgpack"):
-        digest.update((Path(args.checkpoint) / name).read_bytes())
-    simulate(atoms, calculator, options, seed, Path(args.out), digest.hexdigest())
+        model.update((Path(args.checkpoint) / name).read_bytes())
+    digest.update(model.digest())
+    provenance = {"model": args.checkpoint, "model_sha256": model.hexdigest(), "replica": args.seed}
+    simulate(atoms, calculator, options, seed, Path(args.out), digest.hexdigest(), provenance)
 
 
 if __name__ == "__main__":

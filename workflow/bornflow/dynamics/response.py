@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from ase.constraints import FixCom
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
@@ -27,6 +26,7 @@ from ..progress import track
 from ..units import BOLTZMANN
 from .calculator import BornflowCalculator
 from .series import read_run
+from .start import hold_centre
 
 BLOCKS = 5  # of the equilibrium run, whose spread gives the error of what it predicts
 
@@ -46,7 +46,7 @@ def measured(
             calculator.electric_field = sign * field * np.eye(3)[number % 3]
             atoms = start.copy()
             atoms.calc = calculator
-            atoms.set_constraint(FixCom())
+            hold_centre(atoms)
             dynamics = VelocityVerlet(atoms, timestep * units.fs)
             atoms.get_potential_energy()
             for step in range(1, steps + 1):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.constraints import FixCom
 from ase.optimize import FIRE
 
 from .. import canonical, frames
@@ -30,6 +31,11 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
         atoms.info = info
     atoms.info["n_molecules"] = molecules(atoms)
     return atoms
+
+
+def hold_centre(atoms: Atoms) -> None:
+    """Fix the centre of mass: in a field charges that do not add up to nothing would carry the whole away."""
+    atoms.set_constraint(FixCom())
 
 
 def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:

@@ -19,11 +19,12 @@ class Watch:
     """Looks at every step of a run of `atoms`; `options` are those of its system.
 
     Limits: `temperature_limit` [K]; `bond_limit`, the length of a bond that the start structure has over the
-    sum of covalent radii; `energy_limit` [eV], the change of the conserved energy per atom in one step.
+    sum of covalent radii; `energy_limit` [eV], the change of the conserved energy per atom in one step;
+    `drift_limit` [eV], that since the run began. `start` is the conserved energy then, of a run that goes on.
     """
 
-    def __init__(self, atoms: Atoms, options: Mapping, failed: Path):
-        self.options, self.failed = options, failed
+    def __init__(self, atoms: Atoms, options: Mapping, failed: Path, start: float | None = None):
+        self.options, self.failed, self.start = options, failed, start
         self._conserved: float | None = None
         self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
         first, second, shifts = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
@@ -35,6 +36,7 @@ class Watch:
 
     def look(self, atoms: Atoms, step: int, conserved: float, temperature: float) -> None:
         """Raise BornflowError, after writing the last frames, if a limit is passed; NaN passes all."""
+        self.start = conserved if self.start is None else self.start
         self._frames.append((step, atoms.positions.copy(), atoms.get_momenta()))
         wrong = self._wrong(atoms, conserved, temperature)
         self._conserved = conserved
@@ -68,6 +70,12 @@ class Watch:
                 f"the conserved energy changed by {jump:.3g} eV per atom in one step, above "
                 f"{self.options['energy_limit']:g} eV (energy_limit); "
                 f"{_name(atoms, pushed)} has the largest force"
+            )
+        drift = (conserved - self.start) / len(atoms)
+        if not abs(drift) < self.options["drift_limit"]:
+            return (
+                f"the conserved energy has changed by {drift:.3g} eV per atom since the run began, above "
+                f"{self.options['drift_limit']:g} eV (drift_limit)"
             )
         return None
 
