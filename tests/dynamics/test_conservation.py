@@ -106,7 +106,7 @@ def test_a_box_in_single_precision_goes_on_as_if_undisturbed(gentle, options, tm
     def run(name):
         calculator = BornflowCalculator(gentle)
         simulate(water(8, 0.9), calculator, wanted, [0, 7], tmp_path / f"{name}.h5", "same")
-        return calculator.room, read_run(tmp_path / f"{name}.h5", "potential_energy", "current")[1]
+        return calculator.neighbours.room, read_run(tmp_path / f"{name}.h5", "potential_energy", "current")[1]
 
     def stop(self, atoms, step, *rest):
         if step == 40:

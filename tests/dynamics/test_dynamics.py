@@ -1,5 +1,6 @@
 """The calculator as ASE wants it, energy conservation, currents, and runs that survive a kill."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -56,6 +57,25 @@ def test_the_field_adds_its_force_and_its_work(gentle):
     assert change[1] - change[0] == pytest.approx(-np.sum(expected * step), abs=1e-8)
 
 
+def test_the_work_of_a_field_is_that_of_one_path(gentle):
+    calculator = BornflowCalculator(gentle, np.array([0.1, 0, 0.2]), "float64")
+    atoms = water(8, 0.9)
+    atoms.calc = calculator
+    energy = atoms.get_potential_energy()
+    atoms.positions[2] += atoms.cell[0] - atoms.cell[2]
+    assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6), "a cell vector is no step"
+    atoms.positions[2] += 0.1
+    assert abs(atoms.calc.dipole_change).max() > 0 or atoms.get_potential_energy()
+    with pytest.raises(BornflowError, match="stress in an electric field"):
+        atoms.get_stress()
+    for other in (water(8, 0.9, seed=3), water(2)):
+        calculator.get_potential_energy(other)
+        np.testing.assert_array_equal(calculator.dipole_change, 0)
+    forces = calculator.get_forces(other)
+    calculator.electric_field = None
+    assert np.abs(calculator.get_forces(other) - forces).max() > 1e-4, "a new field, new results"
+
+
 def test_energy_is_conserved_and_the_error_falls_with_the_square_of_the_step(calculator):
     errors = []
     for timestep in (0.4, 0.2):
@@ -75,15 +95,35 @@ def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.get_forces()
-    listed = calculator._listed
-    atoms.positions += 0.05
+    listed = calculator.neighbours._listed
+    steps = np.random.default_rng(0).normal(size=atoms.positions.shape)
+    atoms.positions += 0.249 * steps / np.linalg.norm(steps, axis=1)[:, None]  # all by nearly half the skin
     forces = atoms.get_forces()
-    assert calculator._listed is listed
-    atoms.positions[0] += 0.6
+    assert calculator.neighbours._listed is listed
+    calculator.renew_neighbours()
+    np.testing.assert_allclose(forces, atoms.get_forces(), atol=1e-9)
+    listed = calculator.neighbours._listed
+    atoms.positions[0, 1] += 0.251
     atoms.get_forces()
-    assert calculator._listed is not listed
-    atoms.positions[0] -= 0.6
-    np.testing.assert_allclose(atoms.get_forces(), forces, atol=1e-6)
+    assert calculator.neighbours._listed is not listed
+
+
+def test_nothing_is_compiled_again_as_counts_of_neighbours_drift(calculator):
+    atoms = water(8, 0.9)
+    atoms.calc = calculator
+    atoms.get_forces()
+    rooms = [calculator.neighbours.room]
+    for scale in (1.02, 0.99, 1.1, 0.97, 0.9, 1.0, 1.1, 0.9):
+        scaled = water(8, 0.9)
+        scaled.set_cell(scaled.cell * scale, scale_atoms=True)
+        atoms.set_cell(scaled.cell)
+        atoms.positions = scaled.positions
+        atoms.get_forces()
+        rooms.append(calculator.neighbours.room)
+    assert len({str(room) for room in rooms}) <= 3
+    for before, after in itertools.pairwise(rooms):
+        assert all(b <= a for before_, after_ in zip(before, after) for b, a in zip(before_, after_))
+    assert calculator._evaluate[False]._cache_size() == len({str(room) for room in rooms})
 
 
 def test_another_program_moves_the_atoms_through_a_socket(gentle, tmp_path):
@@ -105,16 +145,32 @@ def test_another_program_moves_the_atoms_through_a_socket(gentle, tmp_path):
     assert stress.shape == (6,)
 
 
-def test_bad_structures_are_refused(calculator):
+def test_bad_structures_are_refused(gentle, calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.positions[3, 1] = np.nan
     with pytest.raises(BornflowError, match="atom 3 is not finite"):
         atoms.get_forces()
-    flat = water(2)
-    flat.pbc, flat.calc = True, calculator
-    with pytest.raises(BornflowError, match="no volume"):
-        flat.get_forces()
+    for cell in (np.zeros(3), np.full((3, 3), np.nan)):
+        flat = water(2)
+        flat.set_cell(cell)
+        flat.pbc, flat.calc = True, calculator
+        with pytest.raises(BornflowError, match="no volume"):
+            flat.get_forces()
+    slab, stranger, twice = water(8, 0.9), water(1), water(2)
+    slab.pbc = [True, True, False]
+    stranger.symbols[0] = "S"
+    twice.positions[5] = twice.positions[1]
+    for wrong, reason in (
+        (slab, r"periodic in \[True, True, False\]"),
+        (stranger, "holds S; the model knows H, O only"),
+        (twice, "atoms 1 and 5 are in one place"),
+    ):
+        wrong.calc = calculator
+        with pytest.raises(BornflowError, match=reason):
+            wrong.get_forces()
+    with pytest.raises(BornflowError, match="three finite numbers"):
+        BornflowCalculator(gentle, electric_field=0.1)
 
 
 def test_currents_are_velocities_times_charges(gentle, calculator, options, tmp_path):

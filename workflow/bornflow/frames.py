@@ -35,15 +35,20 @@ IDENTITY = ("structure", "source", "kind", "n_molecules")  # what `info` says of
 LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
 
 
+def name(atoms: Atoms) -> str:
+    """What a structure is called in messages."""
+    return str(atoms.info.get("structure", atoms.get_chemical_formula()))
+
+
 def kind(atoms: Atoms) -> str:
     """`cluster` for an isolated structure, `bulk` for one periodic in three directions."""
     if not atoms.pbc.any():
         return "cluster"
     if atoms.pbc.all():
         return "bulk"
-    name = atoms.info.get("structure", "a structure")
     raise BornflowError(
-        f"{name} is periodic in {list(atoms.pbc)}; make it periodic in all three directions or in none"
+        f"{name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three directions or in "
+        "none"
     )
 
 

@@ -8,9 +8,7 @@ Energy, forces and stress are exact derivatives of one function. In a constant e
 with M − M₀ integrated along the path of the atoms since the first evaluation.
 """
 
-import math
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -20,27 +18,25 @@ import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.geometry import find_mic
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .. import runtime
 from ..errors import BornflowError
-from ..frames import kind
-from ..models.graph import Graph, Shape, pad
 from ..training import checkpoint
 from ..training.checkpoint import Checkpoint
 from ..training.data import composition
-
-SKIN = 0.5  # Å; the neighbour list is made again when an atom has moved by half of it
-HEADROOM = 1.1  # room for more neighbours before anything is compiled again
+from .neighbours import Neighbours
 
 
 class BornflowCalculator(Calculator):
     """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
 
     Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
-    born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant; `dipole_change` is
-    M − M₀ [e Å] in a field, set by who goes on with a run. With `fixed_charges` forces are no gradient: the
-    derivatives of charges are left out, for comparison. `seconds` is the time spent in the model so far.
+    born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant, and in one there is no
+    stress; `dipole_change` is M − M₀ [e Å] in a field, set by who goes on with a run. With `fixed_charges`
+    forces are no gradient: the derivatives of charges are left out, for comparison. `seconds` is the time in
+    the model so far, `neighbours.room` what its arrays are padded to.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -79,7 +75,7 @@ class BornflowCalculator(Calculator):
             for strained in (False, True)
         }
         self._strained, self.seconds = False, 0.0
-        self.electric_field = None if electric_field is None else np.asarray(electric_field, float)
+        self.electric_field = electric_field
         self.reset()
 
     @classmethod
@@ -93,41 +89,52 @@ class BornflowCalculator(Calculator):
         """The calculator of a folder written by `bornflow.training.train`."""
         return cls(checkpoint.load(directory), electric_field, dtype, fixed_charges)
 
+    @property
+    def electric_field(self) -> np.ndarray | None:
+        """The constant field [V/Å]; setting it makes results stale."""
+        return self._electric_field
+
+    @electric_field.setter
+    def electric_field(self, field: np.ndarray | None) -> None:
+        if field is not None:
+            field = np.asarray(field, float)
+            if field.shape != (3,) or not np.isfinite(field).all():
+                raise BornflowError(
+                    f"electric_field is {field.tolist()}; three finite numbers [V/Å] are needed"
+                )
+        self._electric_field, self.results = field, {}
+
     def reset(self) -> None:
         """Forget results, the neighbour list and the path that the dipole was integrated along."""
         super().reset()
-        self._graph: Graph | None = None
-        self._shape: Shape | None = None
-        self._listed: tuple | None = None  # positions, cell, species the list was made for
+        self.neighbours = Neighbours(self.model, self.dtype)
         self.forget_path()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since the last evaluation; ASE's own comparison takes as long as a small model."""
-        known = self.atoms
-        if known is None or len(known) != len(atoms) or (known.numbers != atoms.numbers).any():
-            return list(all_changes)
-        pairs = {
-            "positions": (known.positions, atoms.positions),
-            "cell": (known.cell.array, atoms.cell.array),
-            "pbc": (known.pbc, atoms.pbc),
-        }
-        return [name for name, (before, now) in pairs.items() if (before != now).any()]
+        return _changes(self.atoms, atoms)
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
         super().calculate(atoms, properties, system_changes)
+        if "stress" in properties and self.electric_field is not None:
+            raise BornflowError(
+                "the stress in an electric field is not known here; set electric_field to None"
+            )
         self._strained |= "stress" in properties  # who asks once asks again
-        graph = self._current_graph(self.atoms)
+        graph = self.neighbours.graph(self.atoms)
         begun = time.perf_counter()
         out = jax.device_get(self._evaluate[self._strained](graph))
         self.seconds += time.perf_counter() - begun
         n = len(self.atoms)
+        if not (np.isfinite(out["energy"]) and np.isfinite(out["forces"]).all()):
+            raise BornflowError("energy or forces are not finite: the model does not hold this structure")
         counts = composition(self.atoms, self.model.elements)
         energy = float(out["energy"]) + float(counts @ self.baseline)
         forces = np.asarray(out["forces"][:n], float)
         bec = np.asarray(out["bec"][:n], float)
         if self.electric_field is not None:
-            self._go_on(self.atoms.positions, bec)
+            self._go_on(self.atoms, bec)
             energy -= float(self.electric_field @ self.dipole_change)
             forces = forces + np.einsum("iab,a->ib", bec, self.electric_field)
         self.results = {
@@ -140,20 +147,9 @@ class BornflowCalculator(Calculator):
         for name in ("screening", "effective_charges"):
             if name in out:
                 self.results[name] = np.asarray(out[name][:n], float)
-        if self._strained and self.atoms.pbc.all():
+        if self._strained and self.atoms.pbc.all() and self.electric_field is None:
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
-
-    @property
-    def room(self) -> list | None:
-        """What arrays are padded to, which a resumed run sets so that it rounds like an undisturbed one."""
-        return None if self._shape is None else [list(map(int, np.ravel(sizes))) for sizes in self._shape]
-
-    @room.setter
-    def room(self, sizes: list | None) -> None:
-        if sizes is not None:
-            (atoms,), blocks, waves = sizes
-            self._shape = Shape(atoms, tuple(blocks), tuple(waves))
 
     def forget_path(self) -> None:
         """Let M₀ be the dipole of the next structure."""
@@ -162,59 +158,32 @@ class BornflowCalculator(Calculator):
 
     def renew_neighbours(self) -> None:
         """Forget the neighbour list, and what was evaluated with it."""
-        self._listed = None
+        self.neighbours.renew()
         self.results = {}
 
-    def _go_on(self, positions: np.ndarray, bec: np.ndarray) -> None:
-        """Add the last stretch of the path of the atoms to M − M₀, by the trapezoidal rule."""
+    def _go_on(self, atoms: Atoms, bec: np.ndarray) -> None:
+        """Add the last stretch of the path of the atoms to M − M₀, by the trapezoidal rule.
+
+        Other atoms or another cell start a path of their own; a step by a cell vector is none.
+        """
         if self._path is not None:
             before, bec_before = self._path
-            self.dipole_change = self.dipole_change + np.einsum(
-                "iab,ib->a", (bec + bec_before) / 2, positions - before
-            )
-        self._path = (positions.copy(), bec)
-
-    def _current_graph(self, atoms: Atoms) -> Graph:
-        if not np.isfinite(atoms.positions).all():
-            bad = int(np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))[0])
-            raise BornflowError(f"the position of atom {bad} is not finite: the run has diverged")
-        cell = atoms.cell.array if kind(atoms) == "bulk" else None
-        if cell is not None and abs(np.linalg.det(cell)) < 1e-6:
-            raise BornflowError("the cell has no volume; set a cell or switch periodicity off")
-        if self._listed is None or self._moved(atoms, cell):
-            self._build(atoms, cell)
-        padded = np.zeros((self._shape.atoms, 3), self.dtype)
-        padded[: len(atoms)] = atoms.positions
-        return replace(self._graph, positions=padded)
-
-    def _moved(self, atoms: Atoms, cell: np.ndarray | None) -> bool:
-        positions, listed_cell, numbers = self._listed
-        if len(numbers) != len(atoms) or (numbers != atoms.numbers).any():
-            return True
-        if (cell is None) != (listed_cell is None):
-            return True
-        if cell is not None and (cell != listed_cell).any():
-            return True
-        farthest = np.sum((atoms.positions - positions) ** 2, axis=1).max()
-        return bool(farthest > (SKIN / 2) ** 2)
-
-    def _build(self, atoms: Atoms, cell: np.ndarray | None) -> None:
-        composition(atoms, self.model.elements)  # refuses unknown elements
-        pairs = self.model.pairs(atoms.numbers, atoms.positions, cell, SKIN)
-        if self._shape is None or not _holds(self._shape, pairs.shape):
-            self._shape = _with_headroom(pairs.shape)
-        self._graph = jax.device_put(pad(pairs, self._shape, self.dtype))
-        self._listed = (atoms.positions.copy(), cell, atoms.numbers.copy())
+            if set(_changes(before, atoms)) - {"positions"}:
+                self.forget_path()
+            else:
+                steps, _ = find_mic(atoms.positions - before.positions, atoms.cell, atoms.pbc)
+                self.dipole_change = self.dipole_change + np.einsum(
+                    "iab,ib->a", (bec + bec_before) / 2, steps
+                )
+        self._path = (atoms.copy(), bec)
 
 
-def _holds(have: Shape, need: Shape) -> bool:
-    """Whether a structure of the shape `need` fits into `have` with no atom to spare."""
-    if have.atoms != need.atoms or bool(have.waves) != bool(need.waves):
-        return False
-    return all(a >= b for a, b in zip((*have.blocks, *have.waves), (*need.blocks, *need.waves), strict=True))
-
-
-def _with_headroom(shape: Shape) -> Shape:
-    """Room for more neighbours of each species."""
-    blocks = tuple(size and 2 * math.ceil(HEADROOM * size / 2) for size in shape.blocks)
-    return Shape(shape.atoms, blocks, shape.waves)
+def _changes(known: Atoms | None, atoms: Atoms) -> list[str]:
+    if known is None or len(known) != len(atoms) or (known.numbers != atoms.numbers).any():
+        return list(all_changes)
+    pairs = {
+        "positions": (known.positions, atoms.positions),
+        "cell": (known.cell.array, atoms.cell.array),
+        "pbc": (known.pbc, atoms.pbc),
+    }
+    return [name for name, (before, now) in pairs.items() if (before != now).any()]

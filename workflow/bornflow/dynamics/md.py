@@ -63,7 +63,7 @@ def simulate(
         atoms.set_momenta(state["momenta"])
         rng.bit_generator.state = state["rng"]
         calculator.dipole_change = np.array(state["dipole_change"])
-        calculator.room = state["room"]
+        calculator.neighbours.room = state["room"]
     watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state.get("conserved_at_start"))
     heat, step, total = state["heat"], state["step"], options["steps"]
     recorder = Recorder(options, state)
@@ -89,7 +89,7 @@ def simulate(
                 meter.advance(note=f"{temperature:.0f} K")
             heat = dynamics.transferred_energy
             state = {"step": step, "heat": heat, "rng": rng.bit_generator.state, **recorder.state}
-            state |= {"dipole_change": calculator.dipole_change.tolist(), "room": calculator.room}
+            state |= {"dipole_change": calculator.dipole_change.tolist(), "room": calculator.neighbours.room}
             state["conserved_at_start"] = watch.start
             state |= {"positions": atoms.positions.copy(), "momenta": atoms.get_momenta()}
             parts.add(recorder.flush(len(atoms)), state)

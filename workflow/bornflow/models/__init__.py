@@ -1,5 +1,6 @@
 """Models: from a structure to energy, forces and Born effective charges."""
 
-from ..runtime import keep_memory
+from ..runtime import full_precision, keep_memory
 
 keep_memory()
+full_precision()

@@ -68,7 +68,7 @@ def _pull_back(blocks, cutoff, n_radial, max_degree, parts, change):
 
     # A branch that is always taken: without it these long sums become part of every use of their result.
     none = [jnp.zeros_like(by[:, :3].swapaxes(0, 1)) for by in by_angular]
-    first = parts[0][0].ravel()[0]
+    first = next(of_species for of_species, *_ in parts if of_species.size).ravel()[0]
     by_argument = jax.lax.cond(first > -1, by_argument, lambda: none)
     return jnp.concatenate(by_distance, axis=1), jnp.concatenate(by_argument, axis=2)
 

@@ -16,6 +16,9 @@ import numpy as np
 import vesin
 from jaxtyping import Array, Float
 
+from ..errors import BornflowError
+
+CLOSEST = 0.1  # Å; two atoms nearer than this are a mistake
 Leaf = Any  # an array of numpy on the host, of jax on the device, or what jax puts in its place
 
 
@@ -82,14 +85,21 @@ def list_pairs(
     """All ordered pairs (i, j, shift) with |r_j + shift · cell − r_i| < cutoff [Å].
 
     A `cell` of None means isolated. Cells smaller than twice the cutoff are treated exactly.
-    Wave numbers reach k_max [Å⁻¹].
+    Wave numbers reach k_max [Å⁻¹]. Raises BornflowError for what is no structure: numbers that are not
+    finite, a cell without volume, two atoms in one place.
     """
-    first, second, shifts = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+    _check(positions, cell)
+    first, second, shifts, distances = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
         points=np.asarray(positions, dtype=np.float64),
         box=np.asarray(np.eye(3) if cell is None else cell, dtype=np.float64),
         periodic=cell is not None,
-        quantities="ijS",
+        quantities="ijSd",
     )
+    if len(distances) and distances.min() < CLOSEST:
+        pair = int(np.argmin(distances))
+        raise BornflowError(
+            f"atoms {first[pair]} and {second[pair]} are in one place: {distances[pair]:.2g} Å apart"
+        )
     group = first.astype(np.int64) * n_species + species[second]
     order = np.argsort(group, kind="stable")
     first, second, shifts, group = first[order].astype(np.int64), second[order], shifts[order], group[order]
@@ -98,6 +108,16 @@ def list_pairs(
     blocks = tuple(int(n) for n in counts.reshape(-1, n_species).max(axis=0, initial=0))
     shape = Shape(len(species), blocks if any(blocks) else (1, *blocks[1:]), _wave_numbers(cell, k_max))
     return Pairs(species, positions, cell, first, second.astype(np.int64), shifts, place, shape)
+
+
+def _check(positions: np.ndarray, cell: np.ndarray | None) -> None:
+    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
+    if len(bad):
+        raise BornflowError(f"the position of atom {bad[0]} is not finite")
+    if cell is not None and not (np.isfinite(cell).all() and abs(np.linalg.det(cell)) > 1e-6):
+        raise BornflowError(
+            f"the cell {np.asarray(cell).tolist()} has no volume; set one, or switch periodicity off"
+        )
 
 
 def _wave_numbers(cell: np.ndarray | None, k_max: float) -> tuple[int, ...]:

@@ -48,7 +48,7 @@ class Lorem(Backbone):
         scalars = Update(self.features)(jnp.zeros_like(sums), sums)
         spherical = self._spherical(amplitudes, filters, centre)
         spherical = TensorProduct(self.max_degree, self.channels)(spherical)
-        scale = (2 * np.arange(self.max_degree + 1) + 1) ** 0.25
+        scale = ((2 * np.arange(self.max_degree + 1) + 1) ** 0.25).tolist()  # of no precision of their own
         norms = [
             factor * jnp.sqrt(jnp.sum(block**2, axis=1) + SMALL_NORM**2)
             for factor, block in zip(scale, degrees(spherical, self.max_degree), strict=True)

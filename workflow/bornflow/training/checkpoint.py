@@ -4,6 +4,7 @@
 energies of the baseline. `parameters.msgpack` holds the weights.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..errors import BornflowError
 from ..files import whole, write_text
 from ..models.variants import Model
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,10 @@ def save(
         "variant": dict(checkpoint.model.variant),
         "training": dict(training),
     }
+    weights = serialization.to_bytes(checkpoint.parameters)
+    description["parameters"] = f"sha256:{hashlib.sha256(weights).hexdigest()}"
     with whole(directory / "parameters.msgpack") as scratch:
-        scratch.write_bytes(serialization.to_bytes(checkpoint.parameters))
+        scratch.write_bytes(weights)
     write_text(directory / "config.yaml", yaml.safe_dump(description, sort_keys=False))
 
 
@@ -58,15 +61,21 @@ def load(directory: str | Path) -> Checkpoint:
     for name in ("config.yaml", "parameters.msgpack"):
         if not (directory / name).exists():
             raise BornflowError(f"{directory}: no {name}; train a model into this folder first")
-    description = yaml.safe_load((directory / "config.yaml").read_text())
+    try:
+        description = yaml.safe_load((directory / "config.yaml").read_text())
+    except yaml.YAMLError as error:
+        raise BornflowError(f"{directory}/config.yaml is damaged: {error}") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         found = description.get("format") if isinstance(description, dict) else None
         raise BornflowError(
             f"{directory}/config.yaml has format {found}, this version reads {FORMAT}; train again"
         )
+    # The hash is written last: a file that has it was not cut, and its weights are those it describes.
+    weights = (directory / "parameters.msgpack").read_bytes()
+    if description.get("parameters") != f"sha256:{hashlib.sha256(weights).hexdigest()}":
+        raise BornflowError(
+            f"{directory}: config.yaml is cut, or parameters.msgpack is damaged or of another training (its "
+            "SHA-256 is not the one that config.yaml names); copy both again, or train again"
+        )
     model = Model(description["variant"], description["elements"])
-    try:
-        parameters = serialization.msgpack_restore((directory / "parameters.msgpack").read_bytes())
-    except Exception as error:  # msgpack raises many types on damaged input
-        raise BornflowError(f"{directory}/parameters.msgpack is damaged: {error}") from error
-    return Checkpoint(model, parameters, np.array(description["baseline"]))
+    return Checkpoint(model, serialization.msgpack_restore(weights), np.array(description["baseline"]))

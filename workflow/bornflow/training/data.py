@@ -86,7 +86,7 @@ def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
     unknown = sorted(set(symbols) - set(known))
     if unknown:
         raise BornflowError(
-            f"structure {atoms.info.get('structure')} holds {', '.join(unknown)}; the model knows "
+            f"structure {frames.name(atoms)} holds {', '.join(unknown)}; the model knows "
             f"{', '.join(known)} only: train it on structures with that element (a model that is pretrained "
             "knows the elements of training.pretraining; set that to [] for others)"
         )
@@ -183,7 +183,11 @@ def _common_shape(structures: Sequence[Atoms], model: Model) -> Shape:
 
 
 def _pairs(atoms: Atoms, model: Model) -> Pairs:
-    return model.pairs(atoms.numbers, atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
+    cell = atoms.cell.array if frames.kind(atoms) == "bulk" else None
+    try:
+        return model.pairs(atoms.numbers, atoms.positions, cell)
+    except BornflowError as error:
+        raise BornflowError(f"structure {frames.name(atoms)}: {error}") from error
 
 
 def _one(atoms: Atoms, index: int, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
