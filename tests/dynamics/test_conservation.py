@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ase.data import atomic_masses
-from examples import water
+from examples import graph_of, variant, water
 
 from bornflow.dynamics import response
 from bornflow.dynamics.calculator import BornflowCalculator
@@ -11,6 +11,8 @@ from bornflow.dynamics.conservation import drift, tabulate
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.models.variants import Model
+from bornflow.training.checkpoint import Checkpoint
 from bornflow.units import BOLTZMANN
 
 
@@ -46,12 +48,15 @@ def test_a_run_with_a_thermostat_says_nothing_of_conservation(calculator, option
         tabulate([tmp_path / "r.h5"], ["m"])
 
 
-def test_the_static_part_of_the_current_is_recorded(calculator, options, tmp_path):
-    atoms = water(2)
+@pytest.mark.parametrize("charges", ["uncoupled", "local"])
+def test_the_static_part_of_the_current_is_recorded(charges, options, tmp_path):
+    atoms, model = water(2), Model(variant(charges=charges), ("H", "O"))
+    parameters = model.initialise(graph_of(model, atoms), 0)
+    calculator = BornflowCalculator(Checkpoint(model, parameters, np.zeros(2)), dtype="float64")
     simulate(
         atoms, calculator, options(velocity_interval=1, frame_interval=1, steps=10), 0, tmp_path / "r.h5"
     )
-    if not calculator.model.network.is_coupled:
+    if charges == "uncoupled":
         with pytest.raises(BornflowError, match="static_current"):
             read_run(tmp_path / "r.h5", "static_current")
         return

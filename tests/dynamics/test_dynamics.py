@@ -16,14 +16,32 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 from ase.calculators.socketio import SocketIOCalculator
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from examples import water
+from examples import graph_of, noisy_parameters, variant, water
 
 from bornflow import frames
 from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.models.variants import Model
 from bornflow.training import checkpoint
+
+
+@pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
+def test_what_a_coupled_model_says_is_what_the_calculator_says(density):
+    model = Model(variant(backbone="lorem", charges="local", ewald_accuracy=1e-9), ("H", "O"))
+    parameters = noisy_parameters(model)
+    atoms = water(3 if density is None else 8, density)
+    atoms.calc = BornflowCalculator(checkpoint.Checkpoint(model, parameters, np.zeros(2)), dtype="float64")
+    numerical = calculate_numerical_forces(atoms, eps=1e-4, iatoms=[0, 4])
+    np.testing.assert_allclose(atoms.get_forces()[[0, 4]], numerical, atol=1e-5)
+    if density:
+        np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-6)
+    out = model(parameters, graph_of(model, atoms))
+    for name, key in (("born_effective_charges", "bec"), ("charges",) * 2, ("screening",) * 2):
+        np.testing.assert_allclose(atoms.calc.get_property(name), out[key][: len(atoms)], atol=1e-8)
+    static = atoms.calc.get_property("screening") * atoms.calc.get_property("charges")
+    np.testing.assert_allclose(atoms.calc.get_property("effective_charges"), static, atol=1e-8)
 
 
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
@@ -65,7 +83,8 @@ def test_the_work_of_a_field_is_that_of_one_path(gentle):
     atoms.positions[2] += atoms.cell[0] - atoms.cell[2]
     assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6), "a cell vector is no step"
     atoms.positions[2] += 0.1
-    assert abs(atoms.calc.dipole_change).max() > 0 or atoms.get_potential_energy()
+    atoms.get_potential_energy()
+    assert abs(calculator.dipole_change).max() > 1e-3
     with pytest.raises(BornflowError, match="stress in an electric field"):
         atoms.get_stress()
     for other in (water(8, 0.9, seed=3), water(2)):
@@ -112,18 +131,17 @@ def test_nothing_is_compiled_again_as_counts_of_neighbours_drift(calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.get_forces()
-    rooms = [calculator.neighbours.room]
+    rooms = [np.concatenate(calculator.neighbours.room)]
     for scale in (1.02, 0.99, 1.1, 0.97, 0.9, 1.0, 1.1, 0.9):
         scaled = water(8, 0.9)
         scaled.set_cell(scaled.cell * scale, scale_atoms=True)
         atoms.set_cell(scaled.cell)
         atoms.positions = scaled.positions
         atoms.get_forces()
-        rooms.append(calculator.neighbours.room)
-    assert len({str(room) for room in rooms}) <= 3
-    for before, after in itertools.pairwise(rooms):
-        assert all(b <= a for before_, after_ in zip(before, after) for b, a in zip(before_, after_))
-    assert calculator._evaluate[False]._cache_size() == len({str(room) for room in rooms})
+        rooms.append(np.concatenate(calculator.neighbours.room))
+    assert all((before <= after).all() for before, after in itertools.pairwise(rooms))
+    assert len(np.unique(rooms, axis=0)) <= 3
+    assert calculator._evaluate[False]._cache_size() == len(np.unique(rooms, axis=0))
 
 
 def test_another_program_moves_the_atoms_through_a_socket(gentle, tmp_path):

@@ -1,7 +1,13 @@
 """Steps are timed on the structures asked for, and drawn."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pandas as pd
 import pytest
+import yaml
 from examples import variant
 
 from bornflow.dynamics import timing
@@ -41,3 +47,33 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
     assert "lorem-jax, uncoupled" in labels
     drawing.save(figure, [tmp_path / "timing.png"])
     assert (tmp_path / "timing.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_compiled_is_read_by_the_next_process(tmp_path):
+    small = variant(charges="local")
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"models": {"small": small}}))
+    table = timing.compare(["small"], str(tmp_path / "cfg.yaml"), [18], seconds=0.05)
+    (row,) = table[table["model"] == "small"].to_dict("records")
+    assert row["first_step_cached [s]"] < 0.7 * row["first_step [s]"]
+
+
+def test_everything_is_in_the_precision_asked_for(tmp_path):
+    """In processes of their own: other tests switch double precision on for all."""
+    script = (
+        "import numpy as np; from examples import variant, water; from bornflow.dynamics import timing\n"
+        "for backbone in ('physical', 'lorem'):\n"
+        "    calculator = timing.ours(variant(backbone=backbone, charges='local'))\n"
+        "    for atoms in (water(2), water(8, 0.9)):\n"
+        "        calculator.calculate(atoms)\n"
+        "        out = calculator._evaluate[False](calculator.neighbours.graph(atoms))\n"
+        "        print({str(values.dtype) for values in out.values()})\n"
+    )
+    for x64 in ("0", "1"):
+        found = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"JAX_ENABLE_X64": x64, "PYTHONPATH": str(Path(__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.split() == ["{'float32'}"] * 4

@@ -54,7 +54,7 @@ def test_isolated_charges():
 
 
 def energy_of(positions, charges, cell, accuracy):
-    """The energy [eV] of fixed charges as a function of positions and cell, with the lists of the given ones."""
+    """The energy [eV] of fixed charges as a function of positions and cell, with the given ones' lists."""
     built = built_graph(positions, cell, 5.0, accuracy)
 
     @jax.jit
@@ -107,7 +107,7 @@ def test_stress_is_the_derivative_with_strain_in_a_sheared_cell(molecules):
     high, low = (
         energy(positions + sign * positions @ strain, cell + sign * cell @ strain) for sign in (1e-4, -1e-4)
     )
-    assert (high - low) / 2e-4 == pytest.approx(np.sum(virial * strain), abs=1e-4)
+    assert (high - low) / 2e-4 == pytest.approx(float(np.sum(virial * strain)), abs=1e-4)
 
 
 def test_jax_pme_finds_the_same():

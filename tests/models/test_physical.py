@@ -28,6 +28,11 @@ def evaluate(model, parameters, atoms, shape=None):
     }
 
 
+def same(found, expected, within):
+    for key in expected:
+        np.testing.assert_allclose(found[key], expected[key], atol=within, err_msg=key)
+
+
 def moved(atoms, positions, cell=None):
     new = atoms.copy()
     new.positions = positions
@@ -90,24 +95,30 @@ def test_translation_and_wrapping(model, parameters, structure):
     shifted = moved(structure, structure.positions + [0.3, -7.1, 2.2])
     if structure.pbc.any():
         shifted.wrap()
-    after = evaluate(model, parameters, shifted)
-    assert after["energy"] == pytest.approx(before["energy"], abs=1e-8)
-    np.testing.assert_allclose(after["bec"], before["bec"], atol=1e-8)
+    same(evaluate(model, parameters, shifted), before, 1e-8)
+
+
+def test_another_choice_of_cell_is_the_same(model, parameters):
+    box = water(8, 0.9)
+    other = moved(box, box.positions, np.array([[1, 1, 0], [0, 1, 0], [0, -1, 1]]) @ box.cell.array)
+    same(*(evaluate(model, parameters, atoms) for atoms in (other, box)), 1e-6)  # each has waves of its own
 
 
 def test_permutation_of_atoms(model, parameters, structure):
     order = np.random.default_rng(3).permutation(len(structure))
     before, after = (evaluate(model, parameters, atoms) for atoms in (structure, structure[order]))
-    assert after["energy"] == pytest.approx(before["energy"], abs=1e-9)
-    np.testing.assert_allclose(after["forces"], before["forces"][order], atol=1e-9)
+    for key in ("forces", "charges", "bec"):
+        before[key] = before[key][order]
+    same(after, before, 1e-9)
 
 
 def test_supercell_gives_the_same_per_atom(model, parameters):
     box = water(8, 0.9)
     one, two = (evaluate(model, parameters, atoms) for atoms in (box, box.repeat((2, 1, 1))))
-    assert two["energy"] == pytest.approx(2 * one["energy"], abs=1e-5)
-    np.testing.assert_allclose(two["forces"][: len(box)], one["forces"], atol=1e-5)
-    np.testing.assert_allclose(two["bec"][: len(box)], one["bec"], atol=1e-9)
+    assert two["energy"] == pytest.approx(2 * one["energy"], abs=1e-6)
+    np.testing.assert_allclose(two["virial"], 2 * one["virial"], atol=1e-5)
+    for key in ("forces", "charges", "bec"):
+        np.testing.assert_allclose(two[key], np.concatenate([one[key]] * 2), atol=1e-6)
 
 
 def test_padding_changes_nothing(model, parameters, structure):
@@ -118,12 +129,24 @@ def test_padding_changes_nothing(model, parameters, structure):
         np.testing.assert_allclose(padded[key], plain[key], atol=1e-9)
 
 
-def test_smooth_as_an_atom_crosses_the_cutoff(model, parameters):
-    atoms = water(1)
-    energies = []
-    for distance in (model.cutoff - 1e-5, model.cutoff + 1e-5):
-        pair = atoms + moved(atoms, atoms.positions - atoms.positions[0] + [0, 0, 0])
-        pair.positions[3:] += atoms.positions[0] + [distance, 0, 0]
-        energies.append(evaluate(model, parameters, pair))
-    assert energies[0]["energy"] == pytest.approx(energies[1]["energy"], abs=1e-4)
-    np.testing.assert_allclose(energies[0]["forces"], energies[1]["forces"], atol=1e-3)
+@pytest.mark.parametrize("density", [None, 0.5], ids=["cluster", "box"])
+def test_smooth_as_an_atom_crosses_the_cutoff(model, parameters, density):
+    """Energy, forces and charges on both sides of the cutoff go on in one straight line, to 10⁻⁸ Å."""
+    first = water(1)
+    second = moved(first, first.positions - first.positions[0])
+    atoms = first + second
+    if density:
+        atoms.set_cell([9.5, 12.0, 12.0])
+        atoms.pbc = True
+
+    def at(distance):
+        atoms.positions[3:] = second.positions + first.positions[0] + [distance, 0, 0]
+        return evaluate(model, parameters, atoms)
+
+    step = 1e-4
+    below, at_cutoff, above = (at(model.cutoff + n * step) for n in (-1, 0, 1))
+    for key in ("energy", "forces", "charges", "bec"):
+        bend = np.abs(below[key] - 2 * np.asarray(at_cutoff[key]) + above[key]).max()
+        assert bend < 1e-6, key
+    slope = (above["energy"] - below["energy"]) / (2 * step)
+    assert slope == pytest.approx(-at_cutoff["forces"][3:, 0].sum(), abs=1e-6)

@@ -125,6 +125,32 @@ def test_a_subset_keeps_the_shares(structures):
         data.subset(structures, len(structures) + 1)
 
 
+def test_the_penalty_is_of_the_total_charge_alone(structures):
+    """Eq. 14: nothing for a neutral set, 1 for charges of one sign, the same in any unit, in both signs."""
+    model = Model(SMALL, ("H", "O"))
+    (bucket,) = data.prepare(structures[:1], model, np.zeros(2), 18)
+    batch = data.take(bucket, np.array([0]))
+    zero = model.batch(model.initialise(jax.tree.map(lambda x: x[0], batch.graph), 0), batch.graph)
+    atoms = np.asarray(batch.graph.atom_mask) > 0
+
+    def penalty(charges):
+        full = np.zeros(atoms.shape, np.float32)
+        full[atoms] = np.resize(charges, atoms.sum())
+        return float(by_structure(zero | {"charges": full}, batch)["charge"][0])
+
+    assert penalty([-0.8, 0.4, 0.4]) == pytest.approx(0, abs=1e-9)
+    assert penalty([0.3, 0.1, 0.4]) == pytest.approx(1, abs=1e-4)
+    once = penalty([-0.8, 0.4, 0.7])
+    assert 0 < once < 1
+    assert [penalty(scale * np.array([-0.8, 0.4, 0.7])) for scale in (3, -1)] == pytest.approx(
+        [once] * 2, rel=1e-4
+    )
+    slope = jax.grad(lambda q: by_structure(zero | {"charges": q}, batch)["charge"].sum())(
+        np.zeros(atoms.shape, np.float32)
+    )
+    assert np.isfinite(slope).all()
+
+
 def test_divergence_names_step_structure_and_term(structures):
     forces = frames.label(structures[5], "forces").copy()
     forces[2, 1] = 1e25  # its square is no single-precision number
@@ -263,7 +289,14 @@ def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, 
     weights.write_bytes(weights.read_bytes()[:-50])
     with pytest.raises(BornflowError, match="damaged"):
         checkpoint.load(tmp_path)
+    checkpoint.save(tmp_path, trained[0], "small", OPTIONS, 0)
     config = tmp_path / "config.yaml"
+    whole = config.read_text()
+    for part in range(1, 10):
+        config.write_text(whole[: len(whole) * part // 10])
+        with pytest.raises(BornflowError, match=r"config.yaml is cut|config.yaml is damaged|has format"):
+            checkpoint.load(tmp_path)
+    config.write_text(whole)
     config.write_text(config.read_text().replace(f"format: {checkpoint.FORMAT}", "format: 0"))
     with pytest.raises(BornflowError, match=f"format 0, this version reads {checkpoint.FORMAT}"):
         checkpoint.load(tmp_path)
@@ -305,6 +338,7 @@ def test_errors_of_parts_of_the_charges(structures):
     expected = {"isotropic": 200, "antisymmetric": 100 / 3, "anisotropic": 0, "diagonal": 200}
     for name, value in expected.items():
         assert row[f"bec_{name}_mae [1e-3 e]"] == pytest.approx(value, abs=1e-3)
+    assert row["bec_sum_rule [e]"] == pytest.approx(np.abs((bec + 0.2 * np.eye(3) + turn).sum(axis=0)).max())
     assert row["bec_off_diagonal_mae [1e-3 e]"] == pytest.approx(200 / 6, abs=1e-3)
     assert row["bec_off_diagonal_rmse [1e-3 e]"] == pytest.approx(100 / 3**0.5, abs=1e-3)
     traces = 1e3 * np.trace(bec, axis1=1, axis2=2) / 3
