@@ -1,5 +1,8 @@
 """Here every test of a model runs for each of the six variants, four of them in the slow tests."""
 
+from collections.abc import Iterator
+
+import jax
 import pytest
 from examples import noisy_parameters, variant
 
@@ -15,9 +18,10 @@ VARIANTS = [
 
 
 @pytest.fixture(scope="session", params=VARIANTS)
-def model(request) -> Model:
+def model(request) -> Iterator[Model]:
     backbone, charges = request.param
-    return Model(variant(backbone=backbone, charges=charges, ewald_accuracy=1e-9), ("H", "O"))
+    yield Model(variant(backbone=backbone, charges=charges, ewald_accuracy=1e-9), ("H", "O"))
+    jax.clear_caches()  # compiled programs of all variants are more than a process may map into memory
 
 
 @pytest.fixture(scope="session")
