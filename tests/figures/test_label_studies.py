@@ -28,7 +28,7 @@ def test_rows_of_the_convergence_figure_name_what_was_changed():
     data.loc[3, "structure"] = "b"
     figure = label_studies.convergence(data)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names == ["settings of the labels", "cutoff 400", "gpw, cutoff 800"]
+    assert names == ["settings of the labels", "cutoff 400 Ry", "gpw, cutoff 800 Ry"]
     points = [(line.get_label(), list(line.get_ydata())) for line in figure.axes[0].lines[:2]]
     assert points == [("a", [0, -1, -2]), ("b", [0])]
 

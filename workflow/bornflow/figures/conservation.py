@@ -4,6 +4,7 @@ python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-
 """
 
 import argparse
+import math
 import string
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,22 +37,25 @@ def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
         axis = panels[bool(attributes["fixed_charges"]), model]
         timestep = float(attributes["timestep [fs]"])
         energies = 1e3 * series["conserved_energy"] / len(series["numbers"])
-        slope = drift(energies, timestep)[0]
+        energies -= energies.mean()
+        slope, error, _ = drift(energies, timestep)
         times = np.arange(len(energies)) * timestep / 1e3
         every = slice(None, None, max(1, len(energies) // POINTS))
-        label = f"{attributes['precision']}: {slope:+.2g} meV/atom/100 ps"
-        (line,) = axis.plot(times[every], energies[every] - energies[0], linewidth=0.3, alpha=0.4)
-        means = block_means(energies) - energies[0]
-        axis.plot(block_means(times), means, "o-", color=line.get_color(), label=label)
+        digits = min(2, max(0, -math.floor(math.log10(error)))) if error else 2
+        values = f"{slope:.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+        label = f"{attributes['precision']}: {values} meV/atom/100 ps"
+        (line,) = axis.plot(times[every], energies[every], linewidth=0.3, alpha=0.4)
+        axis.plot(block_means(times), block_means(energies), "o-", color=line.get_color(), label=label)
     for letter, ((fixed, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
-        words = name if fixed == kinds[0] else FORCES[fixed]  # models are named above the first row
-        axis.set_title(f"{letter}  {words}", loc="left")
+        axis.set_title(f"{letter}  {name}" + f", {FORCES[fixed]}" * fixed, loc="left")
         if axis.lines:
-            axis.legend(loc="lower left", bbox_to_anchor=(0, 1.15), borderaxespad=0, fontsize=6)
+            low, high = axis.get_ylim()
+            axis.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
+            axis.legend(loc="upper left", fontsize=5.5, handlelength=1.2)
     for axis in axes[-1]:
         axis.set_xlabel("time (ps)")
     for axis in axes[:, 0]:
-        axis.set_ylabel("conserved energy − first\n(meV/atom)")
+        axis.set_ylabel("conserved energy − mean\n(meV/atom)")
     return figure
 
 

@@ -17,6 +17,7 @@ from . import drawing
 
 FORCE, CHARGE, FIELD, CELL = "force_difference [meV/Å]", "bec_difference [e]", "field", "cell [Å]"
 MARKS = "osD^v<>p"
+UNITS = {"cutoff": "Ry", "force_cutoff": "Ry", "rel_cutoff": "Ry", "vacuum": "Å", "field": "a.u."}
 LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # what labels may be off by
 
 
@@ -55,7 +56,10 @@ def _changes(row: pd.Series, usual: pd.Series, options: list[str]) -> str:
     changed = {key: row[key] for key in options if row[key] != usual[key]}
     if changed.get("cutoff") == changed.get("force_cutoff"):
         changed.pop("force_cutoff", None)  # one grid for all runs
-    words = [value if isinstance(value, str) else f"{key} {value:g}" for key, value in changed.items()]
+    words = [
+        value if isinstance(value, str) else f"{key} {value:g} {UNITS.get(key, '')}".rstrip()
+        for key, value in changed.items()
+    ]
     return ", ".join(words) or "settings of the labels"
 
 

@@ -17,6 +17,7 @@ from ..errors import command
 from . import drawing
 
 COLOURS = {"cluster": "C0", "bulk": "C1"}
+FORCE_BIN, CHARGE_BIN = 0.2, 0.05  # eV/Å, e
 
 
 def draw(labelled: Sequence[Atoms]) -> Figure:
@@ -45,7 +46,8 @@ def _sizes(axis, labelled: Sequence[Atoms]) -> None:
     axis.set(xlabel="atoms", ylabel="structures")
     axis.yaxis.get_major_locator().set_params(integer=True)
     axis.set_xticks(range(len(sizes)), sizes)
-    axis.legend()
+    axis.set_ylim(top=1.25 * bottom.max())
+    axis.legend(loc="upper left", ncols=2)
 
 
 def _energies(axis, labelled: Sequence[Atoms]) -> None:
@@ -56,13 +58,13 @@ def _energies(axis, labelled: Sequence[Atoms]) -> None:
         if energy is not None:
             key = (atoms.get_chemical_formula(), frames.kind(atoms), len(atoms))
             by_formula.setdefault(key, []).append(energy / len(atoms))
+    sizes = sorted({len(atoms) for atoms in labelled})
     for (_, kind, size), energies in by_formula.items():
         above = 1e3 * (np.array(energies) - min(energies))
-        axis.plot([size] * len(above), above, "_", color=COLOURS[kind], markersize=7)
-    axis.set(xscale="log", xlabel="atoms", ylabel="energy above the lowest\nof the size (meV/atom)")
-    ticks = sorted({len(atoms) for atoms in labelled})
-    axis.set_xticks(ticks, ticks)
-    axis.minorticks_off()
+        axis.plot([sizes.index(size)] * len(above), above, "_", color=COLOURS[kind], markersize=7)
+    axis.set(xlabel="atoms", ylabel="energy above the lowest\nof the size (meV/atom)")
+    axis.set_xticks(range(len(sizes)), sizes)
+    axis.set_xlim(-0.5, len(sizes) - 0.5)
 
 
 def _forces(axis, labelled: Sequence[Atoms]) -> None:
@@ -75,14 +77,16 @@ def _forces(axis, labelled: Sequence[Atoms]) -> None:
         if found:
             norms = np.concatenate(found)
             weights = np.full(len(norms), 100 / len(norms))
-            bins = np.linspace(0, max(4.0, norms.max()), 41)
+            bins = np.arange(0, max(4.0, norms.max()) + FORCE_BIN, FORCE_BIN)
             axis.hist(norms, bins, weights=weights, histtype="step", color=colour, label=drawing.KINDS[kind])
-    axis.set(yscale="log", xlabel="norm of the force on an atom (eV/Å)", ylabel="atoms (%)")
+    axis.set(
+        yscale="log", xlabel="norm of the force on an atom (eV/Å)", ylabel=f"atoms (% in {FORCE_BIN:g} eV/Å)"
+    )
     axis.legend()
 
 
 def _charges(axis, labelled: Sequence[Atoms]) -> None:
-    axis.set(xlabel=r"$Z_{\alpha\beta}$ (e)", ylabel="components (%)")
+    axis.set(xlabel=r"$Z_{\alpha\beta}$ (e)", ylabel=f"components (% in {CHARGE_BIN:g} e)")
     held = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
     if not held:
         return
@@ -94,7 +98,7 @@ def _charges(axis, labelled: Sequence[Atoms]) -> None:
         for mask, style, name in ((diagonal, "-", "diagonal"), (~diagonal, ":", "off-diagonal")):
             values = chosen[:, mask].ravel()
             weights = np.full(len(values), 100 / len(values))
-            bins = np.arange(tensors.min() - 0.05, tensors.max() + 0.1, 0.05)
+            bins = np.arange(tensors.min() - CHARGE_BIN, tensors.max() + 2 * CHARGE_BIN, CHARGE_BIN)
             axis.hist(
                 values,
                 bins,

@@ -42,10 +42,11 @@ def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figu
     if pictures:
         _pictures(rows[0, 0], pictures)
     letters = iter("bcdefgh" if pictures else "abcdefgh")
-    panels = rows[-1, 0].subplots(1, len(elements), squeeze=False)[0]
+    panels = rows[-1, 0].subplots(1, len(elements), squeeze=False, sharey=True)[0]
     for number, (axis, symbol) in enumerate(zip(panels, elements, strict=True)):
         _by_size(axis, screened, symbol, f"C{number}")
         axis.set_title(f"{next(letters)}  {symbol}", loc="left")
+    panels[0].set_ylabel(r"local screening $\gamma_i$")
     return figure
 
 
@@ -76,7 +77,7 @@ def _by_size(axis: Axes, seeds: Sequence[Sequence[Atoms]], symbol: str, color: s
         if spread:
             axis.axhspan(mean - spread, mean + spread, color="0.4", alpha=0.15, linewidth=0)
         axis.legend(loc="best")
-    axis.set(xlabel="molecules in the cluster", ylabel=r"local screening $\gamma_i$")
+    axis.set(xlabel="molecules in the cluster")
 
 
 def _pictures(figure: SubFigure, pictures: Sequence[Atoms]) -> None:

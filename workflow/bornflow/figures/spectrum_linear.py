@@ -77,7 +77,7 @@ def _motions(axis: Axes, table: pd.DataFrame) -> None:
     for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
         color = f"C{number + 3}"  # not those of the models
         axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=column.split()[0])
-    axis.set(ylabel="velocity power\n(10⁻³ per atom and cm⁻¹)")
+    axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
     axis.set_ylim(bottom=0)
     axis.legend(loc="upper center", bbox_to_anchor=(0.56, 1))
 
