@@ -41,7 +41,6 @@ def water(n: int, density: float | None = None, seed: int = 0) -> Atoms:
 STRUCTURES = {
     "one atom": Atoms("O", [[0.0, 0.0, 0.0]]),
     "two far atoms": Atoms("OH", [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]),
-    "no hydrogen": Atoms("O2", [[0.0, 0.0, 0.0], [0.0, 0.3, 1.2]]),
     "isolated": water(3),
     "small cell": water(8, 0.9),
     "triclinic": None,
