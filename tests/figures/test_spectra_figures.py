@@ -77,7 +77,7 @@ def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_p
         parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
     figure = conservation.draw(paths, ["one", "one", "two", "two"])
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]
-    assert "fixed charges" in figure.axes[3].get_title(loc="left")
+    assert "fixed charges" in figure.axes[2].get_ylabel()
     assert labels(figure.axes[1]) == ["float64: 5000.00 ± 0.00 meV/atom/100 ps"]
 
 

@@ -46,16 +46,16 @@ def draw(paths: Sequence[Path], models: Sequence[str]) -> Figure:
         label = f"{attributes['precision']}: {values} meV/atom/100 ps"
         (line,) = axis.plot(times[every], energies[every], linewidth=0.3, alpha=0.4)
         axis.plot(block_means(times), block_means(energies), "o-", color=line.get_color(), label=label)
-    for letter, ((fixed, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
-        axis.set_title(f"{letter}  {name}" + f", {FORCES[fixed]}" * fixed, loc="left")
+    for letter, ((_, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
+        axis.set_title(f"{letter}  {name}", loc="left")
         if axis.lines:
-            low, high = axis.get_ylim()
-            axis.set_ylim(low, high + 0.35 * (high - low))  # room for the legend
             axis.legend(loc="upper left", fontsize=5.5, handlelength=1.2)
     for axis in axes[-1]:
         axis.set_xlabel("time (ps)")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("conserved energy − mean\n(meV/atom)")
+    for axis, fixed in zip(axes[:, 0], kinds, strict=True):
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.35 * (high - low))  # room for the legends
+        axis.set_ylabel(f"conserved energy − mean\n{f'{FORCES[fixed]} ' * fixed}(meV/atom)")
     return figure
 
 
