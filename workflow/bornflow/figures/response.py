@@ -33,7 +33,7 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
             (line,) = axis.plot(time, mean, label=name_of)
             low, high = mean - table[error], mean + table[error]
             axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
-        axis.set(xlabel="time after switching the field on (fs)", xlim=(0, np.max(time)))
+        axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
         axis.set_title(f"{letter}  {name}", loc="left")
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
     axes[0, 0].legend(loc="lower right")
