@@ -122,7 +122,7 @@ def test_a_box_in_single_precision_goes_on_as_if_undisturbed(gentle, options, tm
         patch.setattr("bornflow.dynamics.watch.Watch.look", stop)
         with pytest.raises(KeyboardInterrupt):
             run("cut")
-    monkeypatch.setattr("bornflow.dynamics.calculator.HEADROOM", 1.6)
+    monkeypatch.setattr("bornflow.dynamics.neighbours.HEADROOM", 1.6)
     continued_room, continued = run("cut")
     assert continued_room == room
     for name in whole:

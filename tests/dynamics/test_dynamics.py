@@ -37,6 +37,7 @@ def test_what_a_coupled_model_says_is_what_the_calculator_says(density):
     np.testing.assert_allclose(atoms.get_forces()[[0, 4]], numerical, atol=1e-5)
     if density:
         np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-6)
+    atoms.get_forces()  # of the structure as it was
     out = model(parameters, graph_of(model, atoms))
     for name, key in (("born_effective_charges", "bec"), ("charges",) * 2, ("screening",) * 2):
         np.testing.assert_allclose(atoms.calc.get_property(name), out[key][: len(atoms)], atol=1e-8)
@@ -140,7 +141,7 @@ def test_nothing_is_compiled_again_as_counts_of_neighbours_drift(calculator):
         atoms.get_forces()
         rooms.append(np.concatenate(calculator.neighbours.room))
     assert all((before <= after).all() for before, after in itertools.pairwise(rooms))
-    assert len(np.unique(rooms, axis=0)) <= 3
+    assert len(np.unique(rooms, axis=0)) <= 4
     assert calculator._evaluate[False]._cache_size() == len(np.unique(rooms, axis=0))
 
 
@@ -188,7 +189,7 @@ def test_bad_structures_are_refused(gentle, calculator):
         with pytest.raises(BornflowError, match=reason):
             wrong.get_forces()
     with pytest.raises(BornflowError, match="three finite numbers"):
-        BornflowCalculator(gentle, electric_field=0.1)
+        BornflowCalculator(gentle, electric_field=np.array([0.1]))
 
 
 def test_currents_are_velocities_times_charges(gentle, calculator, options, tmp_path):

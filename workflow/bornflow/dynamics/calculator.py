@@ -28,6 +28,8 @@ from ..training.checkpoint import Checkpoint
 from ..training.data import composition
 from .neighbours import Neighbours
 
+JUMP = 1.0  # Å; an atom that moves farther in one step has not moved along a path
+
 
 class BornflowCalculator(Calculator):
     """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
@@ -164,14 +166,17 @@ class BornflowCalculator(Calculator):
     def _go_on(self, atoms: Atoms, bec: np.ndarray) -> None:
         """Add the last stretch of the path of the atoms to M − M₀, by the trapezoidal rule.
 
-        Other atoms or another cell start a path of their own; a step by a cell vector is none.
+        Other atoms, another cell or a step of more than JUMP start a path of their own; a step by a cell
+        vector is none.
         """
         if self._path is not None:
             before, bec_before = self._path
-            if set(_changes(before, atoms)) - {"positions"}:
+            is_other = set(_changes(before, atoms)) - {"positions"}
+            if not is_other:
+                steps, lengths = find_mic(atoms.positions - before.positions, atoms.cell, atoms.pbc)
+            if is_other or lengths.max() > JUMP:
                 self.forget_path()
             else:
-                steps, _ = find_mic(atoms.positions - before.positions, atoms.cell, atoms.pbc)
                 self.dipole_change = self.dipole_change + np.einsum(
                     "iab,ib->a", (bec + bec_before) / 2, steps
                 )
