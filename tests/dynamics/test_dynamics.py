@@ -27,7 +27,9 @@ from bornflow.models.variants import Model
 from bornflow.training import checkpoint
 
 
-@pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
+@pytest.mark.parametrize(
+    "density", [pytest.param(None, id="cluster", marks=pytest.mark.slow), pytest.param(0.9, id="box")]
+)
 def test_what_a_coupled_model_says_is_what_the_calculator_says(density):
     model = Model(variant(backbone="lorem", charges="local", ewald_accuracy=1e-9), ("H", "O"))
     parameters = noisy_parameters(model)

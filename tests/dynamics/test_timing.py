@@ -16,7 +16,9 @@ from bornflow.figures import drawing
 from bornflow.figures.timing import draw
 
 
-@pytest.mark.parametrize(("atoms", "is_periodic"), [(18, False), (96, True), (1560, True)])
+@pytest.mark.parametrize(
+    ("atoms", "is_periodic"), [(18, False), (96, True), pytest.param(1560, True, marks=pytest.mark.slow)]
+)
 def test_structures_have_the_size_asked_for(atoms, is_periodic):
     structure = timing.water(atoms)
     assert len(structure) == atoms

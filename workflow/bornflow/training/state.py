@@ -16,7 +16,7 @@ from flax import serialization
 
 from .. import frames
 from ..files import whole
-from .checkpoint import Checkpoint
+from .checkpoint import FORMAT, Checkpoint
 from .compare import QUANTITIES
 
 # Options of training that a run may change when it is resumed.
@@ -43,7 +43,7 @@ def identity(
     What only says when it ends or what is written on the way may change (FREE).
     """
     fixed = {key: value for key, value in options.items() if key not in FREE}
-    digest = hashlib.sha256(json.dumps([variant, fixed, seed], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, variant, fixed, seed], sort_keys=True).encode())
     for leaf in jax.tree.leaves(initial.parameters if initial else None):
         digest.update(np.asarray(leaf).tobytes())
     for atoms in structures:
