@@ -43,6 +43,6 @@ def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
     if options["relax"]:
         converged = FIRE(atoms, logfile=None).run(fmax=RELAXED, steps=RELAXATION_STEPS)
         if not converged:
-            name, left = atoms.info.get("structure"), f"{RELAXED} eV/Å after {RELAXATION_STEPS} steps"
+            name, left = frames.name(atoms), f"{RELAXED} eV/Å after {RELAXATION_STEPS} steps"
             print(f"{name}: not relaxed, forces are above {left}; the run starts from there", file=sys.stderr)
     canonical.thermalise(atoms, options["temperature"], rng)

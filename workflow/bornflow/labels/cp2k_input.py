@@ -19,7 +19,7 @@ from ase import Atoms
 from cp2k_input_tools.generator import CP2KInputGenerator
 
 from ..errors import Refused
-from ..frames import kind
+from ..frames import kind, name
 
 PROJECT = "label"
 START_WAVEFUNCTION = "start.wfn"
@@ -82,7 +82,7 @@ def tree(
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(VALENCE))
     if unknown:
         raise Refused(
-            f"structure {atoms.info.get('structure')}: no pseudopotential is listed for "
+            f"structure {name(atoms)}: no pseudopotential is listed for "
             f"{', '.join(unknown)}; known are {', '.join(VALENCE)} (bornflow/labels/cp2k_input.py)"
         )
     periodic = kind(atoms) == "bulk"

@@ -17,6 +17,7 @@ from tblite.interface import Calculator
 from tblite.library import ffi
 
 from ..errors import Refused
+from ..frames import name
 from ..units import BOHR
 from .cp2k_input import FIELDS
 
@@ -57,14 +58,14 @@ def relax(atoms: Atoms) -> np.ndarray:
     refuse_periodic(atoms)
     moved = Atoms(atoms.symbols, atoms.positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
     if not FIRE(moved, logfile=None).run(fmax=0.01, steps=2000):
-        raise Refused(f"GFN2-xTB: {atoms.info.get('structure')} is not relaxed after 2000 steps")
+        raise Refused(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
     return moved.positions
 
 
 def refuse_periodic(atoms: Atoms) -> None:
     if atoms.pbc.any():
         raise Refused(
-            f"structure {atoms.info.get('structure')} is periodic: xtb labels isolated structures "
+            f"structure {name(atoms)} is periodic: xtb labels isolated structures "
             "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
         )
 
@@ -78,5 +79,5 @@ def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
     try:
         result = calculator.singlepoint()
     except Exception as error:  # tblite raises its own error types
-        raise Refused(f"GFN2-xTB failed for {atoms.info.get('structure')}: {error}") from error
+        raise Refused(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
     return float(result.get("energy")), -np.array(result.get("gradient"))

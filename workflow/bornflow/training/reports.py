@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from .. import frames
 from .loss import TERMS
 
 
@@ -32,9 +33,9 @@ def divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, p
     )
     if not finite.all():
         term, row = np.argwhere(~finite)[0]
-        place = f"{TERMS[term]} of structure {structures[index[row]].info.get('structure')}"
+        place = f"{TERMS[term]} of structure {frames.name(structures[index[row]])}"
     else:
-        names = dict.fromkeys(str(structures[row].info.get("structure")) for row in index)
+        names = dict.fromkeys(frames.name(structures[row]) for row in index)
         place = f"the gradient over {', '.join(names)}"
     kept = f" The last good state stays in {path}" if path and path.exists() else ""
     return (
