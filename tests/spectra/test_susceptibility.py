@@ -1,5 +1,6 @@
 """Spectra against analytic cases: a thermal oscillator, its integrals, its two routes; and measured water."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,7 +39,7 @@ def oscillator(steps: int, timestep: float, seed: int) -> np.ndarray:
 
 def current_spectra(runs, timestep, resolution):
     frequencies, segments = signals.segment_spectra(runs, timestep, resolution)
-    return frequencies, densities(segments)
+    return frequencies[1:], densities(segments)[:, 1:]
 
 
 @pytest.fixture(scope="module")
@@ -106,21 +107,39 @@ def test_white_noise_has_a_flat_spectrum_of_its_variance():
 
 @pytest.mark.parametrize("shape", ["debye", "oscillator"])
 def test_kramers_and_kronig_give_the_real_part(shape):
-    nu = np.arange(1, 20_001) * 1e-4
+    nu = np.arange(20_001) * 1e-4
     if shape == "debye":
         chi = 3.0 / (1 - 1j * nu / 0.02)
     else:
         chi = 0.5 * 0.3**2 / (0.3**2 - nu**2 - 1j * nu * 0.05)
-    real = signals.kramers_kronig(nu, chi.imag)
+    real = signals.kramers_kronig(nu, nu * chi.imag)
     low = nu < 0.6
     np.testing.assert_allclose(real[low], chi.real[low], atol=0.02)
     static = {"debye": 3.0, "oscillator": 0.5}[shape]
     assert real[0] == pytest.approx(static, rel=0.02)
 
 
-def test_kramers_and_kronig_want_an_even_grid():
-    with pytest.raises(BornflowError, match="linear bins"):
-        signals.kramers_kronig(np.array([1.0, 2.0, 4.0]), np.ones(3))
+def test_kramers_and_kronig_of_a_relaxation_as_slow_as_the_grid():
+    nu = np.arange(20_001.0)
+    chi = 3.0 / (1 - 1j * nu / 2)
+    weighted = 6 * nu**2 / (nu**2 + 4)  # ν χ''
+    real = signals.kramers_kronig(nu, weighted)
+    np.testing.assert_allclose(real[:50], chi.real[:50], atol=0.015)
+    still = 6 * np.ones(20_001)  # slower than the grid resolves: ν χ'' does not vanish at ν = 0
+    np.testing.assert_allclose(signals.kramers_kronig(nu, still)[1:50], 0, atol=0.001)
+
+
+def test_the_static_limit_of_a_run(tmp_path):
+    runs = [write_run(tmp_path, oscillator(40_000, 0.5, seed), name=f"r{seed}") for seed in range(5)]
+    table = spectra.spectrum(runs, options())
+    static = 4 * np.pi * COULOMB * CHARGE**2 / (VOLUME * MASS * (2 * np.pi * FREQUENCY) ** 2)
+    np.testing.assert_allclose(table[spectra.CHI_REAL_COLUMN][:10], static, rtol=0.1)
+
+
+@pytest.mark.parametrize("grid", [[1.0, 2.0, 3.0], [0.0, 1.0, 3.0]])
+def test_kramers_and_kronig_want_an_even_grid_from_zero(grid):
+    with pytest.raises(BornflowError, match="frequencies 0, Δ, 2Δ"):
+        signals.kramers_kronig(np.array(grid), np.ones(3))
 
 
 def test_logarithmic_bins_are_means():
@@ -225,7 +244,7 @@ def test_errors_of_a_cold_cluster_are_over_its_replicas(tmp_path):
 
 
 def test_the_error_of_a_bands_intensity_is_its_spread():
-    nu = signals.segment_spectra([np.zeros((3336, 1))], 0.5, 20.0)[0]
+    nu = signals.segment_spectra([np.zeros((3336, 1))], 0.5, 20.0)[0][1:]
     found = []
     for seed in range(60):
         noise = np.random.default_rng(seed).normal(size=(20_000, 3))
@@ -258,6 +277,26 @@ def test_runs_of_different_systems_are_not_averaged(module, tmp_path):
     runs = [write_run(tmp_path, np.ones((4000, 3)), kind, name=kind) for kind in ("bulk", "cluster")]
     with pytest.raises(BornflowError, match=r"cluster.h5: kind is cluster, .*bulk.h5 has bulk"):
         module.spectrum(runs, options())
+
+
+def test_a_run_given_twice_is_not_two(tmp_path):
+    run = write_run(tmp_path, np.ones((4000, 3)))
+    with pytest.raises(BornflowError, match=r"run\.h5 and .*run\.h5 have the same random numbers"):
+        spectra.spectrum([run, run], options())
+
+
+def test_runs_in_different_fields_are_not_averaged(tmp_path):
+    runs = [write_run(tmp_path, np.ones((4000, 3)), name=name) for name in ("a", "b")]
+    with h5py.File(runs[1], "a") as file:
+        file.attrs["electric_field [V/Å]"] = [0.0, 0.0, 0.1]
+    with pytest.raises(BornflowError, match=r"b\.h5: electric_field .* is .*0\.1.*a\.h5 has not said"):
+        spectra.spectrum(runs, options())
+
+
+def test_deviations_take_no_logarithmic_bins(tmp_path):
+    run = write_run(tmp_path, oscillator(20_000, 0.5, seed=1))
+    with pytest.raises(BornflowError, match=r"spectra\.binning: linear"):
+        deviations.deviations(spectra.spectrum([run], options(binning="logarithmic")))
 
 
 def test_deviations_of_measured_water_from_itself_vanish():

@@ -5,7 +5,9 @@ SPECTRA = expand(
     model=MODELS,
     seed=SEEDS,
 )
-DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=WATER, seed=SEEDS)
+# Bands are narrower than logarithmic bins.
+COMPARED = WATER if SETTINGS["spectra"]["binning"] == "linear" else []
+DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=COMPARED, seed=SEEDS)
 
 
 rule susceptibility:

@@ -16,12 +16,13 @@ from ..settings import spectral_steps
 def segment_spectra(
     series: Sequence[Float[np.ndarray, "steps components"]], timestep: float, resolution: float
 ) -> tuple[Float[np.ndarray, " frequencies"], list[np.ndarray]]:
-    """Frequencies ν > 0 [fs⁻¹] and, for each series, the Fourier transforms of its windowed segments.
+    """Frequencies ν = 0, Δ, 2Δ, … [fs⁻¹] and, for each series, the Fourier transforms of its windowed segments.
 
     Transforms are complex [segments, components, frequencies], scaled so that their squared magnitude is
     the two-sided spectral density ∫ dt exp(iωt) ⟨x(0) x(t)⟩ in (unit of the series)² fs. Segments overlap
-    by about half, so that they end with the series, have a Hann window and the length whose frequencies are
-    `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its height); `timestep` is in fs.
+    by about half or less, so that the last of two or more ends with the series, have a Hann window and the length
+    whose frequencies are `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its height);
+    `timestep` is in fs.
     Raises BornflowError if a series is shorter than one segment.
     """
     length = spectral_steps(resolution, timestep)
@@ -35,12 +36,12 @@ def segment_spectra(
                 f"a run of {len(values)} steps cannot resolve {resolution:g} cm⁻¹, which takes {length}; "
                 "make dynamics.systems.*.steps larger or spectra.resolution coarser"
             )
-        number = 1 + round(2 * (len(values) - length) / length)
+        number = 1 + int(2 * (len(values) - length) / length + 0.1)
         starts = np.linspace(0, len(values) - length, number).round().astype(int)
         pieces = np.stack([values[start : start + length] for start in starts])
         transformed = np.fft.rfft(pieces * window[:, None], axis=1) * scale
-        found.append(np.moveaxis(transformed[:, 1:], 1, 2))
-    return frequencies[1:], found
+        found.append(np.moveaxis(transformed, 1, 2))
+    return frequencies, found
 
 
 def differentiate(
@@ -72,17 +73,19 @@ def logarithmic_bins(
 
 
 def kramers_kronig(
-    frequencies: Float[np.ndarray, " frequencies"], imaginary: Float[np.ndarray, "... frequencies"]
+    frequencies: Float[np.ndarray, " frequencies"], weighted: Float[np.ndarray, "... frequencies"]
 ) -> Float[np.ndarray, "... frequencies"]:
-    """χ'(ν) = (2/π) P∫₀^∞ dν' ν' χ''(ν') / (ν'² − ν²) on a grid ν = Δ, 2Δ, 3Δ, ….
+    """χ'(ν) = (2/π) P∫₀^∞ dν' ν' χ''(ν') / (ν'² − ν²) on a grid ν = 0, Δ, 2Δ, ….
 
-    Maclaurin's formula (Ohta and Ishida, Appl. Spectrosc. 42, 952 (1988)): every second point, so that the
-    pole lies between two points. What lies above the last frequency is taken as zero.
+    `weighted` is ν χ''(ν), which is not zero at ν = 0 where relaxation is too slow for the grid. Maclaurin's
+    formula (Ohta and Ishida, Appl. Spectrosc. 42, 952 (1988)): every second point, so that the pole lies
+    between two points. What lies above the last frequency is taken as zero.
     """
     spacing = frequencies[1] - frequencies[0]
-    if not np.allclose(np.diff(frequencies), spacing) or not np.isclose(frequencies[0], spacing):
-        raise BornflowError("Kramers–Kronig takes frequencies Δ, 2Δ, 3Δ, …: use linear bins")
-    squares, weighted = frequencies**2, imaginary * frequencies
+    if frequencies[0] != 0 or not np.allclose(np.diff(frequencies), spacing):
+        raise BornflowError("Kramers–Kronig takes frequencies 0, Δ, 2Δ, …")
+    squares, weighted = frequencies**2, np.array(weighted)
+    weighted[..., 0] /= 2  # an end of the trapezoidal rule
     real = np.zeros(weighted.shape)
     for parity in (0, 1):
         sources, targets = slice(1 - parity, None, 2), np.arange(parity, len(frequencies), 2)

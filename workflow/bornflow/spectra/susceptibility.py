@@ -30,7 +30,18 @@ CHI_REAL_COLUMN = "chi_real"
 COEFFICIENT_COLUMN = "absorption_times_index [1/cm]"
 INTENSITY_COLUMN = "absorption_per_molecule [km cm/mol]"
 ERROR_COLUMN = "standard_error"
-ALIKE = ("kind", "timestep [fs]", "temperature [K]", "thermostat", "volume [Å³]", "structure")
+ALIKE = (
+    "kind",
+    "structure",
+    "n_molecules",
+    "volume [Å³]",
+    "timestep [fs]",
+    "temperature [K]",
+    "thermostat",
+    "electric_field [V/Å]",
+    "fixed_charges",
+    "model_sha256",
+)
 PARTS = ("static_part", "flux_part", "cross_part")  # of CHI_COLUMN or INTENSITY_COLUMN, for coupled models
 
 
@@ -94,9 +105,13 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
         static = [values["static_current"] for _, values in runs]
         static = signals.segment_spectra(static, timestep, options["resolution"])[1]
         samples |= part_densities(static, segments)
-    bulk = attributes["kind"] == "bulk"
-    if bulk:
+    real = None
+    if attributes["kind"] == "bulk":
         volume = float(attributes["volume [Å³]"])
+        weighted = absorption(samples["total"], temperature) / (2 * np.pi * volume)  # ν χ''
+        real = signals.kramers_kronig(frequencies, weighted.mean(axis=0))[1:]
+    frequencies, samples = frequencies[1:], {name: values[:, 1:] for name, values in samples.items()}
+    if real is not None:
         samples = {k: susceptibility(frequencies, v, temperature, volume) for k, v in samples.items()}
     else:
         scale = INTENSITY / attributes["n_molecules"]
@@ -104,13 +119,13 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
         for name, values in samples.items():
             runs_apart = np.split(scale * absorption(values, temperature), ends)
             samples[name] = np.stack([part.mean(axis=0) for part in runs_apart])
-    return _table(frequencies, samples, bulk, options)
+    return _table(frequencies, samples, real, options)
 
 
-def _table(frequencies: np.ndarray, samples: dict[str, np.ndarray], bulk: bool, options: Mapping):
-    values = {"mean": samples["total"].mean(axis=0)}
-    if bulk:
-        values["real"] = signals.kramers_kronig(frequencies, values["mean"])
+def _table(
+    frequencies: np.ndarray, samples: dict[str, np.ndarray], real: np.ndarray | None, options: Mapping
+):
+    values = {"mean": samples["total"].mean(axis=0)} | ({} if real is None else {"real": real})
     kept = frequencies * WAVENUMBER <= options["highest"]
     frequencies = frequencies[kept]
     values |= {name: samples[name].mean(axis=0) for name in PARTS if name in samples}
@@ -123,21 +138,30 @@ def _table(frequencies: np.ndarray, samples: dict[str, np.ndarray], bulk: bool, 
         frequencies, everything = binned["mean"][0], {name: value for name, (_, value) in binned.items()}
     spread = everything.pop("samples")
     table = {WAVENUMBER_COLUMN: frequencies * WAVENUMBER}
-    table[CHI_COLUMN if bulk else INTENSITY_COLUMN] = everything.pop("mean")
+    table[INTENSITY_COLUMN if real is None else CHI_COLUMN] = everything.pop("mean")
     unknown = np.full(len(frequencies), np.nan)
     table[ERROR_COLUMN] = spread.std(axis=0, ddof=1) / np.sqrt(len(spread)) if len(spread) > 1 else unknown
-    if bulk:
+    if real is not None:
         table[CHI_REAL_COLUMN] = everything.pop("real")
         table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
     return pd.DataFrame(table | everything)
 
 
 def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:
-    """The attributes of all runs; BornflowError where those of ALIKE, or `further`, are not the same."""
+    """The attributes of all runs; BornflowError where those of ALIKE, or `further`, are not the same.
+
+    A run that is given twice is refused too: it would count as two that agree.
+    """
+    seeds: dict[str, Path] = {}
     for path, other in zip(paths, found, strict=True):
         for key in (*ALIKE, *further):
-            if str(other[key]) != str(found[0][key]):
-                raise BornflowError(f"{path}: {key} is {other[key]}, {paths[0]} has {found[0][key]}")
+            values = [str(attributes.get(key, "not said")) for attributes in (other, found[0])]
+            if values[0] != values[1]:
+                raise BornflowError(f"{path}: {key} is {values[0]}, {paths[0]} has {values[1]}")
+        seed = str(other.get("seed", path))
+        if seed in seeds:
+            raise BornflowError(f"{seeds[seed]} and {path} have the same random numbers: give it once")
+        seeds[seed] = path
     return found[0]
 
 

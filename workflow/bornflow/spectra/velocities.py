@@ -42,7 +42,8 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
         column = f"{data.chemical_symbols[number]} [cm]"
         table[column] = 2 * mass * density / (BOLTZMANN * temperature * len(atoms)) / WAVENUMBER
     wavenumbers = frequencies * WAVENUMBER
-    return pd.DataFrame({WAVENUMBER_COLUMN: wavenumbers} | table)[wavenumbers <= options["highest"]]
+    kept = (wavenumbers > 0) & (wavenumbers <= options["highest"])
+    return pd.DataFrame({WAVENUMBER_COLUMN: wavenumbers} | table)[kept]
 
 
 @command

@@ -41,13 +41,12 @@ def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
     origin is `relaxed` or the temperature and a counter.
     """
     pool = []
-    runs = options["starts"] * len(options["temperatures"])
-    with Meter(f"pool {name}", runs * options["steps"], "steps") as meter:
+    each = options["relaxation_steps"] + len(options["temperatures"]) * options["steps"]
+    with Meter(f"pool {name}", options["starts"] * each, "steps") as meter:
         for start in range(options["starts"]):
             rng = np.random.default_rng([seed, options["molecules"], start])
             atoms = pack_water(options["molecules"], rng, options.get("density"))
-            atoms.calc = TBLite(method=options["method"], verbosity=0)
-            FIRE(atoms, logfile=None).run(fmax=0.05, steps=options["relaxation_steps"])
+            _relax(atoms, options, meter)
             if options["keep_relaxed"]:
                 pool.append(_frame(atoms, f"{name}-{start}-relaxed", options))
             for temperature in options["temperatures"]:
@@ -57,6 +56,15 @@ def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
                     for index, frame in enumerate(run)
                 ]
     return pool
+
+
+def _relax(atoms: Atoms, options: Mapping, meter: Meter) -> None:
+    end = meter.done + options["relaxation_steps"]
+    atoms.calc = TBLite(method=options["method"], verbosity=0)
+    relaxation = FIRE(atoms, logfile=None)
+    relaxation.attach(meter.advance, note="relaxation")
+    relaxation.run(fmax=0.05, steps=options["relaxation_steps"])
+    meter.advance(end - meter.done)
 
 
 def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) -> list[Atoms]:
