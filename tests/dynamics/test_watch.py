@@ -1,10 +1,16 @@
 """A run that leaves physics is stopped, with the step, the atom and the last frames."""
 
+import itertools
+
 import ase.io
+import jax
 import numpy as np
 import pytest
 from examples import water
 
+from bornflow.dynamics.calculator import BornflowCalculator
+from bornflow.dynamics.md import simulate
+from bornflow.dynamics.series import read_run
 from bornflow.dynamics.watch import LAST_FRAMES, Watch
 from bornflow.errors import BornflowError
 
@@ -78,6 +84,55 @@ def test_a_slow_drift_is_reported_also_by_a_run_that_goes_on(atoms, watch):
     per_step = 0.03 * len(atoms)
     for step in range(4):
         watch.look(atoms, step, step * per_step, 300.0)
-    resumed = Watch(atoms, LIMITS, watch.failed, watch.start)
+    resumed = Watch(atoms, LIMITS, watch.failed, watch.state)
     with pytest.raises(BornflowError, match=r"step 4: .* 0.12 eV per atom since the run began, above 0.1 eV"):
         resumed.look(atoms, 4, 4 * per_step, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [("forces", r"forces of atom 2 \(H\)"), ("bec", r"charges of atom 2 \(H\)"), ("energy", "energy is")],
+)
+def test_what_the_model_cannot_answer_is_reported_with_the_step(
+    gentle, options, tmp_path, monkeypatch, what, named
+):
+    calculator = BornflowCalculator(gentle, dtype="float64")
+    evaluate, count = calculator._evaluate[False], itertools.count()
+
+    def failing(graph):
+        out = dict(jax.device_get(evaluate(graph)))
+        if next(count) == 48:  # step 7, after the start, 40 of equilibration, and a new neighbour list
+            out[what] = np.array(out[what])
+            out[what][(2, 0) if what != "energy" else ()] = np.nan
+        return out
+
+    monkeypatch.setitem(calculator._evaluate, False, failing)
+    with pytest.raises(BornflowError, match=rf"step 7: .*{named}.* not finite"):
+        simulate(water(2), calculator, options(), 0, tmp_path / "r.h5")
+    assert ase.io.read(tmp_path / "r.failed.extxyz", "-1").info["step"] == 7
+    assert not (tmp_path / "r.h5").exists()
+
+
+def test_a_run_that_goes_on_watches_what_it_watched_before(gentle, options, tmp_path, monkeypatch):
+    """A bond that is stretched in the last part is one all the same, and the next jump is seen."""
+    begun = []
+
+    class Witness(Watch):
+        def __init__(self, atoms, options, failed, state=None):
+            begun.append((atoms.positions.copy(), state))
+            super().__init__(atoms, options, failed, state)
+
+        def look(self, atoms, step, *rest):
+            super().look(atoms, step, *rest)
+            if step == 60 and len(begun) == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("bornflow.dynamics.md.Watch", Witness)
+    calculator = BornflowCalculator(gentle, dtype="float64")
+    with pytest.raises(KeyboardInterrupt):
+        simulate(water(2), calculator, options(steps=100), 0, tmp_path / "r.h5", "same")
+    simulate(water(2), calculator, options(steps=100), 0, tmp_path / "r.h5", "same")
+    (first, _), (second, state) = begun
+    np.testing.assert_array_equal(first, second)
+    _, series = read_run(tmp_path / "r.h5", "conserved_energy")
+    assert state["last"] == series["conserved_energy"][49]

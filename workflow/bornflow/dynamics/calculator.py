@@ -129,8 +129,7 @@ class BornflowCalculator(Calculator):
         out = jax.device_get(self._evaluate[self._strained](graph))
         self.seconds += time.perf_counter() - begun
         n = len(self.atoms)
-        if not (np.isfinite(out["energy"]) and np.isfinite(out["forces"]).all()):
-            raise BornflowError("energy or forces are not finite: the model does not hold this structure")
+        self._check(out, n)
         counts = composition(self.atoms, self.model.elements)
         energy = float(out["energy"]) + float(counts @ self.baseline)
         forces = np.asarray(out["forces"][:n], float)
@@ -152,6 +151,15 @@ class BornflowCalculator(Calculator):
         if self._strained and self.atoms.pbc.all() and self.electric_field is None:
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+
+    def _check(self, out: dict, n: int) -> None:
+        for what, values in (("forces", out["forces"]), ("Born effective charges", out["bec"])):
+            if not np.isfinite(values[:n]).all():
+                atom = int(np.argmin(np.isfinite(values[:n]).reshape(n, -1).all(axis=1)))
+                where = f"{what} of atom {atom} ({self.atoms.symbols[atom]}) are"
+                raise BornflowError(f"{where} not finite: the model does not hold this structure")
+        if not np.isfinite(out["energy"]):
+            raise BornflowError("the energy is not finite: the model does not hold this structure")
 
     def forget_path(self) -> None:
         """Let M₀ be the dipole of the next structure."""

@@ -32,6 +32,8 @@ from .recorder import Recorder
 from .series import Parts
 from .watch import Watch
 
+FORMAT = 2  # of the parts of a run; those of another one are not gone on from
+
 
 def simulate(
     atoms: Atoms,
@@ -53,10 +55,13 @@ def simulate(
     state = parts.resume()
     atoms = atoms.copy()
     atoms.calc = calculator
-    if calculator.electric_field is not None:
+    watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state and state["watch"])
+    in_field = calculator.electric_field is not None
+    turns = in_field and not atoms.pbc.any()
+    if in_field:
         start.hold_centre(atoms)
     if state is None:
-        start.prepare(atoms, options, rng)
+        start.prepare(atoms, options, rng, turns)
         state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
     else:
         atoms.positions = state["positions"]
@@ -64,7 +69,6 @@ def simulate(
         rng.bit_generator.state = state["rng"]
         calculator.dipole_change = np.array(state["dipole_change"])
         calculator.neighbours.room = state["room"]
-    watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state.get("conserved_at_start"))
     heat, step, total = state["heat"], state["step"], options["steps"]
     recorder = Recorder(options, state)
     span = options["equilibration"] + total
@@ -74,15 +78,18 @@ def simulate(
     with Meter(f"md {out.stem}", span, "steps", done, speed) as meter:
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
-            dynamics = _integrator(atoms, options, rng, step)
+            dynamics = _integrator(atoms, options, rng, step, turns)
             dynamics.transferred_energy = heat
             last = min(step + options["part_steps"], total if step >= 0 else 0)
             while step < last:
                 step += 1
-                dynamics.run(1)
+                try:
+                    dynamics.run(1)
+                except BornflowError as error:
+                    raise watch.fail(atoms, step, error) from error
                 kinetic = atoms.get_kinetic_energy()
                 conserved = calculator.results["energy"] + kinetic - dynamics.transferred_energy
-                temperature = canonical.temperature(atoms, kinetic)
+                temperature = canonical.temperature(atoms, kinetic, turns)
                 watch.look(atoms, step, conserved, temperature)
                 if step > 0:
                     recorder.record(step, atoms, kinetic, conserved, temperature)
@@ -90,7 +97,7 @@ def simulate(
             heat = dynamics.transferred_energy
             state = {"step": step, "heat": heat, "rng": rng.bit_generator.state, **recorder.state}
             state |= {"dipole_change": calculator.dipole_change.tolist(), "room": calculator.neighbours.room}
-            state["conserved_at_start"] = watch.start
+            state["watch"] = watch.state
             state |= {"positions": atoms.positions.copy(), "momenta": atoms.get_momenta()}
             parts.add(recorder.flush(len(atoms)), state)
     if step > first:
@@ -118,14 +125,14 @@ def simulate(
     parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})
 
 
-def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int):
+def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int, turns: bool):
     """The thermostat; or none, for a recorded part that conserves energy."""
     if options["thermostat"] == "nve" and step >= 0:
         dynamics = VelocityVerlet(atoms, options["timestep"] * units.fs)
         dynamics.transferred_energy = 0.0
         return dynamics
     return canonical.bussi(
-        atoms, options["timestep"], options["temperature"], options["thermostat_time"], rng
+        atoms, options["timestep"], options["temperature"], options["thermostat_time"], rng, turns
     )
 
 
@@ -142,11 +149,14 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     section = settings.load(args.config, "dynamics")
-    system = args.system or next(iter(section["systems"]))
-    if system not in section["systems"]:
-        raise BornflowError(f"system {system} is not among {', '.join(section['systems'])}")
+    systems = section["systems"]
+    if args.system is None and len(systems) != 1:
+        raise BornflowError(f"--system is needed: {args.config} has {', '.join(systems) or 'none'}")
+    system = args.system or next(iter(systems))
+    if system not in systems:
+        raise BornflowError(f"system {system} is not among {', '.join(systems) or 'those of ' + args.config}")
     options = {key: value for key, value in section.items() if key != "systems"}
-    options |= section["systems"][system]
+    options |= systems[system]
     atoms = start.structure(args.structure, args.frame, options["repeat"])
     field = np.array(options["electric_field"], float) if any(options["electric_field"]) else None
     calculator = BornflowCalculator.from_checkpoint(
@@ -154,8 +164,9 @@ def main() -> None:
     )
     # Models have random numbers of their own, so that what they agree on is no accident of one thermostat.
     seed = [args.seed, zlib.crc32((Path(args.checkpoint) / "parameters.msgpack").read_bytes())]
-    digest = hashlib.sha256(json.dumps([options, args.seed], sort_keys=True).encode())
-    digest.update(atoms.positions.tobytes() + atoms.numbers.tobytes() + atoms.cell.array.tobytes())
+    digest = hashlib.sha256(json.dumps([FORMAT, options, args.seed], sort_keys=True).encode())
+    for values in (atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc):
+        digest.update(values.tobytes())
     model = hashlib.sha256()
     for name in ("config.yaml", "parameters.msgpack"):
         model.update((Path(args.checkpoint) / name).read_bytes())

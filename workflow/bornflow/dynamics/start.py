@@ -38,11 +38,14 @@ def hold_centre(atoms: Atoms) -> None:
     atoms.set_constraint(FixCom())
 
 
-def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator) -> None:
-    """Relax the structure where asked for, and give it velocities at its temperature."""
+def prepare(atoms: Atoms, options: Mapping, rng: np.random.Generator, turns: bool = False) -> None:
+    """Relax the structure where asked for, and give it velocities at its temperature.
+
+    A cluster that `turns`, as in a field, gets angular momentum too.
+    """
     if options["relax"]:
         converged = FIRE(atoms, logfile=None).run(fmax=RELAXED, steps=RELAXATION_STEPS)
         if not converged:
             name, left = frames.name(atoms), f"{RELAXED} eV/Å after {RELAXATION_STEPS} steps"
             print(f"{name}: not relaxed, forces are above {left}; the run starts from there", file=sys.stderr)
-    canonical.thermalise(atoms, options["temperature"], rng)
+    canonical.thermalise(atoms, options["temperature"], rng, turns)

@@ -16,16 +16,16 @@ LAST_FRAMES = 20  # kept for who wants to see what happened
 
 
 class Watch:
-    """Looks at every step of a run of `atoms`; `options` are those of its system.
+    """Looks at every step of a run of `atoms`, as they are before it; `options` are those of its system.
 
     Limits: `temperature_limit` [K]; `bond_limit`, the length of a bond that the start structure has over the
     sum of covalent radii; `energy_limit` [eV], the change of the conserved energy per atom in one step;
-    `drift_limit` [eV], that since the run began. `start` is the conserved energy then, of a run that goes on.
+    `drift_limit` [eV], that since the run began. A run that goes on has the `state` that it was left in.
     """
 
-    def __init__(self, atoms: Atoms, options: Mapping, failed: Path, start: float | None = None):
-        self.options, self.failed, self.start = options, failed, start
-        self._conserved: float | None = None
+    def __init__(self, atoms: Atoms, options: Mapping, failed: Path, state: Mapping | None = None):
+        self.options, self.failed = options, failed
+        self.state = dict(state or {"first": None, "last": None})  # conserved energies
         self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
         first, second, shifts = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
         once = (first < second) | ((first == second) & (shifts @ [9, 3, 1] > 0))
@@ -36,16 +36,28 @@ class Watch:
 
     def look(self, atoms: Atoms, step: int, conserved: float, temperature: float) -> None:
         """Raise BornflowError, after writing the last frames, if a limit is passed; NaN passes all."""
-        self.start = conserved if self.start is None else self.start
-        self._frames.append((step, atoms.positions.copy(), atoms.get_momenta()))
+        if self.state["first"] is None:
+            self.state = {"first": conserved, "last": conserved}
+        self._keep(atoms, step)
         wrong = self._wrong(atoms, conserved, temperature)
-        self._conserved = conserved
+        self.state["last"] = conserved
         if wrong:
-            self._write(atoms)
-            raise BornflowError(
-                f"step {step}: {wrong}; the model does not hold this structure: train it on more structures "
-                f"like it, or lower the time step. The last frames are in {self.failed}"
-            )
+            raise self._stopped(atoms, step, wrong)
+
+    def fail(self, atoms: Atoms, step: int, error: BornflowError) -> BornflowError:
+        """The error of a step that the model could not make, with the step; the last frames are written."""
+        self._keep(atoms, step)
+        return self._stopped(atoms, step, str(error))
+
+    def _keep(self, atoms: Atoms, step: int) -> None:
+        self._frames.append((step, atoms.positions.copy(), atoms.get_momenta()))
+
+    def _stopped(self, atoms: Atoms, step: int, wrong: str) -> BornflowError:
+        self._write(atoms)
+        return BornflowError(
+            f"step {step}: {wrong}. Train the model on more structures like this one, or lower the time step. "
+            f"The last frames are in {self.failed}"
+        )
 
     def _wrong(self, atoms: Atoms, conserved: float, temperature: float) -> str | None:
         if not temperature < self.options["temperature_limit"]:
@@ -63,7 +75,7 @@ class Watch:
                 f"the bond of {_name(atoms, int(first[bond]))} and {_name(atoms, int(second[bond]))} is "
                 f"{lengths[bond]:.2f} Å long, above {self._longest[bond]:.2f} Å (bond_limit)"
             )
-        jump = 0.0 if self._conserved is None else abs(conserved - self._conserved) / len(atoms)
+        jump = abs(conserved - self.state["last"]) / len(atoms)
         if not jump < self.options["energy_limit"]:
             pushed = int(np.argmax(np.linalg.norm(atoms.get_forces(), axis=1)))
             return (
@@ -71,7 +83,7 @@ class Watch:
                 f"{self.options['energy_limit']:g} eV (energy_limit); "
                 f"{_name(atoms, pushed)} has the largest force"
             )
-        drift = (conserved - self.start) / len(atoms)
+        drift = (conserved - self.state["first"]) / len(atoms)
         if not abs(drift) < self.options["drift_limit"]:
             return (
                 f"the conserved energy has changed by {drift:.3g} eV per atom since the run began, above "
