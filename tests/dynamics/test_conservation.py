@@ -165,6 +165,16 @@ def test_the_first_response_to_a_field_is_that_of_free_charges(gentle):
     np.testing.assert_allclose(found[:, -1], 0.01 * exact * 0.2**2 / 2, rtol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [({"steps": 30}, r"is 30 steps long; .* 130 are needed"), ({"frame_interval": 300}, "holds 1 frames")],
+)
+def test_a_run_too_short_for_a_response_is_refused(calculator, options, tmp_path, changes, wanted):
+    simulate(water(2), calculator, options(equilibration=0, **changes), 1, tmp_path / "r.h5")
+    with pytest.raises(BornflowError, match=wanted):
+        response.compare(tmp_path / "r.h5", calculator, {"field": 1e-3, "length": 6.0, "pairs": 4})
+
+
 def test_a_field_moves_the_dipole_as_fluctuations_say(gentle, options, tmp_path):
     calculator = BornflowCalculator(gentle, np.zeros(3), "float64")
     wanted = options(steps=1500, equilibration=400, temperature=100, frame_interval=50, timestep=0.25)

@@ -42,10 +42,25 @@ def test_as_many_spectra_as_titles_and_models():
         spectrum.grid(["a.csv"], ["box"], ["one", "two"])
 
 
+def test_a_model_named_twice_has_two_seeds(tmp_path):
+    paths = []
+    for factor in (1.0, 3.0):
+        paths.append(str(tmp_path / f"{factor}.csv"))
+        table(True).mul(factor).assign(**{spectra.WAVENUMBER_COLUMN: NU}).to_csv(paths[-1], index=False)
+    ((mean, single),) = spectrum.grid([*paths, paths[0]], ["box"], ["one", "one", "two"])
+    chi = experiment.water(NU)
+    np.testing.assert_allclose(mean[spectra.CHI_COLUMN], 2 * chi)
+    np.testing.assert_allclose(mean[spectra.ERROR_COLUMN], chi)
+    np.testing.assert_allclose(single[spectra.ERROR_COLUMN], 0.1 * chi)
+
+
 def test_bands_are_named_above_the_motions_of_the_atoms():
     power = pd.DataFrame({spectra.WAVENUMBER_COLUMN: NU, "H [cm]": NU, "O [cm]": 2 * NU})
-    figure = spectrum_linear.draw([[table(True)]], [power], ["box"], ["one"], ["water"])
-    above, below = figure.axes
+    figure = spectrum_linear.draw(
+        [[table(True)], [table(False)]], [power] * 2, ["box", "cage"], ["one"], ["water", "none"]
+    )
+    above, below, cluster, _ = figure.axes
+    assert "free O–H" in [text.get_text() for text in cluster.texts]
     assert [text.get_text() for text in above.texts] == ["translation", *experiment.BANDS]
     np.testing.assert_allclose(above.get_lines()[0].get_ydata(), 2e-3 * np.pi * NU * experiment.water(NU))
     assert labels(below) == ["H", "O"]
@@ -71,13 +86,17 @@ def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_p
         parts.resume()
         names = ("current", "dipole", "potential_energy", "kinetic_energy", "temperature")
         series = {name: np.zeros(400) for name in (*names, "positions", "velocities")}
-        parts.add(series | {"conserved_energy": np.arange(400) * 1e-4}, {"positions": 0, "momenta": 0})
+        slope = 1e-4 * (1 + number % 2)
+        parts.add(series | {"conserved_energy": np.arange(400) * slope}, {"positions": 0, "momenta": 0})
         paths.append(tmp_path / f"{number}.h5")
         attributes = {"timestep [fs]": 0.5, "precision": "float64", "fixed_charges": fixed}
+        attributes["thermostat"] = "nve"
         parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
-    figure = conservation.draw(paths, ["one", "one", "two", "two"])
+    figure = conservation.draw(paths, ["one", "one", "two", "two"], "two waters")
+    assert figure.get_suptitle() == "two waters"
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]
     assert "fixed charges" in figure.axes[2].get_ylabel()
+    assert labels(figure.axes[0]) == ["float64: 7500 ± 2500 meV/atom/100 ps"], "mean of runs, and its error"
     assert labels(figure.axes[1]) == ["float64: 5000.00 ± 0.00 meV/atom/100 ps"]
 
 

@@ -101,6 +101,26 @@ def backbone_predictions(wildcards):
     return expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz", model=models, seed=SEEDS)
 
 
+def coupled(backbone):
+    """The models of a backbone whose Born effective charges follow from their charges."""
+    return [
+        name
+        for name, variant in MODELS.items()
+        if variant["backbone"] == backbone and variant["charges"] != "uncoupled"
+    ]
+
+
+def each_seed(models):
+    """Names of models for files of all seeds, one after the other."""
+    return [model for model in models for _ in SEEDS]
+
+
+def spectra_of(models):
+    """The spectra of some models, system by system."""
+    table = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
+    return expand(table, system=SYSTEMS, model=models, seed=SEEDS)
+
+
 def title(system):
     """A system's name on figures, with what was simulated."""
     options = SYSTEMS[system]

@@ -7,12 +7,16 @@ RUNS = [
     for replica in range(options["replicas"])
 ]
 # Runs without a thermostat, and the model of each.
+FREE_SYSTEMS = [
+    system
+    for system, options in SYSTEMS.items()
+    if options.get("thermostat", SETTINGS["dynamics"]["thermostat"]) == "nve"
+]
 FREE = [
     (f"{RESULTS}/dynamics/{system}/{model}-{SEEDS[0]}-{replica}.h5", model)
     for model in MODELS
-    for system, options in SYSTEMS.items()
-    if options.get("thermostat", SETTINGS["dynamics"]["thermostat"]) == "nve"
-    for replica in range(options["replicas"])
+    for system in FREE_SYSTEMS
+    for replica in range(SYSTEMS[system]["replicas"])
 ]
 # The response to a field of systems that have a susceptibility to compare with.
 WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]

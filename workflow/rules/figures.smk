@@ -1,12 +1,16 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
-COUPLED = [model for model, variant in MODELS.items() if variant["charges"] != "uncoupled"]
 OF_MODELS = [
     "labelled_set",
     "errors",
     *(f"bec_parity-{backbone}" for backbone in BACKBONES),
     *(f"screening-{model}" for model, variant in MODELS.items() if variant["charges"] == "local"),
 ]
-OF_SPECTRA = ["spectrum", "spectrum_linear"] * bool(SYSTEMS) + ["current_parts"] * bool(SYSTEMS and COUPLED)
+OF_SPECTRA = [
+    f"{figure}-{backbone}"
+    for backbone in BACKBONES
+    for figure in ("spectrum", "spectrum_linear", "current_parts")
+    if SYSTEMS and (figure != "current_parts" or coupled(backbone))
+]
 MODEL_FIGURES, SPECTRUM_FIGURES = (
     expand(f"{RESULTS}/figures/{{figure}}.{{suffix}}", figure=names, suffix=["pdf", "png"])
     for names in (OF_MODELS, OF_SPECTRA)
@@ -59,7 +63,7 @@ rule bec_parity:
         mem_mb=1000,
         runtime=10,
     params:
-        models=lambda wildcards: [model for model in backbone_models(wildcards) for _ in SEEDS],
+        models=lambda wildcards: each_seed(backbone_models(wildcards)),
     shell:
         "python -m bornflow.figures.bec_parity --labels {input.labels}"
         " --predictions {input.predictions} --models {params.models:q} --style {input.style}"
@@ -122,26 +126,26 @@ rule screening:
 
 rule spectrum:
     input:
-        spectra=expand(f"{RESULTS}/spectra/{{system}}/{{model}}-{SEEDS[0]}.csv", system=SYSTEMS, model=MODELS),
+        spectra=lambda wildcards: spectra_of(backbone_models(wildcards)),
         style=STYLE,
     output:
-        pdf=f"{RESULTS}/figures/spectrum.pdf",
+        pdf=f"{RESULTS}/figures/spectrum-{{backbone}}.pdf",
         png=report(
-            f"{RESULTS}/figures/spectrum.png",
+            f"{RESULTS}/figures/spectrum-{{backbone}}.png",
             caption="../report/spectrum.rst",
             category="Spectra",
-            labels={"figure": "Infrared spectra", "model": "all"},
+            labels={"figure": "Infrared spectra", "model": "{backbone}"},
         ),
     log:
-        f"{RESULTS}/logs/figures/spectrum.log",
+        f"{RESULTS}/logs/figures/spectrum-{{backbone}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        titles=[title(system) for system in SYSTEMS],
-        models=list(MODELS),
+        titles=[f"{title(system)}, resolution {SETTINGS['spectra']['resolution']:g} cm⁻¹" for system in SYSTEMS],
+        models=lambda wildcards: each_seed(backbone_models(wildcards)),
         experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
@@ -152,22 +156,21 @@ rule spectrum:
 rule spectrum_linear:
     input:
         spectra=rules.spectrum.input.spectra,
-        velocities=expand(
-            f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{SEEDS[0]}.csv",
-            system=SYSTEMS,
-            model=list(MODELS)[:1],
-        ),
+        velocities=lambda wildcards: [
+            f"{RESULTS}/spectra/{system}/velocities-{backbone_models(wildcards)[0]}-{SEEDS[0]}.csv"
+            for system in SYSTEMS
+        ],
         style=STYLE,
     output:
-        pdf=f"{RESULTS}/figures/spectrum_linear.pdf",
+        pdf=f"{RESULTS}/figures/spectrum_linear-{{backbone}}.pdf",
         png=report(
-            f"{RESULTS}/figures/spectrum_linear.png",
+            f"{RESULTS}/figures/spectrum_linear-{{backbone}}.png",
             caption="../report/spectrum_linear.rst",
             category="Spectra",
-            labels={"figure": "Bands and motions", "model": "all"},
+            labels={"figure": "Bands and motions", "model": "{backbone}"},
         ),
     log:
-        f"{RESULTS}/logs/figures/spectrum_linear.log",
+        f"{RESULTS}/logs/figures/spectrum_linear-{{backbone}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -185,20 +188,18 @@ rule spectrum_linear:
 
 rule current_parts:
     input:
-        spectra=expand(
-            f"{RESULTS}/spectra/{{system}}/{{model}}-{SEEDS[0]}.csv", system=SYSTEMS, model=COUPLED
-        ),
+        spectra=lambda wildcards: spectra_of(coupled(wildcards.backbone)),
         style=STYLE,
     output:
-        pdf=f"{RESULTS}/figures/current_parts.pdf",
+        pdf=f"{RESULTS}/figures/current_parts-{{backbone}}.pdf",
         png=report(
-            f"{RESULTS}/figures/current_parts.png",
+            f"{RESULTS}/figures/current_parts-{{backbone}}.png",
             caption="../report/current_parts.rst",
             category="Spectra",
-            labels={"figure": "Static charges and charge flux", "model": "coupled"},
+            labels={"figure": "Static charges and charge flux", "model": "{backbone}"},
         ),
     log:
-        f"{RESULTS}/logs/figures/current_parts.log",
+        f"{RESULTS}/logs/figures/current_parts-{{backbone}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -206,7 +207,7 @@ rule current_parts:
         runtime=10,
     params:
         titles=rules.spectrum.params.titles,
-        models=COUPLED,
+        models=lambda wildcards: each_seed(coupled(wildcards.backbone)),
     shell:
         "python -m bornflow.figures.current_parts --spectra {input.spectra} --titles {params.titles:q}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
@@ -274,9 +275,10 @@ rule conservation_figure:
         runtime=10,
     params:
         models=[model for run, model in FREE],
+        title="; ".join(dict.fromkeys(title(system) for system in FREE_SYSTEMS)),
     shell:
         "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
-        " --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
 
 
 rule response_figure:
@@ -294,10 +296,12 @@ rule response_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        names=[model for system in WATER for model in MODELS],
+        names=[model if len(WATER) == 1 else f"{system}, {model}" for system in WATER for model in MODELS],
+        title="; ".join(title(system) for system in WATER)
+        + f"; fields of ±{SETTINGS['dynamics']['response']['field']:g} V/Å",
     shell:
         "python -m bornflow.figures.response --responses {input.responses} --names {params.names:q}"
-        " --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
 
 
 rule learning_figure:
@@ -316,7 +320,7 @@ rule learning_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        models=[model for model in CURVE_MODELS for _ in SEEDS],
+        models=each_seed(CURVE_MODELS),
     shell:
         "python -m bornflow.figures.learning_curve --sizes {input.sizes} --times {input.times}"
         " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"

@@ -17,6 +17,7 @@ from ..files import whole
 from .series import read_run
 
 FORCES = {False: "gradient", True: "fixed charges"}  # by `fixed_charges` of a run
+DRIFT, DRIFT_ERROR = "drift [meV/atom/100 ps]", "drift_error [meV/atom/100 ps]"
 BLOCKS = 20  # whose means the drift is fitted to, so that fast oscillations do not count as evidence
 
 
@@ -40,7 +41,11 @@ def drift(energies: Float[np.ndarray, " steps"], timestep: float) -> tuple[float
 
 
 def tabulate(paths: Sequence[Path], models: Sequence[str]) -> pd.DataFrame:
-    """A row for each run; BornflowError for one with a thermostat."""
+    """A row for each model, kind of forces and precision, with means over its runs.
+
+    The error of the drift is that of the mean over runs, which hold slow wandering too; of one run alone it
+    is that of its line. BornflowError for a run with a thermostat.
+    """
     rows = []
     for path, model in zip(paths, models, strict=True):
         attributes, series = read_run(path, "conserved_energy", "temperature", "numbers")
@@ -58,13 +63,19 @@ def tabulate(paths: Sequence[Path], models: Sequence[str]) -> pd.DataFrame:
                 "atoms": atoms,
                 "timestep [fs]": timestep,
                 "length [ps]": len(series["conserved_energy"]) * timestep / 1e3,
+                "runs": 1,
                 "temperature [K]": series["temperature"].mean(),
-                "drift [meV/atom/100 ps]": slope,
-                "drift_error [meV/atom/100 ps]": error,
+                DRIFT: slope,
+                DRIFT_ERROR: error,
                 "fluctuation [meV/atom]": fluctuation,
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    kinds = table.groupby(list(table.columns[:6]), sort=False)
+    found = kinds.mean().assign(runs=kinds.size())
+    several = found["runs"] > 1
+    found.loc[several, DRIFT_ERROR] = kinds[DRIFT].sem()[several]
+    return found.reset_index()
 
 
 @command

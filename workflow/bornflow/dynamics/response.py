@@ -82,14 +82,21 @@ def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -
     timestep = float(attributes["timestep [fs]"])
     ratio = int(attributes["frame_interval [steps]"]) // int(attributes["velocity_interval [steps]"])
     velocities = series["velocities"][ratio - 1 :: ratio]
+    steps, recorded = round(options["length"] / timestep), len(series["dipole"])
+    if recorded < 2 * BLOCKS * (steps + 1):
+        raise BornflowError(
+            f"{run} is {recorded} steps long; for a response of {steps} steps {2 * BLOCKS * (steps + 1)} are "
+            "needed: make the run longer or dynamics.response.length shorter"
+        )
     count = min(options["pairs"], len(series["positions"]))
+    if count < 2:
+        raise BornflowError(f"{run} holds {count} frames; two are needed: make frame_interval smaller")
     starts = []
     for index in np.linspace(0, len(series["positions"]) - 1, count).round().astype(int):
         start = Atoms(series["numbers"], series["positions"][index], cell=series["cell"])
         start.pbc = attributes["kind"] == "bulk"
         start.set_velocities(velocities[index].astype(float) / units.fs)
         starts.append(start)
-    steps = round(options["length"] / timestep)
     moved = measured(starts, calculator, options["field"], timestep, steps)
     said, doubt = predicted(series["dipole"], options["field"], float(series["temperature"].mean()), steps)
     return pd.DataFrame(

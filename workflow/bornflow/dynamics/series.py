@@ -67,6 +67,8 @@ class Parts:
             file.attrs.update(attributes)
             for name, values in atoms.items():
                 file[name] = values
+            if "cell" in file:
+                file["cell"].attrs["unit"] = "Å"
             for index in range(self.count):
                 with np.load(self._path(index)) as part:
                     for name, (unit, text) in QUANTITIES.items():

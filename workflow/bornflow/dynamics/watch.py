@@ -55,8 +55,8 @@ class Watch:
     def _stopped(self, atoms: Atoms, step: int, wrong: str) -> BornflowError:
         self._write(atoms)
         return BornflowError(
-            f"step {step}: {wrong}. Train the model on more structures like this one, or lower the time step. "
-            f"The last frames are in {self.failed}"
+            f"step {step}: {wrong}. Train the model on more structures like this one, or lower the time "
+            f"step. The last frames are in {self.failed}"
         )
 
     def _wrong(self, atoms: Atoms, conserved: float, temperature: float) -> str | None:

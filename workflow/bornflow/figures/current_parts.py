@@ -57,7 +57,8 @@ def main() -> None:
     """Draw the parts."""
     args = arguments(main.__doc__).parse_args()
     drawing.style(args.style)
-    drawing.save(draw(grid(args.spectra, args.titles, args.models), args.titles, args.models), args.out)
+    tables, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
+    drawing.save(draw(tables, args.titles, models), args.out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Figure: the dipole in a field that is switched on, beside what fluctuations without a field say.
 
-python -m bornflow.figures.response --responses a.csv b.csv --names "bulk, a" "bulk, b" --out f.pdf f.png
+python -m bornflow.figures.response --responses a.csv b.csv --names a b --title "32 waters" --out f.pdf f.png
 """
 
 import argparse
@@ -21,8 +21,8 @@ CURVES = (
 )
 
 
-def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
-    """A panel for each of `tables`, as `dynamics.response` writes them."""
+def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
+    """A panel for each of `tables`, written by `dynamics.response`; `title` says of what, in which field."""
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )
@@ -37,6 +37,7 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> Figure:
         axis.set_title(f"{letter}  {name}", loc="left")
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
     axes[0, 0].legend(loc="lower right")
+    figure.suptitle(title)
     return figure
 
 
@@ -46,13 +47,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--responses", nargs="+", required=True)
     parser.add_argument("--names", nargs="+", required=True, help="of the panels")
+    parser.add_argument("--title", default="", help="of what, and in which field")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     if len(args.responses) != len(args.names):
         raise BornflowError(f"{len(args.responses)} responses for {len(args.names)} names")
     drawing.style(args.style)
-    drawing.save(draw([pd.read_csv(path) for path in args.responses], args.names), args.out)
+    tables = [pd.read_csv(path) for path in args.responses]
+    drawing.save(draw(tables, args.names, args.title), args.out)
 
 
 if __name__ == "__main__":

@@ -72,11 +72,24 @@ def _wavenumber(terahertz):
 
 
 def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> list[list[pd.DataFrame]]:
-    """Tables listed panel by panel, model by model, as `tables[panel][model]`."""
+    """Tables as `tables[panel][model]`, of files listed panel by panel, as `models` names them.
+
+    A model that is named several times has as many seeds: their mean is drawn, and its standard error.
+    """
     if len(paths) != len(titles) * len(models):
         raise BornflowError(f"{len(paths)} spectra for {len(titles)} titles and {len(models)} models")
-    tables = [pd.read_csv(path) for path in paths]
-    return [tables[first : first + len(models)] for first in range(0, len(tables), len(models))]
+    panels = [paths[first : first + len(models)] for first in range(0, len(paths), len(models))]
+    return [
+        [_mean(seeds) for seeds in drawing.by_model(models, panel, pd.read_csv).values()] for panel in panels
+    ]
+
+
+def _mean(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    if len(seeds) == 1:
+        return seeds[0]
+    column = CHI_COLUMN if CHI_COLUMN in seeds[0] else INTENSITY_COLUMN
+    spread = np.std([table[column] for table in seeds], axis=0, ddof=1)
+    return (sum(seeds) / len(seeds)).assign(**{ERROR_COLUMN: spread / np.sqrt(len(seeds))})
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
@@ -84,7 +97,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
     parser.add_argument("--titles", nargs="+", required=True)
-    parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--models", nargs="+", required=True, help="of the spectra of a title")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     return parser
@@ -97,8 +110,8 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
     args = parser.parse_args()
     drawing.style(args.style)
-    panels = grid(args.spectra, args.titles, args.models)
-    drawing.save(draw(panels, args.titles, args.models, args.experiments), args.out)
+    panels, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
+    drawing.save(draw(panels, args.titles, models, args.experiments), args.out)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from . import drawing
 from .spectrum import arguments, grid
 
 HIGHEST = 4200.0  # cm⁻¹
-NAMES = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
+LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
+# In a cold cluster O–H groups without a hydrogen bond have a band of their own.
+CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
 UNITS = {
     COEFFICIENT_COLUMN: (r"$\alpha n$ (10$^3$ cm$^{-1}$)", 1e-3),
     INTENSITY_COLUMN: ("absorption per molecule\n(km cm mol$^{-1}$)", 1.0),
@@ -65,7 +67,7 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
         alpha = 2 * np.pi * nu * experiment.water(nu)
         axis.plot(nu, scale * alpha, "--", color="0.3", label="experiment, 25 °C")
     axis.set(ylabel=label, ylim=(0, 1.12 * axis.get_ylim()[1]))
-    for name, (low, high) in NAMES.items():
+    for name, (low, high) in (LIQUID if column == COEFFICIENT_COLUMN else CLUSTER).items():
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
         place = {"x": (low + high) / 2, "ha": "center"} if low else {"x": 15, "ha": "left"}  # narrow
         axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
@@ -90,9 +92,9 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
     args = parser.parse_args()
     drawing.style(args.style)
-    tables = grid(args.spectra, args.titles, args.models)
+    tables, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
     velocities = [pd.read_csv(path) for path in args.velocities]
-    drawing.save(draw(tables, velocities, args.titles, args.models, args.experiments), args.out)
+    drawing.save(draw(tables, velocities, args.titles, models, args.experiments), args.out)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ from ..settings import spectral_steps
 def segment_spectra(
     series: Sequence[Float[np.ndarray, "steps components"]], timestep: float, resolution: float
 ) -> tuple[Float[np.ndarray, " frequencies"], list[np.ndarray]]:
-    """Frequencies ν = 0, Δ, 2Δ, … [fs⁻¹] and, for each series, the Fourier transforms of its windowed segments.
+    """Frequencies 0, Δ, 2Δ, … [fs⁻¹] and, for each series, the Fourier transforms of its windowed segments.
 
     Transforms are complex [segments, components, frequencies], scaled so that their squared magnitude is
     the two-sided spectral density ∫ dt exp(iωt) ⟨x(0) x(t)⟩ in (unit of the series)² fs. Segments overlap
-    by about half or less, so that the last of two or more ends with the series, have a Hann window and the length
-    whose frequencies are `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its height);
-    `timestep` is in fs.
+    by about half or less, so that the last of two or more ends with the series. They have a Hann window and
+    the length whose frequencies are `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its
+    height); `timestep` is in fs.
     Raises BornflowError if a series is shorter than one segment.
     """
     length = spectral_steps(resolution, timestep)
