@@ -9,6 +9,7 @@ with M − M₀ integrated along the path of the atoms since the first evaluatio
 """
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -109,6 +110,7 @@ class BornflowCalculator(Calculator):
     def reset(self) -> None:
         """Forget results, the neighbour list and the path that the dipole was integrated along."""
         super().reset()
+        self._held: Atoms | None = None
         self.neighbours = Neighbours(self.model, self.dtype)
         self.forget_path()
 
@@ -118,7 +120,7 @@ class BornflowCalculator(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Evaluate the model; see the class for properties."""
-        super().calculate(atoms, properties, system_changes)
+        self._take(atoms, system_changes)
         if "stress" in properties and self.electric_field is not None:
             raise BornflowError(
                 "the stress in an electric field is not known here; set electric_field to None"
@@ -126,12 +128,11 @@ class BornflowCalculator(Calculator):
         self._strained |= "stress" in properties  # who asks once asks again
         graph = self.neighbours.graph(self.atoms)
         begun = time.perf_counter()
-        out = jax.device_get(self._evaluate[self._strained](graph))
+        out = {key: np.asarray(value) for key, value in self._evaluate[self._strained](graph).items()}
         self.seconds += time.perf_counter() - begun
         n = len(self.atoms)
         self._check(out, n)
-        counts = composition(self.atoms, self.model.elements)
-        energy = float(out["energy"]) + float(counts @ self.baseline)
+        energy = float(out["energy"]) + self._offset
         forces = np.asarray(out["forces"][:n], float)
         bec = np.asarray(out["bec"][:n], float)
         if self.electric_field is not None:
@@ -151,6 +152,16 @@ class BornflowCalculator(Calculator):
         if self._strained and self.atoms.pbc.all() and self.electric_field is None:
             stress = np.asarray(out["virial"], float) / self.atoms.get_volume()
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+
+    def _take(self, atoms: Atoms | None, changes: Sequence[str]) -> None:
+        """Hold a copy of the structure; where it has but moved, its positions are all that is copied."""
+        if self._held is None or atoms is None or set(changes) - {"positions"}:
+            super().calculate(atoms)
+            self._held = self.atoms
+            self._offset = float(composition(self.atoms, self.model.elements) @ self.baseline)
+            return
+        self._held.positions[:] = atoms.positions
+        self.atoms = self._held
 
     def _check(self, out: dict, n: int) -> None:
         for what, values in (("forces", out["forces"]), ("Born effective charges", out["bec"])):
