@@ -173,6 +173,23 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_pa
 
 
 @needs_cp2k
+@pytest.mark.parametrize("reason", ["KS energy is an abnormal value (NaN/Inf)", "Cholesky decompose failed"])
+def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path, monkeypatch, reason):
+    """Versions from 2024.1 on abort; the launcher stands for them in the first run, as their box does."""
+    box = f" {'*' * 79}\\n *   ___    {reason}   *\\n *  [ABORT]  *\\n {'*' * 79}\\n"
+    launcher = tmp_path / "launcher"
+    launcher.write_text(
+        f'#!/bin/sh\nif [ -e {tmp_path}/tried ]; then exec "$@"; fi\ntouch {tmp_path}/tried\n'
+        f'while [ "$1" != -o ]; do shift; done; printf "{box}" > "$2"; exit 1\n'
+    )
+    launcher.chmod(0o755)
+    settings = options(cutoff=100, force_cutoff=100, vacuum=4) | {"cache": str(tmp_path / "cache")}
+    settings["cp2k"]["command"] = f"{launcher} cp2k.psmp"
+    label = engines.cp2k(water(1), settings, tmp_path / "work", 1)
+    assert label.provenance["scf_retried"].split()[0] == "0"
+
+
+@needs_cp2k
 def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
@@ -188,7 +205,7 @@ def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_pat
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "2023.1", "ene'])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "2023.1", "ene', '{"version": "2023.1"}'])
 def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, capsys):
     cache = Cache(tmp_path)
     output = Output("2023.1", -17.0, np.zeros((1, 3)), 9, wall=1.5)
@@ -243,17 +260,22 @@ def test_a_study_compares_with_its_reference(tmp_path):
     atoms.info["structure"] = "monomer"
     study = {
         "columns": ["cutoff"],
+        "seconds": True,
         "cases": [
             {"structures": ["monomer"], "reference": {"cutoff": 250}, "variants": [{}, {"cutoff": 250}]}
         ],
     }
     settings = options(cutoff=200, force_cutoff=100) | {"cache": str(tmp_path / "cache")}
-    table = compare({"monomer": atoms}, study, settings, tmp_path / "work", 1)
+    common, rest = ({"monomer": atoms},), (settings, tmp_path / "work", 1)
+    table = compare(*common, study, *rest)
     assert list(table["cutoff"]) == [200, 250]
     assert table["bec_difference [e]"][1] == 0
     assert 1 < table["force_difference [meV/Å]"][0] < 1000
     assert table["bec_H [e]"].between(0.2, 0.4).all()
     assert (table["fields [s]"] > table["field-free [s]"]).all()
+    assert not [column for column in compare(*common, study | {"seconds": False}, *rest) if "[s]" in column]
+    with pytest.raises(BornflowError, match="columns cutof are no settings"):
+        compare(*common, study | {"columns": ["cutof"]}, *rest)
     assert table["cell [Å]"][0] == cp2k_input.cell_edge(atoms, settings["cp2k"])
 
 

@@ -72,6 +72,10 @@ DAMAGES = {
         _replace(r"SCF run converged in +\d+ steps", "SCF run NOT converged"),
         "did not converge",
     ),
+    "outer loop not converged": (
+        lambda text: text + "  outer SCF loop FAILED to converge after   2 iterations or 60 steps\n",
+        "did not converge",
+    ),
     "no word on convergence": (_replace(r"^.*SCF run converged.*\n", ""), "no line says"),
     "aborted": (lambda text: text + " *   [ABORT]\n", "CP2K aborted"),
     "density on the edges": (
@@ -103,6 +107,7 @@ DAMAGES = {
     "field along y": (_replace(r"(POLARISATION) +(\S+) +(\S+)", r"\1 \3 \2"), "applied was"),
     "field of half the size": (_replace(r"(INTENSITY +)5\.0", r"\g<1>2.5"), r"applied was \[0.00025"),
     "no field": (_replace(r"&EFIELD\n(.*\n)*? *&END EFIELD", ""), "no field is echoed"),
+    "field of no size": (_replace(r"INTENSITY .*", "INTENSITY 0.0"), "applied was"),
     "field unreadable": (_replace(r"INTENSITY .*", ""), "cannot be read"),
 }
 

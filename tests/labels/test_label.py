@@ -1,11 +1,13 @@
 """The labelling job: refusals are named and the rest goes on, known labels are taken, batches join."""
 
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
 from examples import ROOT, water
 
 from bornflow import frames
@@ -84,6 +86,10 @@ def test_sets_labelled_in_different_ways_are_not_joined(tmp_path):
         BornflowError, match=r"1-0 was labelled with\n.*0.0005au\nand water-2-0 with\n.*0.001au"
     ):
         merge([one, two])
+    (two,), _ = label_structures([water(2)], "xtb", OPTIONS, tmp_path)
+    two.info["field_operator"] = "berry"
+    with pytest.raises(BornflowError, match=r"position\nand water-2-0 with\n.*berry"):
+        merge([one, two])
     del one.info["label_hash"]
     with pytest.raises(BornflowError, match="water-1-0 has no label_hash"):
         merge([one])
@@ -111,7 +117,8 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     frames.write(tmp_path / "s.extxyz", [water(2)])
     structures = frames.read(tmp_path / "s.extxyz")
     (made,), _ = label_structures(structures, "xtb", OPTIONS, tmp_path)
-    marked = frames.attach(made, {"energy": 1.25, "bec": frames.label(made, "bec")})
+    labels = {key: frames.label(made, key) for key in frames.LABELS}
+    marked = frames.attach(made, labels | {"energy": 1.25})
     structures[0].info["label_hash"] = "that of another label"
     frames.write(path, [marked])
     renamed = structures[0].copy()
@@ -122,9 +129,53 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     assert taken.info["label_hash"] == made.info["label_hash"], "provenance is the label's"
     strict = OPTIONS | {"known": [str(path)], "gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
     assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate holds for all"
+    for damaged in (frames.attach(made, {"energy": 1.25}), moved_hydrogen(marked)):
+        frames.write(path, [damaged])
+        (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
+        assert frames.label(fresh, "energy") < -100, "a hash alone is no label of this structure"
+    frames.write(path, [marked])
     renamed.positions[0, 0] += 1e-3
     (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
     assert frames.label(fresh, "energy") < -100
+
+
+def moved_hydrogen(atoms):
+    moved = atoms.copy()
+    moved.calc = atoms.calc
+    moved.positions[1] += 0.3
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Atoms("OH2H", [[0, 0, 0], [1, 0, 0], [1, 0, 0], [0, 1, 0]]), "11 electrons"),
+        (lambda: Atoms("OH2", [[0, 0, 0], [1, 0, 0], [1, 0, 0]]), "GFN2-xTB failed for .*"),
+        (lambda: Atoms("OX", [[0, 0, 0], [1, 0, 0]]), "8 electrons"),
+    ],
+    ids=["radical", "coincident", "no element"],
+)
+def test_what_xtb_cannot_label_is_refused_and_the_rest_goes_on(make, reason, tmp_path):
+    bad = make()
+    bad.info["structure"] = "bad"
+    labelled, refused = label_structures([water(1), bad, water(2)], "xtb", OPTIONS, tmp_path)
+    assert len(labelled) == 2
+    ((name, said),) = refused
+    assert name == "bad" and re.search(reason, said)
+    with pytest.raises(Refused, match=reason):
+        ENGINES["xtb"].relax(bad, OPTIONS, tmp_path, 1)
+
+
+def test_relaxations_that_leave_nothing_fail(tmp_path):
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": {"engine": "xtb"}}))
+    for structures, status in (([water(2), water(8, 0.9)], 0), ([water(8, 0.9)], 1)):
+        frames.write(tmp_path / "s.extxyz", structures)
+        common = ("--structures", "s.extxyz", "--config", "c.yaml", "--out", "r.extxyz", "--refused", "r.csv")
+        result = run("bornflow.labels.relax", *common, cwd=tmp_path)
+        assert result.returncode == status, result.stderr
+        assert "water-8-0," in (tmp_path / "r.csv").read_text()
+    assert "every structure of s.extxyz was refused, water-8-0: " in result.stderr
+    assert len(frames.read(tmp_path / "r.extxyz")) == 1, "what was there is kept"
 
 
 def test_xtb_relaxes_clusters_and_refuses_boxes(tmp_path):

@@ -134,6 +134,8 @@ def test_stages_are_targets(run, target):
         ("pretraining", "labels"),
         ("tight-binding", "all"),
         ("label-studies", "label_studies"),
+        ("label-cost", "label_studies"),
+        ("hexamers", "relaxed"),
         ("study", "study"),
         ("heads", "study"),
     ],

@@ -133,7 +133,7 @@ rule label_study:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
-        mem_mb=label_memory,
+        mem_mb=lambda wildcards, threads: 3 * label_memory(wildcards, threads),  # tighter settings
         runtime=1440,
     shell:
         "python -m bornflow.labels.study --study {wildcards.study} --config {input.config}"

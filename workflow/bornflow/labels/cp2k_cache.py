@@ -36,9 +36,11 @@ class Cache:
             stored = json.loads(path.read_text())
             stored["version"]  # every result has it
         except (ValueError, KeyError, TypeError):
-            print(f"{path} is damaged; this calculation is made again", file=sys.stderr, flush=True)
-            return None
+            return self._damaged(key)
         return stored
+
+    def _damaged(self, key: str) -> None:
+        print(f"{self.path(key)} is damaged; this calculation is made again", file=sys.stderr, flush=True)
 
     def store(self, key: str, values: Mapping, wall: float) -> None:
         """Store values and the wall time [s] they took, whole or not at all."""
@@ -49,14 +51,17 @@ class Cache:
         stored = self.load(key)
         if stored is None:
             return None
-        return Output(
-            version=stored["version"],
-            energy=stored["energy"],
-            forces=np.array(stored["forces"]),
-            scf_steps=stored["scf_steps"],
-            safe=stored.get("safe", False),
-            wall=stored["wall_s"],
-        )
+        try:
+            return Output(
+                version=stored["version"],
+                energy=float(stored["energy"]),
+                forces=np.array(stored["forces"], float).reshape(-1, 3),
+                scf_steps=stored["scf_steps"],
+                safe=stored.get("safe", False),
+                wall=stored["wall_s"],
+            )
+        except (ValueError, KeyError, TypeError):
+            return self._damaged(key)
 
     def put(self, key: str, output: Output) -> None:
         """Store the result of an energy-and-forces calculation."""

@@ -54,6 +54,7 @@ def parse(
     """
     for mark, reason in (
         ("SCF run NOT converged", "the SCF did not converge"),
+        ("outer SCF loop FAILED to converge", "the SCF did not converge"),
         ("Density non-zero on the edges", "the density reaches the edge of the cell: more vacuum"),
         ("[ABORT]", abort_reason(text)),
     ):
@@ -146,7 +147,10 @@ def _check_field(text: str, field: Sequence[float] | None) -> None:
         direction = re.search(rf"POLARISATION\s+({NUMBER})\s+({NUMBER})\s+({NUMBER})", body)
         if not intensity or not direction:
             raise Refused("the echo of the electric field cannot be read")
-        echoed.append(float(intensity[1]) * np.array([float(word) for word in direction.groups()]))
+        words = [
+            _number(word.upper().replace("D", "E"), "field") for word in (intensity[1], *direction.groups())
+        ]
+        echoed.append(words[0] * np.array(words[1:]))
     if field is None:
         if echoed:
             raise Refused("a field was applied though none was asked for")

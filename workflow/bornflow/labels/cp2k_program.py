@@ -34,10 +34,10 @@ class Program:
     def __init__(self, command: str, threads: int = 1):
         try:
             self.command = shlex.split(command.format(ranks=threads))
-        except (KeyError, IndexError, ValueError) as error:
+        except (AttributeError, KeyError, IndexError, ValueError) as error:
             raise BornflowError(
-                f"labels.cp2k.command is {command!r}: only {{ranks}} may stand in braces, for the number of "
-                "MPI processes"
+                f"labels.cp2k.command is {command!r} ({error}): quotes in pairs, and in braces only {{ranks}}, "
+                "for the number of MPI processes"
             ) from error
         if not self.command:
             raise BornflowError("labels.cp2k.command is empty; give the command that launches CP2K")

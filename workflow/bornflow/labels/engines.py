@@ -139,8 +139,8 @@ def _solver(options: Mapping, restart: bool) -> str:
 
 
 def identify_xtb(atoms: Atoms, settings: Mapping) -> str:
-    """Hash of the structure, the field and tblite's version; Refused for a periodic structure."""
-    xtb.refuse_periodic(atoms)
+    """Hash of the structure, the field and tblite's version; Refused for what it cannot label."""
+    xtb.refuse_unsuited(atoms)
     return text_hash(xtb.key(atoms, settings["xtb"]))
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 
 from .. import frames, settings
@@ -37,7 +38,7 @@ def label_structures(
         name = atoms.info["structure"]
         try:
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
-            if answered:
+            if answered and _same(answered, atoms):
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
                 accept(held, options["gate"])
                 labelled.append(_renamed(answered, atoms))
@@ -62,7 +63,16 @@ def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:
         if not Path(path).exists():
             print(f"labels.known: {path} is not there, no label is taken from it", file=sys.stderr)
     found = [atoms for path in paths if Path(path).exists() for atoms in frames.read(path)]
-    return {atoms.info["label_hash"]: atoms for atoms in found if needed <= set(atoms.info)}
+    whole = [atoms for atoms in found if all(frames.label(atoms, key) is not None for key in frames.LABELS)]
+    return {atoms.info["label_hash"]: atoms for atoms in whole if needed <= set(atoms.info)}
+
+
+def _same(answered: Atoms, atoms: Atoms) -> bool:
+    """Whether these are the same atoms at the same places; isolated ones wherever the whole is."""
+    if list(answered.symbols) != list(atoms.symbols) or not np.allclose(answered.cell, atoms.cell):
+        return False
+    places = [each.positions - (0 if each.pbc.any() else each.positions[0]) for each in (answered, atoms)]
+    return np.allclose(*places, rtol=0, atol=1e-6)
 
 
 def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
@@ -102,6 +112,8 @@ def main() -> None:
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
     if args.batch is not None:
+        if args.batch < 0:
+            raise BornflowError(f"--batch is {args.batch}; batches are counted from 0")
         first = args.batch * options["batch_size"]
         structures = structures[first : first + options["batch_size"]]
     workdir = Path(args.workdir or Path(options["cache"]).parent / "work")

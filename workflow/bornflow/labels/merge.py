@@ -11,7 +11,7 @@ from ase import Atoms
 from .. import frames
 from ..errors import BornflowError, command
 
-WAY = ("label_program", "label_settings")  # what says how a frame was labelled
+WAY = ("label_program", "label_settings", "field_operator")  # what says how a frame was labelled
 
 
 def merge(structures: Sequence[Atoms]) -> list[Atoms]:

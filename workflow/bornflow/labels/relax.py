@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from .. import frames, settings
-from ..errors import Refused, command
+from ..errors import BornflowError, Refused, command
 from ..progress import track
 from .engines import ENGINES
 from .label import refusal, write_refused
@@ -40,6 +40,10 @@ def main() -> None:
         new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
         relaxed.append(new)
     write_refused(args.refused, refused)
+    if structures and not relaxed:
+        raise BornflowError(
+            f"every structure of {args.structures} was refused, {refused[0][0]}: {refused[0][1]}"
+        )
     frames.write(args.out, relaxed)
 
 

@@ -30,9 +30,12 @@ def compare(
     """A table of one row for each structure and variant; `study` is an entry of `labels.studies`.
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
-    reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and what each
-    kind of run took [s]. Variants whose calculation is refused are said on stderr and left out.
+    reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and where the
+    study asks for `seconds` what each kind of run took. Variants whose calculation is refused are said on stderr and left out.
     """
+    unknown = sorted(set(study["columns"]) - set(options["cp2k"]))
+    if unknown:
+        raise BornflowError(f"columns {', '.join(unknown)} are no settings of labels.cp2k")
     cases = list(_cases(study))
     rows, references = [], {}
     for number, name, reference, variant in track(cases, "study", len(cases), "labels"):
@@ -49,7 +52,10 @@ def compare(
         except Refused as error:
             print(f"refused {name} with {dict(variant)}: {error}", file=sys.stderr, flush=True)
             continue
-        rows.append(_row(atoms, options["cp2k"] | variant, label, references[number], study["columns"]))
+        row = _row(atoms, options["cp2k"] | variant, label, references[number], study["columns"])
+        if study["seconds"]:
+            row |= {f"{kind} [s]": seconds for kind, seconds in label.seconds.items()}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -74,7 +80,6 @@ def _row(atoms: Atoms, used: Mapping, label: Label, reference: Label, columns: l
         "net_force [meV/Å]": 1e3 * np.abs(label.forces.sum(axis=0)).max(),
         "sum_rule [e]": label.response.sum_rule,
         **{f"bec_{symbol} [e]": isotropic[symbols == symbol].mean() for symbol in np.unique(symbols)},
-        **{f"{kind} [s]": seconds for kind, seconds in label.seconds.items()},
     }
 
 
@@ -102,6 +107,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
+    if args.study not in options["studies"]:
+        raise BornflowError(
+            f"labels.studies holds no {args.study}: {', '.join(options['studies']) or 'nothing'}"
+        )
     study = options["studies"][args.study]
     names = {name for case in study["cases"] for name in case["structures"]}
     structures = named(study["data"], names, f"labels.studies.{args.study}")

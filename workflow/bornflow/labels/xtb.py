@@ -4,6 +4,7 @@ tblite's `electric-field` interaction wants a C array of three doubles, which it
 does not convert; it is handed over here. Its field is meaningless under periodic boundaries.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -41,9 +42,9 @@ def calculate(
 ) -> tuple[tuple[float, np.ndarray], dict[tuple[int, int], np.ndarray], str]:
     """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises Refused for a periodic structure.
+    `field` and all results are in atomic units. Raises Refused as `refuse_unsuited`, and where tblite fails.
     """
-    refuse_periodic(atoms)
+    refuse_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
     forces = {}
     for axis, sign in FIELDS:
@@ -55,29 +56,43 @@ def calculate(
 
 def relax(atoms: Atoms) -> np.ndarray:
     """Positions [N, 3] in Å of the nearest minimum, forces below 0.01 eV/Å. Raises Refused as `calculate`."""
-    refuse_periodic(atoms)
-    moved = Atoms(atoms.symbols, atoms.positions, calculator=TBLite(method="GFN2-xTB", verbosity=0))
-    if not FIRE(moved, logfile=None).run(fmax=0.01, steps=2000):
+    refuse_unsuited(atoms)
+    moved = Atoms(atoms.symbols, atoms.positions)
+    with _refusals(atoms):
+        moved.calc = TBLite(method="GFN2-xTB", verbosity=0)
+        converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
+    if not converged:
         raise Refused(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
     return moved.positions
 
 
-def refuse_periodic(atoms: Atoms) -> None:
+def refuse_unsuited(atoms: Atoms) -> None:
+    """Raise Refused for periodic structures, and for those that are no closed shell."""
     if atoms.pbc.any():
         raise Refused(
             f"structure {name(atoms)} is periodic: xtb labels isolated structures "
             "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
         )
+    if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
+        raise Refused(
+            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: labels are of neutral closed shells"
+        )
+
+
+@contextlib.contextmanager
+def _refusals(atoms: Atoms):
+    try:
+        yield
+    except Exception as error:  # tblite raises its own error types
+        raise Refused(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
 
 
 def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
-    calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / BOHR)
-    calculator.set("verbosity", 0)
-    calculator.set("accuracy", 0.01)
-    if field.any():
-        calculator.add("electric-field", ffi.new("double[3]", list(field)))
-    try:
+    with _refusals(atoms):
+        calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / BOHR)
+        calculator.set("verbosity", 0)
+        calculator.set("accuracy", 0.01)
+        if field.any():
+            calculator.add("electric-field", ffi.new("double[3]", list(field)))
         result = calculator.singlepoint()
-    except Exception as error:  # tblite raises its own error types
-        raise Refused(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
     return float(result.get("energy")), -np.array(result.get("gradient"))
