@@ -83,7 +83,7 @@ def test_sets_labelled_in_different_ways_are_not_joined(tmp_path):
     (one,), _ = label_structures([water(1)], "xtb", OPTIONS, tmp_path)
     (two,), _ = label_structures([water(2)], "xtb", OPTIONS | {"xtb": {"field": 1e-3}}, tmp_path)
     with pytest.raises(
-        BornflowError, match=r"1-0 was labelled with\n.*0.0005au\nand water-2-0 with\n.*0.001au"
+        BornflowError, match=r"1-0 was labelled with\n.*0.0005au, .*\nand water-2-0 with\n.*0.001au"
     ):
         merge([one, two])
     (two,), _ = label_structures([water(2)], "xtb", OPTIONS, tmp_path)

@@ -31,7 +31,8 @@ def compare(
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
     reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and where the
-    study asks for `seconds` what each kind of run took. Variants whose calculation is refused are said on stderr and left out.
+    study asks for `seconds` what each kind of run took. Variants that are refused are said on stderr and left
+    out.
     """
     unknown = sorted(set(study["columns"]) - set(options["cp2k"]))
     if unknown:

@@ -75,7 +75,7 @@ def refuse_unsuited(atoms: Atoms) -> None:
         )
     if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
         raise Refused(
-            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: labels are of neutral closed shells"
+            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: labels are of closed shells"
         )
 
 
