@@ -157,8 +157,8 @@ class BornflowCalculator(Calculator):
         """Hold a copy of the structure; where it has but moved, its positions are all that is copied."""
         if self._held is None or atoms is None or set(changes) - {"positions"}:
             super().calculate(atoms)
-            self._held = self.atoms
             self._offset = float(composition(self.atoms, self.model.elements) @ self.baseline)
+            self._held = self.atoms
             return
         self._held.positions[:] = atoms.positions
         self.atoms = self._held
