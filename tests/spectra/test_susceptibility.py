@@ -1,5 +1,8 @@
 """Spectra against analytic cases: a thermal oscillator, its integrals, its two routes; and measured water."""
 
+import subprocess
+import sys
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -295,6 +298,13 @@ def test_runs_in_different_fields_are_not_averaged(tmp_path):
 
 def test_deviations_take_no_logarithmic_bins(tmp_path):
     run = write_run(tmp_path, oscillator(20_000, 0.5, seed=1))
+    (tmp_path / "c.yaml").write_text("spectra: {resolution: 4}")
+    for module, *given in (
+        ("susceptibility", "--runs", run, "--config", tmp_path / "c.yaml", "--out", tmp_path / "s.csv"),
+        ("deviations", "--spectra", tmp_path / "s.csv", "--models", "m", "--out", tmp_path / "d.csv"),
+    ):
+        subprocess.run([sys.executable, "-m", f"bornflow.spectra.{module}", *given], check=True)
+    assert len(pd.read_csv(tmp_path / "d.csv")) == 6
     with pytest.raises(BornflowError, match=r"spectra\.binning: linear"):
         deviations.deviations(spectra.spectrum([run], options(binning="logarithmic")))
 
