@@ -30,7 +30,8 @@ def labels(axis):
 
 def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
     tables = [[table(True)] * 2, [table(False)] * 2]
-    figure = spectrum.draw(tables, ["box", "cage"], ["one", "two"], ["water", "none"])
+    figure = spectrum.draw(tables, ["box", "cage"], ["one", "two"], ["water", "none"], 20)
+    assert "resolution 20 cm⁻¹" in figure.axes[0].get_xlabel()
     assert [labels(axis) for axis in figure.axes] == [["one", "two", "experiment, 25 °C"], ["one", "two"]]
     line = figure.axes[0].get_lines()[0]
     np.testing.assert_allclose(line.get_xdata(), NU[NU <= spectrum.HIGHEST] * 0.0299792458)
@@ -57,7 +58,7 @@ def test_a_model_named_twice_has_two_seeds(tmp_path):
 def test_bands_are_named_above_the_motions_of_the_atoms():
     power = pd.DataFrame({spectra.WAVENUMBER_COLUMN: NU, "H [cm]": NU, "O [cm]": 2 * NU})
     figure = spectrum_linear.draw(
-        [[table(True)], [table(False)]], [power] * 2, ["box", "cage"], ["one"], ["water", "none"]
+        [[table(True)], [table(False)]], [power] * 2, ["box", "cage"], ["one"], ["water", "none"], 20
     )
     above, below, cluster, _ = figure.axes
     assert "free O–H" in [text.get_text() for text in cluster.texts]
@@ -67,7 +68,7 @@ def test_bands_are_named_above_the_motions_of_the_atoms():
 
 
 def test_parts_of_the_current_sum_to_the_line():
-    figure = current_parts.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"])
+    figure = current_parts.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"], 20)
     for axis, factor in zip(figure.axes, (2e-3 * np.pi * NU, 1), strict=True):
         *parts, total = [line.get_ydata() for line in axis.get_lines()[1:]]
         np.testing.assert_allclose(sum(parts), total)
@@ -76,7 +77,7 @@ def test_parts_of_the_current_sum_to_the_line():
 
 def test_parts_want_a_coupled_model():
     with pytest.raises(BornflowError, match="not a coupled model"):
-        current_parts.draw([[table(True, coupled=False)]], ["box"], ["one"])
+        current_parts.draw([[table(True, coupled=False)]], ["box"], ["one"], 20)
 
 
 def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_path):

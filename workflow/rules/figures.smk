@@ -151,7 +151,8 @@ rule spectrum:
         experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
-        " --models {params.models:q} --experiments {params.experiments} --style {input.style}"
+        " --models {params.models:q} --experiments {params.experiments}"
+        " --resolution {params.resolution} --style {input.style}"
         " --out {output.pdf} {output.png} &> {log}"
 
 
@@ -181,11 +182,13 @@ rule spectrum_linear:
     params:
         titles=rules.spectrum.params.titles,
         models=rules.spectrum.params.models,
+        resolution=rules.spectrum.params.resolution,
         experiments=rules.spectrum.params.experiments,
     shell:
         "python -m bornflow.figures.spectrum_linear --spectra {input.spectra}"
         " --velocities {input.velocities} --titles {params.titles:q} --models {params.models:q}"
-        " --experiments {params.experiments} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        " --experiments {params.experiments} --resolution {params.resolution} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
 
 
 rule current_parts:
@@ -209,10 +212,12 @@ rule current_parts:
         runtime=10,
     params:
         titles=rules.spectrum.params.titles,
+        resolution=rules.spectrum.params.resolution,
         models=lambda wildcards: each_seed(coupled(wildcards.backbone)),
     shell:
         "python -m bornflow.figures.current_parts --spectra {input.spectra} --titles {params.titles:q}"
-        " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        " --models {params.models:q} --resolution {params.resolution} --style {input.style}"
+        " --out {output.pdf} {output.png} &> {log}"
 
 
 # Studies of the labels' settings that have a figure.

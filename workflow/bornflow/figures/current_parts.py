@@ -1,7 +1,7 @@
 """Figure: which part of the current makes the bands of coupled models, static charges or charge flux.
 
     python -m bornflow.figures.current_parts --spectra a.csv b.csv --titles "bulk, 300 K" \\
-        --models physical-global physical-local --out f.pdf f.png
+        --models physical-global physical-local --resolution 20 --out f.pdf f.png
 """
 
 import string
@@ -21,8 +21,13 @@ from .spectrum_linear import HIGHEST, UNITS
 NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
 
 
-def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str]) -> Figure:
-    """A row for each title, a column for each model; `tables[title][model]` have the PARTS."""
+def draw(
+    tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str], resolution: float
+) -> Figure:
+    """A row for each title, a column for each model; `tables[title][model]` have the PARTS.
+
+    `resolution` [cm⁻¹] is named below.
+    """
     size = (6.8 if len(models) > 1 else 3.4, 2.1 * len(titles))
     figure, axes = plt.subplots(
         len(titles), len(models), figsize=size, squeeze=False, sharex=True, sharey="row"
@@ -47,7 +52,7 @@ def draw(tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models
             axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
         row[0].set_ylabel(label)
     for axis in axes[-1]:
-        axis.set(xlim=(0, HIGHEST), xlabel="wavenumber (cm⁻¹)")
+        axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), resolution {resolution:g} cm⁻¹")
     axes[0, 0].legend(loc="upper center", bbox_to_anchor=(0.58, 1))
     return figure
 
@@ -58,7 +63,7 @@ def main() -> None:
     args = arguments(main.__doc__).parse_args()
     drawing.style(args.style)
     tables, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
-    drawing.save(draw(tables, args.titles, models), args.out)
+    drawing.save(draw(tables, args.titles, models, args.resolution), args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Figure: infrared spectra of all systems on logarithmic axes, a panel each; liquid water beside experiment.
 
     python -m bornflow.figures.spectrum --spectra a.csv b.csv --titles "bulk, 300 K" "cage, 10 K" \\
-        --models model-1 --experiments water none --out f.pdf f.png
+        --models model-1 --experiments water none --resolution 20 --out f.pdf f.png
 """
 
 import argparse
@@ -28,10 +28,11 @@ def draw(
     titles: Sequence[str],
     models: Sequence[str],
     experiments: Sequence[str],
+    resolution: float,
 ) -> Figure:
     """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them.
 
-    `experiments` says for each panel what is drawn dashed: water or none.
+    `experiments` says for each panel what is drawn dashed: water or none; `resolution` [cm⁻¹] is named below.
     """
     figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.4 * len(titles)), squeeze=False)
     rows = zip(string.ascii_lowercase, axes[:, 0], tables, titles, experiments, strict=False)
@@ -52,7 +53,7 @@ def draw(
         axis.set(
             ylim=(low, 5 * top if column == INTENSITY_COLUMN else max(5 * top, 5)), ylabel=LABELS[column]
         )
-        axis.set(xscale="log", yscale="log", xlabel="frequency (THz)")
+        axis.set(xscale="log", yscale="log", xlabel=f"frequency (THz), resolution {resolution:g} cm⁻¹")
         axis.set_xlim(_terahertz(LOWEST), _terahertz(HIGHEST))
         axis.set_title(f"{letter}  {title}", loc="left")
         if measured != "none" or axis is axes[0, 0]:  # models have one colour in all panels
@@ -98,6 +99,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--spectra", nargs="+", required=True, help="title by title, model by model")
     parser.add_argument("--titles", nargs="+", required=True)
     parser.add_argument("--models", nargs="+", required=True, help="of the spectra of a title")
+    parser.add_argument("--resolution", required=True, type=float, help="spacing of frequencies [1/cm]")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     return parser
@@ -111,7 +113,7 @@ def main() -> None:
     args = parser.parse_args()
     drawing.style(args.style)
     panels, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
-    drawing.save(draw(panels, args.titles, models, args.experiments), args.out)
+    drawing.save(draw(panels, args.titles, models, args.experiments, args.resolution), args.out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Figure: infrared absorption on linear axes with its bands named, above the power spectra of velocities.
 
     python -m bornflow.figures.spectrum_linear --spectra a.csv --velocities v.csv --titles "bulk, 300 K" \\
-        --models model-1 --experiments water --out f.pdf f.png
+        --models model-1 --experiments water --resolution 20 --out f.pdf f.png
 
 A peak below that has none above it is a motion which hardly changes the dipole.
 """
@@ -37,8 +37,12 @@ def draw(
     titles: Sequence[str],
     models: Sequence[str],
     experiments: Sequence[str],
+    resolution: float,
 ) -> Figure:
-    """Two panels a title: above `tables[title][model]`, below `velocities[title]` of the first model."""
+    """Two panels a title: above `tables[title][model]`, below `velocities[title]` of the first model.
+
+    `resolution` [cm⁻¹] is named below.
+    """
     figure, axes = plt.subplots(
         2 * len(titles),
         1,
@@ -53,7 +57,7 @@ def draw(
         above.set_title(f"{next(letters)}  {title}", loc="left")
         _motions(below, velocities[number])
         below.set_title(f"{next(letters)}  motion of the atoms, {models[0]}", loc="left")
-    axes[-1].set(xlim=(0, HIGHEST), xlabel="wavenumber (cm⁻¹)")
+    axes[-1].set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), resolution {resolution:g} cm⁻¹")
     return figure
 
 
@@ -94,7 +98,8 @@ def main() -> None:
     drawing.style(args.style)
     tables, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
     velocities = [pd.read_csv(path) for path in args.velocities]
-    drawing.save(draw(tables, velocities, args.titles, models, args.experiments), args.out)
+    figure = draw(tables, velocities, args.titles, models, args.experiments, args.resolution)
+    drawing.save(figure, args.out)
 
 
 if __name__ == "__main__":
