@@ -144,9 +144,8 @@ rule spectrum:
         mem_mb=1000,
         runtime=10,
     params:
-        titles=[
-            f"{title(system)}, resolution {SETTINGS['spectra']['resolution']:g} cm⁻¹" for system in SYSTEMS
-        ],
+        titles=[title(system) for system in SYSTEMS],
+        resolution=SETTINGS["spectra"]["resolution"],
         models=lambda wildcards: each_seed(backbone_models(wildcards)),
         experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
