@@ -1,11 +1,16 @@
 """Drift of a conserved energy, the dipole's response to a field, and runs in a field that go on."""
 
+import subprocess
+import sys
+
+import ase.io
 import numpy as np
 import pytest
 from ase import units
 from ase.data import atomic_masses
 from examples import graph_of, variant, water
 
+from bornflow import frames
 from bornflow.dynamics import response
 from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.conservation import drift, tabulate
@@ -99,6 +104,24 @@ def test_a_cluster_in_a_field_turns(gentle, options, tmp_path):
     _, series = read_run(tmp_path / "r.h5", "kinetic_energy", "temperature")
     freedom = 2 * series["kinetic_energy"] / (units.kB * series["temperature"])
     np.testing.assert_allclose(freedom, 15)
+
+
+def test_frames_of_a_run_are_structures_to_label(calculator, options, tmp_path):
+    simulate(
+        water(8, 0.9), calculator, options(steps=60, equilibration=0, frame_interval=20), 0, tmp_path / "r.h5"
+    )
+    command = [sys.executable, "-m", "bornflow.dynamics.export", "--out", tmp_path / "f.extxyz"]
+    subprocess.run([*command, "--runs", tmp_path / "r.h5", "--every", "2"], check=True)
+    (frame,) = frames.read(tmp_path / "f.extxyz")
+    assert frame.info["structure"] == f"{tmp_path.name}-r-40"
+    _, series = read_run(tmp_path / "r.h5", "positions", "kinetic_energy")
+    np.testing.assert_allclose(frame.positions, series["positions"][1], atol=1e-5)
+    (moving,) = ase.io.iread(tmp_path / "f.extxyz")
+    assert moving.get_kinetic_energy() == pytest.approx(series["kinetic_energy"][39], rel=1e-5)
+    wrong = subprocess.run(
+        [*command, "--runs", tmp_path / "r.h5", "--every", "9"], capture_output=True, text=True
+    )
+    assert wrong.returncode == 1 and "fewer than 9 frames" in wrong.stderr
 
 
 def test_a_field_does_not_carry_the_whole_away(gentle, options, tmp_path):

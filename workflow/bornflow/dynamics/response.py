@@ -25,6 +25,7 @@ from ..files import whole
 from ..progress import track
 from ..units import BOLTZMANN
 from .calculator import BornflowCalculator
+from .export import frames_of
 from .series import read_run
 from .start import hold_centre
 
@@ -76,27 +77,21 @@ def _mean_squares(changes: Float[np.ndarray, "origins 3"]) -> Float[np.ndarray, 
 
 def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -> pd.DataFrame:
     """Both sides over time; `run` is an equilibrium run of that model, `options` are `dynamics.response`."""
-    attributes, series = read_run(run, "dipole", "temperature", "positions", "velocities", "numbers", "cell")
+    attributes, series = read_run(run, "dipole", "temperature")
     if np.any(attributes["electric_field [V/Å]"]):
         raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
     timestep = float(attributes["timestep [fs]"])
-    ratio = int(attributes["frame_interval [steps]"]) // int(attributes["velocity_interval [steps]"])
-    velocities = series["velocities"][ratio - 1 :: ratio]
     steps, recorded = round(options["length"] / timestep), len(series["dipole"])
     if recorded < 2 * BLOCKS * (steps + 1):
         raise BornflowError(
             f"{run} is {recorded} steps long; for a response of {steps} steps {2 * BLOCKS * (steps + 1)} are "
             "needed: make the run longer or dynamics.response.length shorter"
         )
-    count = min(options["pairs"], len(series["positions"]))
+    frames = frames_of(run)
+    count = min(options["pairs"], len(frames))
     if count < 2:
         raise BornflowError(f"{run} holds {count} frames; two are needed: make frame_interval smaller")
-    starts = []
-    for index in np.linspace(0, len(series["positions"]) - 1, count).round().astype(int):
-        start = Atoms(series["numbers"], series["positions"][index], cell=series["cell"])
-        start.pbc = attributes["kind"] == "bulk"
-        start.set_velocities(velocities[index].astype(float) / units.fs)
-        starts.append(start)
+    starts = [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
     moved = measured(starts, calculator, options["field"], timestep, steps)
     said, doubt = predicted(series["dipole"], options["field"], float(series["temperature"].mean()), steps)
     return pd.DataFrame(

@@ -1,0 +1,55 @@
+"""Frames of runs as extxyz, with velocities: to look at, or to label what models meet.
+
+python -m bornflow.dynamics.export --runs results/dynamics/bulk/*.h5 --every 20 --out met.extxyz
+"""
+
+import argparse
+from pathlib import Path
+
+from ase import Atoms, units
+
+from .. import frames
+from ..errors import BornflowError, command
+from .series import read_run
+
+
+def frames_of(path: str | Path) -> list[Atoms]:
+    """All frames of a run's HDF5 file, with velocities, named by system, run and step."""
+    path = Path(path)
+    attributes, series = read_run(path, "positions", "velocities", "numbers", "cell")
+    interval = int(attributes["frame_interval [steps]"])
+    ratio = interval // int(attributes["velocity_interval [steps]"])
+    source = f"dynamics of {attributes.get('model', 'a model')} at {attributes['temperature [K]']:g} K"
+    found = []
+    for index, positions in enumerate(series["positions"]):
+        periodic = attributes["kind"] == "bulk"
+        atoms = Atoms(series["numbers"], positions, cell=series["cell"] if periodic else None, pbc=periodic)
+        atoms.set_velocities(series["velocities"][ratio * (index + 1) - 1].astype(float) / units.fs)
+        atoms.info = {
+            "structure": f"{path.parent.name}-{path.stem}-{interval * (index + 1)}",
+            "source": source,
+            "kind": str(attributes["kind"]),
+            "n_molecules": int(attributes["n_molecules"]),
+        }
+        found.append(atoms)
+    return found
+
+
+@command
+def main() -> None:
+    """Write frames of one or several runs to one file."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--runs", nargs="+", required=True)
+    parser.add_argument("--every", type=int, default=1, help="of the frames recorded")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    if args.every < 1:
+        raise BornflowError(f"--every is {args.every}; 1 takes all frames, 2 every other")
+    chosen = [atoms for path in args.runs for atoms in frames_of(path)[args.every - 1 :: args.every]]
+    if not chosen:
+        raise BornflowError(f"the runs hold fewer than {args.every} frames each")
+    frames.write(args.out, frames.unique(chosen))
+
+
+if __name__ == "__main__":
+    main()
