@@ -121,12 +121,17 @@ def spectra_of(models):
     return expand(table, system=SYSTEMS, model=models, seed=SEEDS)
 
 
+def sample(system):
+    """A system's name on figures, with its temperature."""
+    return f"{SYSTEMS[system].get('title', system)}, {SYSTEMS[system]['temperature']:g} K"
+
+
 def title(system):
-    """A system's name on figures, with what was simulated."""
+    """The same with what was simulated."""
     options = SYSTEMS[system]
     length = options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
     runs = f"{options['replicas']} × " * (options["replicas"] > 1)
-    return f"{options.get('title', system)}, {options['temperature']:g} K, {runs}{length:g} ps"
+    return f"{sample(system)}, {runs}{length:g} ps"
 
 
 def where_results_are():
