@@ -198,6 +198,7 @@ def test_a_run_too_short_for_a_response_is_refused(calculator, options, tmp_path
         response.compare(tmp_path / "r.h5", calculator, {"field": 1e-3, "length": 6.0, "pairs": 4})
 
 
+@pytest.mark.slow
 def test_a_field_moves_the_dipole_as_fluctuations_say(gentle, options, tmp_path):
     calculator = BornflowCalculator(gentle, np.zeros(3), "float64")
     wanted = options(steps=1500, equilibration=400, temperature=100, frame_interval=50, timestep=0.25)

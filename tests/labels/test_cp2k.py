@@ -173,14 +173,15 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_pa
 
 
 @needs_cp2k
-@pytest.mark.parametrize("reason", ["KS energy is an abnormal value (NaN/Inf)", "Cholesky decompose failed"])
-def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path, monkeypatch, reason):
+def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
     """Versions from 2024.1 on abort; the launcher stands for them in the first run, as their box does."""
-    box = f" {'*' * 79}\\n *   ___    {reason}   *\\n *  [ABORT]  *\\n {'*' * 79}\\n"
+    box = tmp_path / "box"
+    line = " " + 79 * "*"
+    box.write_text(f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    {reason} *\n *    |   *\n{line}\n")
     launcher = tmp_path / "launcher"
     launcher.write_text(
         f'#!/bin/sh\nif [ -e {tmp_path}/tried ]; then exec "$@"; fi\ntouch {tmp_path}/tried\n'
-        f'while [ "$1" != -o ]; do shift; done; printf "{box}" > "$2"; exit 1\n'
+        f'while [ "$1" != -o ]; do shift; done; cp {box} "$2"; exit 1\n'
     )
     launcher.chmod(0o755)
     settings = options(cutoff=100, force_cutoff=100, vacuum=4) | {"cache": str(tmp_path / "cache")}

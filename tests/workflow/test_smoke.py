@@ -62,7 +62,7 @@ def test_every_stage_leaves_its_results(run):
         assert file["current"].attrs["unit"] == "e Å / fs"
         assert np.isfinite(file["temperature"][:]).all()
     assert len(pd.read_csv(results / "spectra/bulk/physical-uncoupled-0.csv")) == 25
-    for figure in ("labelled_set", "bec_parity-physical", "spectrum"):
+    for figure in ("labelled_set", "bec_parity-physical", "spectrum-physical"):
         assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     limit = 180 if os.cpu_count() >= 2 and os.getloadavg()[0] < 2.5 else 600
