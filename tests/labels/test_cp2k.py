@@ -176,10 +176,8 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_pa
 def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
     """Versions from 2024.1 on abort; the launcher stands for them in the first run, as their box does."""
     box = tmp_path / "box"
-    line = " " + 79 * "*"
-    box.write_text(
-        f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    KS energy is an abnormal value (NaN/Inf) *\n *    |   *\n{line}\n"
-    )
+    line, reason = " " + 79 * "*", "KS energy is an abnormal value (NaN/Inf)"
+    box.write_text(f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    {reason} *\n *    |   *\n{line}\n")
     launcher = tmp_path / "launcher"
     launcher.write_text(
         f'#!/bin/sh\nif [ -e {tmp_path}/tried ]; then exec "$@"; fi\ntouch {tmp_path}/tried\n'
