@@ -90,9 +90,14 @@ def replicas(wildcards):
     return [run.format(replica) for replica in range(SYSTEMS[wildcards.system]["replicas"])]
 
 
-def backbone_models(wildcards):
+def of_backbone(backbone):
     """The models of one backbone."""
-    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
+    return [name for name, variant in MODELS.items() if variant["backbone"] == backbone]
+
+
+def backbone_models(wildcards):
+    """The models of the backbone that a figure is of."""
+    return of_backbone(wildcards.backbone)
 
 
 def backbone_predictions(wildcards):
@@ -103,11 +108,7 @@ def backbone_predictions(wildcards):
 
 def coupled(backbone):
     """The models of a backbone whose Born effective charges follow from their charges."""
-    return [
-        name
-        for name, variant in MODELS.items()
-        if variant["backbone"] == backbone and variant["charges"] != "uncoupled"
-    ]
+    return [name for name in of_backbone(backbone) if MODELS[name]["charges"] != "uncoupled"]
 
 
 def each_seed(models):
