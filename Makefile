@@ -1,7 +1,7 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the tests in under ten minutes; make test-slow the rest
-# make bench time of a step of every model, beside lorem-jax
+# make bench time of a step of dynamics and of training of every model, beside lorem-jax
 # make lint  style of code and rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 
@@ -31,7 +31,7 @@ test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
 
 bench: env .venv/.bench
-	$(SNAKEMAKE) timing_figure --cores $(CORES) --configfile config/bench.yaml
+	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/bench.yaml
 
 .venv/.bench: requirements-bench.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock

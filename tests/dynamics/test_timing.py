@@ -14,6 +14,7 @@ from bornflow.dynamics import timing
 from bornflow.errors import BornflowError
 from bornflow.figures import drawing
 from bornflow.figures.timing import draw
+from bornflow.turns import PEER, compare
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,7 @@ def test_a_step_is_timed():
 def test_the_figure_has_a_line_for_each_model(tmp_path):
     rows = [
         {"model": name, "atoms": atoms, "step [ms]": atoms / 9, "device": "cpu"}
-        for name in ("physical-local", "lorem-uncoupled", timing.PEER)
+        for name in ("physical-local", "lorem-uncoupled", PEER)
         for atoms in (18, 780)
     ]
     drawing.style()
@@ -54,7 +55,7 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
 def test_what_was_compiled_is_read_by_the_next_process(tmp_path):
     small = variant(charges="local")
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"models": {"small": small}}))
-    table = timing.compare(["small"], str(tmp_path / "cfg.yaml"), [18], seconds=0.05)
+    table = compare("bornflow.dynamics.timing", "atoms", [("small", 18)], str(tmp_path / "cfg.yaml"), 0.05)
     (row,) = table[table["model"] == "small"].to_dict("records")
     assert row["first_step_cached [s]"] < 0.7 * row["first_step [s]"]
 

@@ -185,3 +185,24 @@ rule comparison:
     shell:
         "python -m bornflow.training.compare --errors {input.errors} --published {input.published}"
         " --data {params.data} --out {output} &> {log}"
+
+
+rule training_timing:
+    input:
+        config=f"{RESULTS}/settings/timing.yaml",
+    output:
+        f"{RESULTS}/training/timing.csv",
+    log:
+        f"{RESULTS}/logs/training/timing.log",
+    conda:
+        "../../envs/jax.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=16000,
+        runtime=120,
+    params:
+        models=list(MODELS),
+        seconds=SETTINGS["dynamics"]["timing"]["seconds"],
+    shell:
+        "python -m bornflow.training.timing --models {params.models} --config {input.config}"
+        " --seconds {params.seconds} --out {output} &> {log}"

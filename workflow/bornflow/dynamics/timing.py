@@ -3,33 +3,23 @@
     python -m bornflow.dynamics.timing --models physical-uncoupled lorem-local --atoms 18 780 --out timing.csv
 
 A step is what ASE asks a calculator for: energy, forces and Born effective charges after all atoms have
-moved a little, by less than neighbour lists allow for. Weights are random, which changes no time. Every
-measurement is a process of its own, so that compilation and peak memory are its own too; the programs take
-turns. In the first round nothing is compiled yet, in the second what is compiled lies on the disk.
+moved a little, by less than neighbour lists allow for. Weights are random, which changes no time.
 """
 
 import argparse
-import importlib.util
 import json
-import os
 import resource
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from ase import Atoms
 
 from .. import settings
 from ..errors import BornflowError, command
 from ..files import whole
-from ..progress import track
 from ..structures.packing import pack_water
+from ..turns import PEER, compare, has_peer, repeat
 
-PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
 PEER_ATOMS = 1000  # above, its step takes minutes
 DENSITY = 0.997  # g/cm³
 MOVE = 0.01  # Å, what atoms move in a step of 0.5 fs at 300 K
@@ -72,57 +62,19 @@ def peer():
 
 
 def measure(calculator, atoms: Atoms, seconds: float) -> dict[str, float]:
-    """Median step [ms] after warming up, first step [s], peak memory of the process [MB]."""
+    """Median step [ms], first step [s], peak memory of the process [MB]."""
     rng = np.random.default_rng(1)
     atoms = atoms.copy()
     base = atoms.positions.copy()
 
-    def step() -> float:
+    def step() -> None:
         # Atoms swing about their places, as they do in a liquid.
         atoms.positions = base + rng.normal(scale=MOVE, size=base.shape)
-        started = time.perf_counter()
         calculator.calculate(atoms, ["energy", "forces"], ["positions"])
         np.asarray(calculator.results["born_effective_charges"])
-        return time.perf_counter() - started
 
-    first = step()
-    times = []
-    while sum(times) < seconds or (len(times) < 5 and sum(times) < 60):
-        times.append(step())
-    return {
-        "step [ms]": 1e3 * float(np.median(times)),
-        "first_step [s]": first,
-        "peak_memory [MB]": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "steps": len(times),
-    }
-
-
-def compare(names: list[str], config: str | None, sizes: list[int], seconds: float) -> pd.DataFrame:
-    """One row for each program and number of atoms, the faster of two measurements.
-
-    `first_step` of the first compiles, that of the second, `first_step_cached`, reads what was compiled.
-    """
-    peers = [PEER] if importlib.util.find_spec("lorem") else []
-    jobs = [(name, atoms) for atoms in sizes for name in [*names, *(peers if atoms <= PEER_ATOMS else [])]]
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        surroundings = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
-        for name, atoms in track(jobs * 2, "timing", 2 * len(jobs), "measurements"):
-            call = [sys.executable, "-m", "bornflow.dynamics.timing", "--one", name, "--atoms", str(atoms)]
-            call += ["--seconds", str(seconds), *(["--config", config] if config else [])]
-            result = subprocess.run(call, capture_output=True, text=True, env=surroundings)
-            if result.returncode != 0:
-                said = result.stderr.strip()[-500:]
-                raise BornflowError(f"timing of {name} at {atoms} atoms failed: {said}")
-            rows.append({"model": name, "atoms": atoms, **json.loads(result.stdout.splitlines()[-1])})
-    measured = pd.DataFrame(rows)
-    cached = measured.groupby(["atoms", "model"])["first_step [s]"].last().rename("first_step_cached [s]")
-    cold = measured.groupby(["atoms", "model"])["first_step [s]"].first()
-    table = measured.sort_values("step [ms]").groupby(["atoms", "model"]).first()
-    table = table.assign(**{"first_step [s]": cold}).join(cached).reset_index()
-    reference = table[table["model"] == PEER].set_index("atoms")["step [ms]"]
-    table["times_as_fast"] = table["atoms"].map(reference) / table["step [ms]"]
-    return table
+    found = repeat(step, seconds)
+    return found | {"peak_memory [MB]": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 @command
@@ -143,7 +95,9 @@ def main() -> None:
         found = measure(calculator, water(args.atoms[0]), args.seconds)
         print(json.dumps(found | {"device": jax.devices()[0].device_kind}))
         return
-    table = compare(args.models, args.config, args.atoms, args.seconds)
+    peers = [PEER] if has_peer() else []
+    jobs = [(name, n) for n in args.atoms for name in [*args.models, *(peers if n <= PEER_ATOMS else [])]]
+    table = compare("bornflow.dynamics.timing", "atoms", jobs, args.config, args.seconds)
     print(table.to_string(index=False))
     with whole(Path(args.out)) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")

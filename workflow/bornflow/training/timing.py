@@ -1,0 +1,135 @@
+"""Time of one optimiser's step for our models, and for lorem-jax's beside them.
+
+    python -m bornflow.training.timing --models physical-uncoupled lorem-local --out timing.csv
+
+A step is the loss of energy, forces and Born effective charges, its gradient and Adam's update, for a batch of
+water structures. Weights are random and labels zero, which changes no time.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from jax.flatten_util import ravel_pytree
+
+from .. import settings
+from ..errors import BornflowError, command
+from ..files import whole
+from ..models.variants import Model
+from ..structures.packing import pack_water
+from ..turns import PEER, compare, has_peer, repeat
+from . import data
+from .schedule import adam
+from .step import build
+
+BATCHES = {
+    "hexamer": (6, 1, None),
+    "four-hexamers": (6, 4, None),
+    "box": (32, 1, 0.997),
+}  # waters, copies, g/cm³
+
+
+def structures(batch: str) -> list[Atoms]:
+    """Water clusters or a box with labels of zero."""
+    molecules, copies, density = BATCHES[batch]
+    found = []
+    for seed in range(copies):
+        atoms = pack_water(molecules, np.random.default_rng(seed), density)
+        atoms.info = {"structure": f"{batch}-{seed}", "kind": "cluster" if density is None else "bulk"}
+        atoms.arrays["bec"] = np.zeros((len(atoms), 9))
+        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((len(atoms), 3)))
+        found.append(atoms)
+    return found
+
+
+def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
+    """A step of one of our models on a batch, as `training.train` makes it."""
+    model = Model(variant, data.elements(labelled))
+    atoms = sum(len(structure) for structure in labelled)
+    (bucket,) = data.prepare(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
+    batch = data.take(bucket, np.arange(len(labelled)))
+    first = jax.tree.map(lambda leaf: leaf[0], bucket.data.graph)
+    parameters, unravel = ravel_pytree(model.initialise(first, seed=0))
+    optimiser = adam(options, steps_per_epoch=1)
+    step = build(model, optimiser, options["loss"], unravel)
+    state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
+
+    def go_on() -> None:
+        state[:] = jax.block_until_ready(step(*state, batch, np.float32(0.99)))[:3]
+
+    return go_on
+
+
+def peer(options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
+    """The same for lorem-jax's model of Born effective charges, of its default size."""
+    try:
+        from lorem import LoremBEC
+        from lorem.batching import to_batch, to_sample
+    except ImportError as error:
+        raise BornflowError("lorem-jax is not installed; `make bench` does so") from error
+    model, weights = LoremBEC(), options["loss"]
+    samples = [to_sample(atoms, model.cutoff, keys=()) for atoms in labelled]
+    batch = jax.tree.map(jnp.asarray, to_batch(samples, []))
+    optimiser = optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(options["learning_rate"]))
+
+    def loss(parameters, batch, labels):
+        found = model.predict(parameters, batch)
+        named = {"energy": found["energy"], "forces": found["forces"], "bec": found["apt"]}
+        return sum(weights[key] * jnp.mean((named[key] - labels[key]) ** 2) for key in named)
+
+    @jax.jit
+    def step(parameters, state, batch, labels):
+        gradient = jax.grad(loss)(parameters, batch, labels)
+        updates, state = optimiser.update(gradient, state, parameters)
+        return optax.apply_updates(parameters, updates), state
+
+    parameters = model.init(jax.random.key(0), *model.dummy_inputs())
+    n = batch.sr.positions.shape[0]
+    labels = {
+        "energy": jnp.zeros(batch.sr.cell.shape[0]),
+        "forces": jnp.zeros((n, 3)),
+        "bec": jnp.zeros((n, 3, 3)),
+    }
+    state = [parameters, optimiser.init(parameters)]
+
+    def go_on() -> None:
+        state[:] = jax.block_until_ready(step(*state, batch, labels))
+
+    return go_on
+
+
+@command
+def main() -> None:
+    """Time a step of training of the models and write a table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
+    parser.add_argument("--config", help="a configuration; its sections models and training are read")
+    parser.add_argument("--batch", nargs="+", choices=BATCHES, default=list(BATCHES))
+    parser.add_argument("--seconds", type=float, default=5, help="time of each measurement")
+    parser.add_argument("--one", help="measure this one only, with the first batch, and print it")
+    parser.add_argument("--out")
+    args = parser.parse_args()
+    if args.one:
+        options, labelled = settings.load(args.config, "training"), structures(args.batch[0])
+        if args.one == PEER:
+            step = peer(options, labelled)
+        else:
+            step = ours(settings.load(args.config, "models")[args.one], options, labelled)
+        print(json.dumps(repeat(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
+        return
+    jobs = [(name, batch) for batch in args.batch for name in [*args.models, *([PEER] if has_peer() else [])]]
+    table = compare("bornflow.training.timing", "batch", jobs, args.config, args.seconds)
+    print(table.to_string(index=False))
+    with whole(Path(args.out)) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()
