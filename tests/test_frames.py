@@ -52,6 +52,19 @@ def test_keys_can_be_mapped(tmp_path):
     np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
 
 
+def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
+    """Half of a set by one method must not be completed by another's numbers."""
+    atoms, values = labelled()
+    both = frames.attach(atoms, {"energy": -1.0})
+    both.info["dft_energy"] = values["energy"]
+    frames.write(tmp_path / "a.extxyz", [both, frames.attach(atoms, {"energy": -1.0})])
+    first, second = frames.read(tmp_path / "a.extxyz", {"energy": "dft_energy"})
+    assert frames.label(first, "energy") == values["energy"]
+    assert frames.label(second, "energy") is None
+    frames.write(tmp_path / "b.extxyz", [second, frames.attach(atoms, {"energy": -1.0})])
+    assert frames.label(frames.read(tmp_path / "b.extxyz", {"energy": "dft_energy"})[1], "energy") == -1.0
+
+
 def test_damage_is_named(tmp_path):
     atoms, values = labelled()
     path = tmp_path / "a.extxyz"

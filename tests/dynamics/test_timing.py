@@ -39,14 +39,19 @@ def test_a_step_is_timed():
 
 def test_the_figure_has_a_line_for_each_model(tmp_path):
     rows = [
-        {"model": name, "atoms": atoms, "step [ms]": atoms / 9, "device": "cpu"}
-        for name in ("physical-local", "lorem-uncoupled", PEER)
+        {"model": name, "backbone": backbone, "charges": charges, "atoms": atoms, "step [ms]": atoms / 9}
+        | {"device": "cpu"}
+        for name, backbone, charges in (
+            ("mine", "physical", "local"),
+            ("lorem-uncoupled", "lorem", "uncoupled"),
+            (PEER, PEER, "uncoupled"),
+        )
         for atoms in (18, 780)
     ]
     drawing.style()
     figure = draw(pd.DataFrame(rows))
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert "physical, local" in labels
+    assert "mine" in labels
     assert "lorem-jax, uncoupled" in labels
     drawing.save(figure, [tmp_path / "timing.png"])
     assert (tmp_path / "timing.png").read_bytes().startswith(b"\x89PNG")

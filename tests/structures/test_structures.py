@@ -84,6 +84,7 @@ def test_the_prism_is_found():
     prism = lowest("prism", seed=0, tries=100)
     assert isomer(prism) == "prism"
     assert len(hydrogen_bonds(prism)) == 9
+    assert hydrogen_bonds(prism[prism.numbers == 1]) == set()
 
 
 def test_a_longer_selection_begins_with_the_shorter_one():

@@ -30,6 +30,11 @@ def test_a_table_and_its_figure_hold_every_size_and_seed(tmp_path):
         {"epoch": [1, 2], "seconds": [60.0, 120.0]} | {key: [5.0, 4.0] for key in QUANTITIES}
     )
     worse = times.assign(**{key: [7.0, 6.0] for key in QUANTITIES})
+    # Another order than the table's, and a run that followed nothing.
+    several = {"another": [times], "unfollowed": [times[:0]], "one": [times, worse]}
+    left, right = learning_curve.draw(table, several).axes[:2]
+    other, one = (line.get_color() for line in right.get_lines())
+    assert left.containers[0][0].get_color() == one != other
     figure = learning_curve.draw(table, {"one": [times, worse]})
     left, right = figure.axes[:2]
     np.testing.assert_allclose(left.containers[0][0].get_ydata().astype(float), [22, 10])

@@ -21,6 +21,7 @@ from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
 from bornflow.training.compare import QUANTITIES
 from bornflow.training.loss import by_structure, means
+from bornflow.training.reports import runaway
 from bornflow.training.schedule import plateaued
 from bornflow.training.train import train
 from bornflow.units import FORCE_AU, HARTREE
@@ -190,6 +191,21 @@ def test_a_state_of_another_run_is_kept_beside(structures, tmp_path, capfd):
     _, end = train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
     assert len(end.history) == 1
     assert "it is kept as" in capfd.readouterr().err and (tmp_path / "state.old.msgpack").exists()
+    first = OPTIONS | {"hours": 1e-9, "epochs": OPTIONS["epochs"], "seeds": [0, 1]}
+    _, back = train(structures[:2], SMALL, first, seed=0, state_path=state)
+    assert len(back.history) == OPTIONS["epochs"], "back at the first settings: that run has ended"
+    assert "it is kept as" in capfd.readouterr().err
+    _, end = train(structures[:3], SMALL, OPTIONS, seed=0, state_path=state)
+    assert len(end.history) == OPTIONS["epochs"]
+    assert end.seconds > 0
+
+
+def test_a_loss_that_runs_away_is_named(tmp_path):
+    history = np.array([[1.0, 1.0, 1.0, np.nan, 0.1], [0.5, 0.6, 0.5, np.nan, 0.1]])
+    assert runaway(np.array([400.0, 1.0, 400.0, 0.1, 0.1]), history, 2, None) is None
+    found = runaway(np.array([700.0, 1.0, 700.0, 0.1, 0.1]), history, 2, tmp_path / "none")
+    assert "epoch 2" in found and "forces grew most" in found
+    assert runaway(history[0], history[:0], 0, None) is None
 
 
 def test_an_epochs_means_are_over_the_structures_with_a_label(structures):
@@ -363,6 +379,10 @@ def test_a_key_that_no_file_has_is_refused(structures, tmp_path):
     wrong = split(tmp_path, "own.extxyz", keys={"bec": "ATP"})
     assert wrong.returncode == 1
     assert "training.keys.bec: no structure in own.extxyz has 'ATP'" in wrong.stderr
+    other = text.replace(":bec:", ":REF_bec:").replace(":forces:", ":f:").replace(" energy=", " REF_energy=")
+    (tmp_path / "other.extxyz").write_text(other)
+    wrong = split(tmp_path, "other.extxyz", keys={})
+    assert wrong.returncode == 1 and "training.keys: found are REF_bec, REF_energy" in wrong.stderr
     (tmp_path / "text.extxyz").write_text(text.replace(" energy=", " dft=none energy=", 1))
     wrong = split(tmp_path, "text.extxyz", keys={"energy": "dft"})
     assert "'dft' is 'none', not a number" in wrong.stderr

@@ -104,7 +104,8 @@ def read(
 ) -> list[Atoms]:
     """Read every frame of an extxyz file, its labels brought under bornflow's keys.
 
-    `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}.
+    `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}; where a file has
+    such a key at all, nothing else is taken in its place.
     The keys of the file that labels were taken from are added to `sources`.
     Raises BornflowError for an unreadable file, wrong shapes and values that are not finite.
     """
@@ -117,7 +118,18 @@ def read(
         raise BornflowError(f"{path} cannot be read as extxyz: {error}") from error
     if not raw:
         raise BornflowError(f"{path} holds no structures")
-    return [_normalise(atoms, index, path, dict(keys or {}), sources) for index, atoms in enumerate(raw)]
+    # A file that an earlier stage wrote, or that keys are not meant for, has bornflow's keys.
+    taken = {key: source if _holds(raw, source) else key for key, source in (keys or {}).items()}
+    return [_normalise(atoms, index, path, taken, sources) for index, atoms in enumerate(raw)]
+
+
+def _holds(frames: Sequence[Atoms], source: str) -> bool:
+    results = (atoms.calc.results if atoms.calc is not None else {} for atoms in frames)
+    return any(
+        source in held
+        for atoms, found in zip(frames, results, strict=True)
+        for held in (atoms.info, atoms.arrays, found)
+    )
 
 
 def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
@@ -127,21 +139,18 @@ def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
 
 
 def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sources: set[str] | None) -> Atoms:
-    atoms.info.setdefault("structure", f"{path.stem}-{index}")
+    atoms.info["structure"] = str(atoms.info.get("structure", f"{path.stem}-{index}"))
     name = f"{path}, frame {index} ({atoms.info['structure']})"
     if not np.isfinite(atoms.positions).all():
         raise BornflowError(f"{name}: positions are not finite; remove or repair the frame")
     results = atoms.calc.results if atoms.calc is not None else {}
     found = {}
     for key, quantity in LABELS.items():
-        # A file that an earlier stage wrote has bornflow's keys already.
-        for source in dict.fromkeys((keys.get(key, key), key)):
-            value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
-            if value is None and quantity.shape is not None:
-                value = atoms.arrays.get(source)
-            if value is not None:
-                break
-        else:
+        source = keys.get(key, key)
+        value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
+        if value is None and quantity.shape is not None:
+            value = atoms.arrays.get(source)
+        if value is None:
             continue
         if sources is not None:
             sources.add(source)

@@ -117,6 +117,9 @@ def _contradictions(full: Mapping):
             f"training.final_learning_rate: {training['final_learning_rate']:g} is above "
             f"training.learning_rate = {training['learning_rate']:g}; lower it"
         )
+    for name in training["learning_curve"]["models"]:
+        if name not in full["models"]:
+            yield f"training.learning_curve.models: {name} is not among models: {', '.join(full['models'])}"
     if "computed" in training["data"] and not pools:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
     for name, study in full["labels"]["studies"].items():

@@ -1,6 +1,6 @@
 """Programs that are timed in turns, each measurement in a process of its own.
 
-So compilation and peak memory are a measurement's own, and what slows the machine for a while slows all programs.
+So compilation and peak memory are a measurement's own, and what slows the machine for a while slows all.
 In the first round nothing is compiled yet, in the second what is compiled lies on the disk.
 """
 
@@ -47,8 +47,8 @@ def compare(
 ) -> pd.DataFrame:
     """One row for each of `jobs` (model, value of `by`), the faster of two measurements.
 
-    `python -m MODULE --one MODEL --BY VALUE` prints one as JSON. `first_step` of the first round compiles, that
-    of the second, `first_step_cached`, reads what was compiled. `times_as_fast` is against PEER.
+    `python -m MODULE --one MODEL --BY VALUE` prints one as JSON. `first_step` of the first round compiles,
+    that of the second, `first_step_cached`, reads what was compiled. `times_as_fast` is against PEER.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -89,10 +89,14 @@ def main() -> None:
     parser.add_argument("--out")
     args = parser.parse_args()
     if args.one:
-        calculator = peer() if args.one == PEER else ours(settings.load(args.config, "models")[args.one])
+        variant = {"backbone": PEER, "charges": "uncoupled"}
+        if args.one != PEER:
+            variant = settings.load(args.config, "models")[args.one]
+        calculator = peer() if args.one == PEER else ours(variant)
         import jax
 
         found = measure(calculator, water(args.atoms[0]), args.seconds)
+        found |= {key: variant[key] for key in ("backbone", "charges")}
         print(json.dumps(found | {"device": jax.devices()[0].device_kind}))
         return
     peers = [PEER] if has_peer() else []

@@ -7,7 +7,6 @@ A model that is named more than once was trained from several seeds.
 """
 
 import argparse
-import string
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -38,7 +37,7 @@ def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Sequence[At
     figure, axes = plt.subplots(
         len(kinds), len(predicted), figsize=size, squeeze=False, sharex="row", sharey="row"
     )
-    letters = iter(string.ascii_lowercase)
+    letters = drawing.letters()
     for kind, row in zip(kinds, axes, strict=True):
         for axis, (model, seeds) in zip(row, predicted.items(), strict=True):
             pairs = [

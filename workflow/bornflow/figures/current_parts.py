@@ -4,7 +4,6 @@
         --models physical-global physical-local --resolution 20 --out f.pdf f.png
 """
 
-import string
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -32,7 +31,7 @@ def draw(
     figure, axes = plt.subplots(
         len(titles), len(models), figsize=size, squeeze=False, sharex=True, sharey="row"
     )
-    letters = iter(string.ascii_lowercase)
+    letters = drawing.letters()
     for row, panel, title in zip(axes, tables, titles, strict=True):
         for axis, table, model in zip(row, panel, models, strict=True):
             missing = [part for part in PARTS if part not in table]

@@ -1,6 +1,8 @@
 """What all figures share: the style, and saving as PDF and PNG."""
 
-from collections.abc import Callable, Sequence
+import string
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count, product
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +24,12 @@ STYLE = Path(__file__).with_name("bornflow.mplstyle")
 def style(path: str | Path = STYLE) -> None:
     """Switch the style on."""
     plt.style.use(str(path))
+
+
+def letters() -> Iterator[str]:
+    """Names of panels: a … z, aa, ab …"""
+    for length in count(1):
+        yield from map("".join, product(string.ascii_lowercase, repeat=length))
 
 
 def by_model(models: Sequence[str], paths: Sequence[str], read: Callable[[str], T]) -> dict[str, list[T]]:

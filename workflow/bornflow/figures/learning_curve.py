@@ -7,7 +7,6 @@ A model that is named more than once was trained from several seeds.
 """
 
 import argparse
-import string
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -16,7 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from ..errors import command
+from ..errors import BornflowError, command
 from . import drawing
 
 TITLES = {"forces_mae [meV/Å]": "error of forces (meV/Å)", "bec_mae [1e-3 e]": r"error of $Z$ ($10^{-3}$ e)"}
@@ -28,30 +27,40 @@ def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Fi
     `times` has the `validation.csv` of each seed of a model, with minutes of training on the labels of the
     set. Bars and bands are standard deviations over seeds.
     """
-    figure, axes = plt.subplots(2, 2, figsize=(6.8, 4.2), sharex="col", sharey="row")
     whole_set = sizes[sizes["structures_of"] == "all"]
-    for row, (column, title) in zip(axes, TITLES.items(), strict=True):
+    titles = {column: title for column, title in TITLES.items() if column in whole_set}
+    if not titles:
+        raise BornflowError("no structure held out has forces or Born effective charges: nothing to draw")
+    figure, axes = plt.subplots(
+        len(titles), 2, figsize=(6.8, 0.4 + 1.9 * len(titles)), sharex="col", sharey="row", squeeze=False
+    )
+    colours = {model: f"C{number}" for number, model in enumerate(times)}
+    for row, (column, title) in zip(axes, titles.items(), strict=True):
         for model, part in whole_set.groupby("model", sort=False):
             found = part.groupby("structures")[column].agg(["mean", "std"]).dropna(subset="mean")
-            row[0].errorbar(found.index, found["mean"], yerr=found["std"], fmt="o-", label=model)
-        for number, tables in enumerate(times.values()):
-            known = pd.concat(tables).dropna(subset=column).groupby("epoch")
+            colour = colours.setdefault(model, f"C{len(colours)}")
+            row[0].errorbar(found.index, found["mean"], found["std"], fmt="o-", color=colour, label=model)
+        for model, tables in times.items():
+            followed = [table for table in tables if len(table)]
+            if not followed:
+                continue
+            known = pd.concat(followed).dropna(subset=column).groupby("epoch")
             minutes, mean = known["seconds"].mean() / 60, known[column].mean()
             spread = known[column].std().fillna(0)
-            row[1].plot(minutes, mean, color=f"C{number}")
+            row[1].plot(minutes, mean, color=colours[model])
             row[1].fill_between(
-                minutes, mean - spread, mean + spread, color=f"C{number}", alpha=0.2, linewidth=0
+                minutes, mean - spread, mean + spread, color=colours[model], alpha=0.2, linewidth=0
             )
         row[0].set_ylabel(title)
         for axis in row:
             axis.set(xscale="log", yscale="log")
             axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     ticks = np.unique(whole_set["structures"])
-    axes[1, 0].set_xticks(ticks, [str(tick) for tick in ticks])
-    axes[1, 0].minorticks_off()
-    axes[1, 0].set_xlabel("structures trained on")
-    axes[1, 1].set_xlabel("minutes of training")
-    for letter, axis in zip(string.ascii_lowercase, axes.flat, strict=False):
+    axes[-1, 0].set_xticks(ticks, [str(tick) for tick in ticks])
+    axes[-1, 0].minorticks_off()
+    axes[-1, 0].set_xlabel("structures trained on")
+    axes[-1, 1].set_xlabel("minutes of training")
+    for letter, axis in zip(drawing.letters(), axes.flat, strict=False):
         axis.set_title(letter, loc="left")
     axes[0, 0].legend()
     return figure

@@ -41,7 +41,9 @@ def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figu
     rows = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     if pictures:
         _pictures(rows[0, 0], pictures)
-    letters = iter("bcdefgh" if pictures else "abcdefgh")
+    letters = drawing.letters()
+    if pictures:
+        next(letters)  # theirs
     panels = rows[-1, 0].subplots(1, len(elements), squeeze=False, sharey=True)[0]
     for number, (axis, symbol) in enumerate(zip(panels, elements, strict=True)):
         _by_size(axis, screened, symbol, f"C{number}")

@@ -26,14 +26,14 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = {"physical": "C0", "lorem": "C1"}
     for name, part in table.groupby("model"):
         part = part.sort_values("atoms")
-        backbone, _, charges = name.partition("-")
-        if charges not in MARKS:  # another package's model
-            axis.plot(part["atoms"], part["step [ms]"], "k--x", label=f"{name}, uncoupled")
+        backbone, charges = part[["backbone", "charges"]].iloc[0]
+        if backbone not in colours:  # another package's model
+            axis.plot(part["atoms"], part["step [ms]"], "k--x", label=f"{name}, {charges}")
             continue
         axis.plot(
             part["atoms"],
             part["step [ms]"],
-            color=colours.get(backbone, "C2"),
+            color=colours[backbone],
             marker=MARKS[charges],
             label=name.replace("-", ", "),
         )

@@ -22,8 +22,10 @@ def hydrogen_bonds(atoms: Atoms, reach: float = 2.4, angle: float = 130.0) -> se
     A bond is H···O below `reach` [Å] with O–H···O above `angle` [degrees].
     """
     oxygens = [atom.index for atom in atoms if atom.symbol == "O"]
+    bonds: set[tuple[int, int]] = set()
+    if not oxygens:
+        return bonds
     distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
-    bonds = set()
     for hydrogen in (atom.index for atom in atoms if atom.symbol == "H"):
         own = min(oxygens, key=lambda oxygen: distances[hydrogen, oxygen])
         for other in oxygens:

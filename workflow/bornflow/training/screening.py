@@ -5,6 +5,7 @@ Born effective charges are linear in γ, Z = γ U with U those of γ = 1, so the
 over all components is least at the median of z/u weighted by |u|: exact, without an optimiser.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,6 +50,11 @@ def fit(
         if frames.label(truth, "bec") is not None
     ]
     if not pairs:
+        print(
+            "no structure held out has Born effective charges: the screening γ is not fitted and stays at 1; "
+            "Born effective charges of this model mean nothing",
+            file=sys.stderr,
+        )
         return checkpoint, {}
     rng = np.random.default_rng(0)
 

@@ -34,6 +34,13 @@ def main() -> None:
     for key in frames.LABELS:
         count = sum(frames.label(atoms, key) is not None for atoms in structures)
         print(f"{count} of {len(structures)} structures have {key}", file=sys.stderr)
+    if not any(frames.label(atoms, key) is not None for atoms in structures for key in frames.LABELS):
+        held = {key for atoms in structures for key in (*atoms.info, *atoms.arrays)}
+        held -= {*frames.IDENTITY, "numbers", "positions"}
+        raise BornflowError(
+            f"no structure in {', '.join(args.labels)} has any of {', '.join(frames.LABELS)}; name its "
+            f"keys in training.keys: found are {', '.join(sorted(held)) or 'none'}"
+        )
     train, valid = split(structures, options["train_fraction"], options["split_seed"])
     if not train or not valid:
         raise BornflowError(

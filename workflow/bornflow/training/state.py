@@ -16,11 +16,12 @@ from flax import serialization
 
 from .. import frames
 from ..files import whole
+from ..parts import NOT_OF_A_MODEL
 from .checkpoint import FORMAT, Checkpoint
 from .compare import QUANTITIES
 
 # Options of training that a run may change when it is resumed.
-FREE = ("patience", "improvement", "hours", "checkpoint_epochs", "validate_epochs")
+FREE = (*NOT_OF_A_MODEL, "patience", "improvement", "hours", "checkpoint_epochs", "validate_epochs")
 
 
 class State(NamedTuple):
@@ -67,20 +68,31 @@ def _host(leaf):
 
 
 def restore(state: State, path: Path | None, identity: str) -> State:
-    """The state stored in `path` if the same run wrote it, else the given one."""
-    if path is None or not path.exists():
+    """The state that the same run stored in `path`, or that was replaced there; else the given one."""
+    if path is None:
         return state
-    content = serialization.msgpack_restore(path.read_bytes())
-    if content["identity"] != identity:
-        path.replace(replaced(path))
-        print(f"{path} is of other data or settings; it is kept as {replaced(path)}", file=sys.stderr)
+    held = {where: _content(where) for where in (path, replaced(path)) if where.exists()}
+    own = next((where for where, content in held.items() if content["identity"] == identity), None)
+    if own != path:
+        aside = path.rename(path.with_suffix(".aside" + path.suffix)) if path in held else None
+        if own is not None:
+            own.rename(path)
+        if aside is not None:
+            aside.replace(replaced(path))
+            print(f"{path} is of other data or settings; it is kept as {replaced(path)}", file=sys.stderr)
+    if own is None:
         return state
+    content = held[own]
     target = state._replace(**{name: content["state"][name] for name in ("history", "validation")})
     return serialization.from_state_dict(target, content["state"])
 
 
+def _content(path: Path) -> dict:
+    return serialization.msgpack_restore(path.read_bytes())
+
+
 def replaced(path: Path) -> Path:
-    """Where the state of another run is kept while this one goes on."""
+    """Where the state of another run is kept, for who goes back to its settings."""
     return path.with_suffix(".old" + path.suffix)
 
 

@@ -2,8 +2,8 @@
 
     python -m bornflow.training.timing --models physical-uncoupled lorem-local --out timing.csv
 
-A step is the loss of energy, forces and Born effective charges, its gradient and Adam's update, for a batch of
-water structures. Weights are random and labels zero, which changes no time.
+A step is the loss of energy, forces and Born effective charges, its gradient and Adam's update, for a batch
+of water structures. Weights are random and labels zero, which changes no time.
 """
 
 import argparse

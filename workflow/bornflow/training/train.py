@@ -31,9 +31,9 @@ from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
 from .loss import TERMS
-from .reports import divergence, note
+from .reports import divergence, note, runaway
 from .schedule import adam, ending
-from .state import State, identity, replaced, restore, store, write_history, write_validation
+from .state import State, identity, restore, store, write_history, write_validation
 from .step import build
 
 
@@ -96,6 +96,8 @@ def train(
                 raise BornflowError(divergence(seen, structures, epoch, state_path))
             sums, counts = np.sum(rows, axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+            if why := runaway(row, state.history, epoch, state_path):
+                raise BornflowError(why)
             if model.screening_is_fitted:
                 row[1 + TERMS.index("bec")] = np.nan
             history, found = np.concatenate([state.history, row[None]]), state.validation
@@ -135,18 +137,26 @@ def _initial(
 
 
 def _check(
-    structures: Sequence[Atoms], held_out: Sequence[Atoms], pretrain: Sequence[str], variant: Mapping
+    structures: Sequence[Atoms], held_out: Sequence[Atoms], cheap: Sequence[Atoms], variant: Mapping
 ) -> None:
-    """Find out now what would end the training late: elements that only the structures held out have."""
-    if not pretrain:
-        known = data.elements(structures)
-        for atoms in held_out:
-            data.composition(atoms, known)
-    has_bec = any(frames.label(atoms, "bec") is not None for atoms in structures)
-    if not has_bec and variant["charges"] != "global":
+    """Find out now what would end the training late, such as unknown elements, or make it useless."""
+    known = data.elements(cheap or structures)
+    for atoms in (*structures, *held_out):
+        data.composition(atoms, known)
+
+    def has(key: str) -> bool:
+        return any(frames.label(atoms, key) is not None for atoms in structures)
+
+    if not has("bec") and variant["charges"] != "global":
         print(
             "no structure to train on has Born effective charges: those of this model mean nothing, nor do "
             "spectra made of them",
+            file=sys.stderr,
+        )
+    if not (has("energy") or has("forces")):
+        print(
+            "no structure to train on has energy or forces: those of this model mean nothing, nor do runs "
+            "made with them",
             file=sys.stderr,
         )
 
@@ -168,20 +178,21 @@ def main() -> None:
     options = settings.load(args.config, "training")
     variants = settings.load(args.config, "models")
     if args.model not in variants:
-        raise BornflowError(f"model {args.model} is not in {args.config}: {', '.join(variants)}")
+        where = args.config or "the default configuration (give --config)"
+        raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")
     structures = frames.read(args.train, options["keys"])
     held_out = frames.read(args.valid, options["keys"])
-    _check(structures, held_out, args.pretrain, variants[args.model])
+    if args.limit:
+        structures = data.subset(structures, args.limit)
+    cheap = [atoms for path in args.pretrain for atoms in frames.read(path, options["keys"])]
+    _check(structures, held_out, cheap, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     states = [out / "pretraining.msgpack", out / "state.msgpack"]
     variant, initial = variants[args.model], None
-    if args.pretrain:
-        cheap = [atoms for path in args.pretrain for atoms in frames.read(path, options["keys"])]
+    if cheap:
         first = options | {"epochs": options["pretraining_epochs"]}
         initial, _ = train(cheap, variant, first, args.seed, states[0])
-    if args.limit:
-        structures = data.subset(structures, args.limit)
     trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
     labelled, count = [*structures, *held_out], len(structures)
     predicted, screened = metrics.predict(trained, labelled), {}
@@ -200,7 +211,6 @@ def main() -> None:
     checkpoint.save(out, trained, args.model, options, args.seed)
     for state in states:
         state.unlink(missing_ok=True)
-        replaced(state).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
