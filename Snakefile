@@ -108,4 +108,4 @@ rule figures:
 
 
 onsuccess:
-    print(where_results_are())
+    print(places(RESULTS))

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from examples import ROOT
 
-from bornflow.training.compare import compare
+from bornflow import frames
+from bornflow.training.compare import compare, origin
 
 
 def test_each_model_is_followed_by_the_published_one():
@@ -18,10 +19,21 @@ def test_each_model_is_followed_by_the_published_one():
         }
     )
     published = pd.read_csv(ROOT / "resources/published/errors.csv")
-    table = compare(errors, published, "valid.extxyz")
+    table = compare(errors, published, "valid.extxyz, mine")
     assert list(table["model"]) == ["mine", "physical-local", "physical-local"]
     assert list(table["bec_mae [1e-3 e]"]) == [12, 30, 41.2]
     assert table["bec_spread [1e-3 e]"][0] == pytest.approx(8**0.5)
-    assert table["source"][0] == "valid.extxyz, 15 structures"
+    assert table["source"][0] == "valid.extxyz, mine"
     assert "arXiv" in table["source"][2]
     assert table["screening_H"][1] == 1.5
+
+
+def test_the_origin_of_labels_is_named():
+    """Labels of a cheap method must not look like those of the reference beside published numbers."""
+    shipped = frames.read(ROOT / "resources/labels/water.extxyz")[:3]
+    cheap = frames.read(ROOT / "resources/labels/water-xtb.extxyz")[:1]
+    unnamed = frames.attach(cheap[0], {"energy": 1.0})
+    del unnamed.info["label_program"]
+    found = origin("valid.extxyz", [*shipped, *cheap, unnamed])
+    assert found.startswith("valid.extxyz: 5 structures labelled by cp2k-2023.1, programs not named, ")
+    assert found.endswith("(energy of 5, forces of 4, bec of 4)")

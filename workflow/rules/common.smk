@@ -14,6 +14,7 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
 from bornflow import parts, settings
 from bornflow.errors import BornflowError
+from bornflow.titles import places, samples, titles
 
 try:
     SETTINGS = settings.complete(config)
@@ -74,6 +75,11 @@ def label_memory(wildcards, threads):
     return 2000 + 1500 * threads
 
 
+def study_memory(wildcards, threads):
+    """The same of a study, which has tighter settings."""
+    return 3 * label_memory(wildcards, threads)
+
+
 def start_structure(wildcards):
     """The file a system starts from."""
     return SYSTEMS[wildcards.system]["structure"]
@@ -86,8 +92,8 @@ def start_frame(wildcards):
 
 def replicas(wildcards):
     """The runs that one spectrum is averaged over."""
-    run = f"{RESULTS}/dynamics/{wildcards.system}/{wildcards.model}-{wildcards.seed}-{{}}.h5"
-    return [run.format(replica) for replica in range(SYSTEMS[wildcards.system]["replicas"])]
+    run = f"{RESULTS}/dynamics/{wildcards.system}/{wildcards.model}-{wildcards.seed}"
+    return [f"{run}-{replica}.h5" for replica in range(SYSTEMS[wildcards.system]["replicas"])]
 
 
 def of_backbone(backbone):
@@ -95,15 +101,10 @@ def of_backbone(backbone):
     return [name for name, variant in MODELS.items() if variant["backbone"] == backbone]
 
 
-def backbone_models(wildcards):
-    """The models of the backbone that a figure is of."""
-    return of_backbone(wildcards.backbone)
-
-
 def backbone_predictions(wildcards):
     """Predictions for the structures held out by the models of one backbone, all seeds."""
-    models = backbone_models(wildcards)
-    return expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz", model=models, seed=SEEDS)
+    files = f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz"
+    return expand(files, model=of_backbone(wildcards.backbone), seed=SEEDS)
 
 
 def coupled(backbone):
@@ -118,25 +119,31 @@ def each_seed(models):
 
 def spectra_of(models):
     """The spectra of some models, system by system."""
-    table = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
-    return expand(table, system=SYSTEMS, model=models, seed=SEEDS)
+    files = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
+    return expand(files, system=SYSTEMS, model=models, seed=SEEDS)
 
 
-def sample(system):
-    """A system's name on figures, with its temperature."""
-    return f"{SYSTEMS[system].get('title', system)}, {SYSTEMS[system]['temperature']:g} K"
+def names_for_backbone(wildcards):
+    """Names of a backbone's models, once for each seed."""
+    return each_seed(of_backbone(wildcards.backbone))
 
 
-def title(system):
-    """The same with what was simulated."""
-    options = SYSTEMS[system]
-    length = options["steps"] * SETTINGS["dynamics"]["timestep"] / 1000
-    runs = f"{options['replicas']} × " * (options["replicas"] > 1)
-    return f"{sample(system)}, {runs}{length:g} ps"
+def names_of_coupled(wildcards):
+    """The same of its coupled models."""
+    return each_seed(coupled(wildcards.backbone))
 
 
-def where_results_are():
-    """One line on the figures and tables that exist."""
-    places = {"figures": "figures", "tables": "training/errors.csv", "spectra": "spectra", "labels": "labels"}
-    found = [f"{name}: {RESULTS}/{place}" for name, place in places.items() if Path(RESULTS, place).exists()]
-    return "    ".join(found)
+def spectra_for_backbone(wildcards):
+    """The spectra of a backbone's models."""
+    return spectra_of(of_backbone(wildcards.backbone))
+
+
+def spectra_of_coupled(wildcards):
+    """The same of its coupled models."""
+    return spectra_of(coupled(wildcards.backbone))
+
+
+def velocities_for_backbone(wildcards):
+    """Power spectra of velocities by a backbone's first model, of every system."""
+    first = f"{of_backbone(wildcards.backbone)[0]}-{SEEDS[0]}"
+    return [f"{RESULTS}/spectra/{system}/velocities-{first}.csv" for system in SYSTEMS]

@@ -16,6 +16,7 @@ MODEL_FIGURES, SPECTRUM_FIGURES = (
     for names in (OF_MODELS, OF_SPECTRA)
 )
 FIGURES = MODEL_FIGURES + SPECTRUM_FIGURES
+SAMPLES, TITLES = samples(SETTINGS["dynamics"]), titles(SETTINGS["dynamics"])
 
 
 rule labelled_set:
@@ -63,7 +64,7 @@ rule bec_parity:
         mem_mb=1000,
         runtime=10,
     params:
-        models=lambda wildcards: each_seed(backbone_models(wildcards)),
+        models=names_for_backbone,
     shell:
         "python -m bornflow.figures.bec_parity --labels {input.labels}"
         " --predictions {input.predictions} --models {params.models:q} --style {input.style}"
@@ -126,7 +127,7 @@ rule screening:
 
 rule spectrum:
     input:
-        spectra=lambda wildcards: spectra_of(backbone_models(wildcards)),
+        spectra=spectra_for_backbone,
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/spectrum-{{backbone}}.pdf",
@@ -144,9 +145,9 @@ rule spectrum:
         mem_mb=1000,
         runtime=10,
     params:
-        titles=[title(system) for system in SYSTEMS],
+        titles=list(TITLES.values()),
         resolution=SETTINGS["spectra"]["resolution"],
-        models=lambda wildcards: each_seed(backbone_models(wildcards)),
+        models=names_for_backbone,
         experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
         "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
@@ -158,10 +159,7 @@ rule spectrum:
 rule spectrum_linear:
     input:
         spectra=rules.spectrum.input.spectra,
-        velocities=lambda wildcards: [
-            f"{RESULTS}/spectra/{system}/velocities-{backbone_models(wildcards)[0]}-{SEEDS[0]}.csv"
-            for system in SYSTEMS
-        ],
+        velocities=velocities_for_backbone,
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/spectrum_linear-{{backbone}}.pdf",
@@ -192,7 +190,7 @@ rule spectrum_linear:
 
 rule current_parts:
     input:
-        spectra=lambda wildcards: spectra_of(coupled(wildcards.backbone)),
+        spectra=spectra_of_coupled,
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/current_parts-{{backbone}}.pdf",
@@ -212,7 +210,7 @@ rule current_parts:
     params:
         titles=rules.spectrum.params.titles,
         resolution=rules.spectrum.params.resolution,
-        models=lambda wildcards: each_seed(coupled(wildcards.backbone)),
+        models=names_of_coupled,
     shell:
         "python -m bornflow.figures.current_parts --spectra {input.spectra} --titles {params.titles:q}"
         " --models {params.models:q} --resolution {params.resolution} --style {input.style}"
@@ -281,7 +279,7 @@ rule conservation_figure:
         runtime=10,
     params:
         models=[model for run, model in FREE],
-        title="; ".join(dict.fromkeys(map(sample, FREE_SYSTEMS))),
+        title="; ".join(dict.fromkeys(SAMPLES[system] for system in FREE_SYSTEMS)),
     shell:
         "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
         " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
@@ -303,7 +301,7 @@ rule response_figure:
         runtime=10,
     params:
         names=[model if len(WATER) == 1 else f"{system}, {model}" for system in WATER for model in MODELS],
-        title="; ".join(title(system) for system in WATER)
+        title="; ".join(TITLES[system] for system in WATER)
         + f"; fields of ±{SETTINGS['dynamics']['response']['field']:g} V/Å",
     shell:
         "python -m bornflow.figures.response --responses {input.responses} --names {params.names:q}"

@@ -133,7 +133,7 @@ rule label_study:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
-        mem_mb=lambda wildcards, threads: 3 * label_memory(wildcards, threads),  # tighter settings
+        mem_mb=study_memory,
         runtime=1440,
     shell:
         "python -m bornflow.labels.study --study {wildcards.study} --config {input.config}"

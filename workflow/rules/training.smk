@@ -170,6 +170,7 @@ rule errors:
 rule comparison:
     input:
         errors=ERRORS,
+        valid=f"{RESULTS}/training/valid.extxyz",
         published="resources/published/errors.csv",
     output:
         COMPARISON,
@@ -180,11 +181,9 @@ rule comparison:
     resources:
         mem_mb=500,
         runtime=10,
-    params:
-        data=f"{RESULTS}/training/valid.extxyz",
     shell:
         "python -m bornflow.training.compare --errors {input.errors} --published {input.published}"
-        " --data {params.data} --out {output} &> {log}"
+        " --data {input.valid} --out {output} &> {log}"
 
 
 rule training_timing:

@@ -5,26 +5,37 @@
 """
 
 import argparse
+from collections.abc import Sequence
 
 import pandas as pd
+from ase import Atoms
 
+from .. import frames
 from ..errors import command
 from ..files import whole
 
 QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
 
 
+def origin(path: str, structures: Sequence[Atoms]) -> str:
+    """What labelled structures are: how many, by which programs, and how many have which label."""
+    programs = sorted({str(atoms.info.get("label_program", "programs not named")) for atoms in structures})
+    counts = {key: sum(frames.label(atoms, key) is not None for atoms in structures) for key in frames.LABELS}
+    held = ", ".join(f"{key} of {count}" for key, count in counts.items())
+    return f"{path}: {len(structures)} structures labelled by {', '.join(programs)} ({held})"
+
+
 def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.DataFrame:
     """A row for each model trained, followed by the published one of that name where there is one.
 
     Values of several seeds are given as their mean, errors with their standard deviation in another column.
-    `errors` is the table of `training.tabulate`; `data` says what the models were tested on.
+    `errors` is the table of `training.tabulate`; `data` says what the models were tested on (`origin`).
     """
     rows = []
     for model, part in errors[errors["structures_of"] == "all"].groupby("model", sort=False):
         row = {
             "model": model,
-            "source": f"{data}, {part['structures'].iloc[0]} structures",
+            "source": data,
             "seeds": len(part),
         }
         for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening_"))):
@@ -46,7 +57,8 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="the labelled file that the errors are from")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    table = compare(pd.read_csv(args.errors), pd.read_csv(args.published), args.data)
+    data = origin(args.data, frames.read(args.data))
+    table = compare(pd.read_csv(args.errors), pd.read_csv(args.published), data)
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")
 
