@@ -193,8 +193,12 @@ class Model:
 
             charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
             changes = jnp.stack([to_amplitudes(change)[0] for change in (by_scalars, charge_by_scalars)])
-            # One after the other: a batch of two takes longer than two, since its products are less regular.
-            energy_by_edges, charge_by_edges = jax.lax.map(lambda change: to_edges(change)[0], changes)
+            # One after the other on processors: there a batch of two takes longer than twice one.
+            energy_by_edges, charge_by_edges = jax.lax.map(
+                lambda change: to_edges(change)[0],
+                changes,
+                batch_size=None if jax.default_backend() == "cpu" else len(changes),
+            )
             out["effective_charges"] = effective
             out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
         else:
