@@ -154,9 +154,15 @@ class Model:
         return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
     def evaluate(
-        self, parameters, graph: Graph, strained: bool = True, fixed_charges: bool = False
+        self,
+        parameters,
+        graph: Graph,
+        strained: bool = True,
+        fixed_charges: bool = False,
+        with_bec: bool = True,
     ) -> dict[str, jax.Array]:
-        """Everything the model says of one graph; the virial only if `strained`.
+        """Everything the model says of one graph; the virial only if `strained`, what moves in a field only
+        `with_bec`.
 
         With `fixed_charges` forces and virial are no derivatives of the energy: those of its charges are left
         out, to show what they are needed for.
@@ -185,7 +191,9 @@ class Model:
             energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
         )(scalars, vectors, graph.positions, graph.cell)
         out = {"energy": total, "charges": charges}
-        if self.network.is_coupled:
+        if not with_bec:
+            (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))
+        elif self.network.is_coupled:
 
             def total_charge(scalars):
                 effective, screening = network(scalars, graph, method="effective_charges")

@@ -17,11 +17,14 @@ EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
 
 
 def by_structure(prediction: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
-    """The terms of each structure [batch], unweighted: energy, forces, bec, charge; 0 without a label."""
+    """The terms of each structure [batch], unweighted: energy, forces, bec, charge; 0 without a label, or
+    a prediction of Born effective charges."""
     atoms = batch.graph.atom_mask.sum(axis=1)
     energy = ((prediction["energy"] - batch.energy) / atoms) ** 2
     forces = jnp.sum((prediction["forces"] - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
-    bec = jnp.sum((prediction["bec"] - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
+    bec = jnp.zeros_like(energy)
+    if "bec" in prediction:
+        bec = jnp.sum((prediction["bec"] - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
     total, absolute = (f(prediction["charges"]).sum(axis=1) for f in (lambda q: q, jnp.abs))
     charge = total**2 / (absolute**2 + EPSILON)
     return {

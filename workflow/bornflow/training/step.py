@@ -24,10 +24,12 @@ def build(
     whether the terms [terms, batch] and the gradient are. The first three arguments are given up.
     """
 
+    predict = partial(model.evaluate, strained=False, with_bec=weights["bec"] > 0)
+
     @partial(jax.jit, donate_argnums=(0, 1, 2))
     def step(parameters, average, optimiser_state, batch: Batch, decay):
         def objective(parameters):
-            prediction = jax.vmap(model.evaluate, in_axes=(None, 0))(unravel(parameters), batch.graph)
+            prediction = jax.vmap(predict, in_axes=(None, 0))(unravel(parameters), batch.graph)
             each = by_structure(prediction, batch)
             terms = means(each, batch)
             return sum(weights[key] * terms[key] for key in TERMS), (terms, each)

@@ -98,7 +98,7 @@ def train(
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
             if why := runaway(row, state.history, epoch, state_path):
                 raise BornflowError(why)
-            if model.screening_is_fitted:
+            if not weights["bec"]:
                 row[1 + TERMS.index("bec")] = np.nan
             history, found = np.concatenate([state.history, row[None]]), state.validation
             seconds = time.monotonic() - begun
