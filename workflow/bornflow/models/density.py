@@ -48,7 +48,7 @@ def _amplitudes_and_parts(distances, arguments, blocks, cutoff, n_radial, max_de
         radial = basis.radial_functions(of_species, n_radial, cutoff)
         angular = basis.solid_harmonics(arguments[:, :, end - size : end], max_degree)
         parts.append((of_species, radial, angular))
-    sums = [jnp.einsum("nrj,nlj->nlr", radial, angular) for _, radial, angular in parts]
+    sums = [jnp.einsum("nlj,njr->nlr", angular, turned(radial)) for _, radial, angular in parts]
     return jnp.stack(sums, axis=2), parts
 
 

@@ -96,4 +96,4 @@ def degree_of_rows(max_degree: int) -> np.ndarray:
 
 def degrees(spherical: Float[Array, "atoms lm *rest"], max_degree: int) -> list[Array]:
     """The blocks [atoms, 2 l + 1, ...] of spherical features, l = 0 … max_degree."""
-    return [spherical[:, n**2 : (n + 1) ** 2] for n in range(max_degree + 1)]
+    return jnp.split(spherical, [n**2 for n in range(1, max_degree + 1)], axis=1)

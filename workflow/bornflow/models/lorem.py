@@ -108,8 +108,9 @@ class TensorProduct(nn.Module):
             rows = [places[parity] for parity in (first, second, result)]
             dense = jnp.asarray(coupling[np.ix_(*rows)], weights.dtype)
             paths = weights[np.ix_(*(degree[row] for row in rows))]
-            pairs = left[first][..., None] * right[second][..., None, :]
-            return jnp.einsum("cnab,cabk->cnk", pairs, dense * jnp.moveaxis(paths, -1, 0))
+            # One side after the other: so all derivatives are matrix products too.
+            half = jnp.einsum("cna,cabk->cnbk", left[first], dense * jnp.moveaxis(paths, -1, 0))
+            return jnp.einsum("cnb,cnbk->cnk", right[second], half)
 
         even = product(0, 0, 0) + product(1, 1, 0)
         odd = product(0, 1, 1) + product(1, 0, 1)

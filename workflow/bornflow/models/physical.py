@@ -5,12 +5,11 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from .features import Amplitudes, Backbone, Features, degree_of_rows, degrees, species_pairs
+from .features import Amplitudes, Backbone, Features, degrees, species_pairs
 from .graph import Graph, lengths
-from .products import product
+from .products import filtered
 
 
 class Physical(Backbone):
@@ -31,12 +30,12 @@ class Physical(Backbone):
 
     @nn.compact
     def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
+        blocks = degrees(amplitudes, self.max_degree)
         # The radial functions of a pair add up to f_c, and Y_00 is 1.
-        neighbours = jnp.sum(amplitudes[:, 0], axis=(1, 2))
-        amplitudes = amplitudes / (1 + neighbours)[:, None, None, None]
+        scale = 1 / (1 + jnp.sum(blocks[0], axis=(1, 2, 3)))
         embedding = self.species_embedding()
-        scalars = self._scalars(amplitudes[:, 0].reshape(len(amplitudes), -1), embedding, graph)
-        spherical = self._spherical(amplitudes, scalars, embedding)
+        scalars = scale[:, None] * self._scalars(blocks[0].reshape(len(scale), -1), embedding, graph)
+        spherical = scale[:, None, None] * self._spherical(amplitudes, blocks, scalars, embedding)
         power = jnp.stack(
             [jnp.sum(block**2, axis=1) for block in degrees(spherical, self.max_degree)], axis=1
         )
@@ -49,23 +48,18 @@ class Physical(Backbone):
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         return jnp.einsum("nz,nk,zkc->nc", centre, amplitudes, weights)
 
-    def _spherical(self, amplitudes, scalars, embedding):
+    def _spherical(self, amplitudes, blocks, scalars, embedding):
         width = self.n_radial * (self.max_degree + 1) * self.channels
         shape = (self.n_radial, self.max_degree + 1, self.channels)
         of_centre = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
         of_species = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
-        of_centre = of_centre.reshape(len(of_centre), self.n_radial, -1)
         of_species = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
-        # One product with the filters of all degrees, of which each keeps its own, is fastest.
-        own = product(amplitudes.sum(axis=2), of_centre)
-        is_own = degree_of_rows(self.max_degree)[:, None] == np.arange(self.max_degree + 1)
-        own = jnp.sum(own.reshape(*own.shape[:2], *shape[1:]) * is_own[..., None], axis=2)
-        amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
-        blocks = [
-            jnp.einsum("nmk,ka->nma", block, of_species[:, degree])
-            for degree, block in enumerate(degrees(amplitudes, self.max_degree))
+        own = filtered(amplitudes.sum(axis=2), of_centre.reshape(-1, *shape))
+        filtered_blocks = [
+            jnp.einsum("nmk,ka->nma", block.reshape(*block.shape[:2], -1), of_species[:, degree])
+            for degree, block in enumerate(blocks)
         ]
-        return own + jnp.concatenate(blocks, axis=1)
+        return own + jnp.concatenate(filtered_blocks, axis=1)
 
 
 class CoulombEnergy(nn.Module):

@@ -191,9 +191,7 @@ class Model:
             energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
         )(scalars, vectors, graph.positions, graph.cell)
         out = {"energy": total, "charges": charges}
-        if not with_bec:
-            (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))
-        elif self.network.is_coupled:
+        if with_bec and self.network.is_coupled:
 
             def total_charge(scalars):
                 effective, screening = network(scalars, graph, method="effective_charges")
@@ -211,7 +209,8 @@ class Model:
             out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
         else:
             (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))
-            out["bec"] = network(features, graph, method="tensors")
+            if with_bec:
+                out["bec"] = network(features, graph, method="tensors")
         by_edges = by_edges + energy_by_edges
         pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=2)
         out["forces"] = pairs.T - by_positions
