@@ -19,7 +19,9 @@ def adam(options: Mapping, steps_per_epoch: int) -> optax.GradientTransformation
         )
     else:
         rate = optax.linear_schedule(options["learning_rate"], options["final_learning_rate"], total)
-    return optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(rate))
+    # A rate that is part of the state is found once a step; else once for each parameter, with its cosine.
+    scheduled = optax.inject_hyperparams(optax.adam)(learning_rate=rate)
+    return optax.chain(optax.clip_by_global_norm(options["clip"]), scheduled)
 
 
 def plateaued(losses: Float[np.ndarray, " epochs"], patience: int, improvement: float) -> bool:

@@ -20,6 +20,7 @@ from ..parts import NOT_OF_A_MODEL
 from .checkpoint import FORMAT, Checkpoint
 from .compare import QUANTITIES
 
+STATE_FORMAT = 2  # of a stored state; others are not gone on from
 # Options of training that a run may change when it is resumed.
 FREE = (*NOT_OF_A_MODEL, "patience", "improvement", "hours", "checkpoint_epochs", "validate_epochs")
 
@@ -44,7 +45,7 @@ def identity(
     What only says when it ends or what is written on the way may change (FREE).
     """
     fixed = {key: value for key, value in options.items() if key not in FREE}
-    digest = hashlib.sha256(json.dumps([FORMAT, variant, fixed, seed], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([FORMAT, STATE_FORMAT, variant, fixed, seed], sort_keys=True).encode())
     for leaf in jax.tree.leaves(initial.parameters if initial else None):
         digest.update(np.asarray(leaf).tobytes())
     for atoms in structures:
