@@ -4,6 +4,7 @@ So compilation and peak memory are a measurement's own, and what slows the machi
 In the first round nothing is compiled yet, in the second what is compiled lies on the disk.
 """
 
+import argparse
 import importlib.util
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import BornflowError
+from .files import whole
 from .progress import track
 
 PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
@@ -25,6 +27,17 @@ PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
 def has_peer() -> bool:
     """Whether lorem-jax is installed, as `make bench` does."""
     return importlib.util.find_spec("lorem") is not None
+
+
+def arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options that all modules which time models have."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
+    parser.add_argument("--config", help="a configuration, whose models are timed")
+    parser.add_argument("--seconds", type=float, default=5, help="time of each measurement")
+    parser.add_argument("--one", help="measure this model only, with the first of the cases, and print it")
+    parser.add_argument("--out")
+    return parser
 
 
 def repeat(step: Callable[[], None], seconds: float) -> dict[str, float]:
@@ -69,3 +82,11 @@ def compare(
     reference = table[table["model"] == PEER].set_index(by)["step [ms]"]
     table["times_as_fast"] = table[by].map(reference) / table["step [ms]"]
     return table
+
+
+def record(module: str, by: str, jobs: Sequence[tuple[str, object]], args: argparse.Namespace) -> None:
+    """Compare, print the table and write it to `args.out`."""
+    table = compare(module, by, jobs, args.config, args.seconds)
+    print(table.to_string(index=False))
+    with whole(args.out) as scratch:
+        table.to_csv(scratch, index=False, float_format="%.4g")

@@ -6,19 +6,16 @@ A step is what ASE asks a calculator for: energy, forces and Born effective char
 moved a little, by less than neighbour lists allow for. Weights are random, which changes no time.
 """
 
-import argparse
 import json
 import resource
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
 from .. import settings
 from ..errors import BornflowError, command
-from ..files import whole
 from ..structures.packing import pack_water
-from ..turns import PEER, compare, has_peer, repeat
+from ..turns import PEER, arguments, has_peer, record, repeat
 
 PEER_ATOMS = 1000  # above, its step takes minutes
 DENSITY = 0.997  # g/cm³
@@ -80,13 +77,8 @@ def measure(calculator, atoms: Atoms, seconds: float) -> dict[str, float]:
 @command
 def main() -> None:
     """Time the models and write a table."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
-    parser.add_argument("--config", help="a configuration; its section models is read")
+    parser = arguments(main.__doc__)
     parser.add_argument("--atoms", type=int, nargs="+", default=[18, 780])
-    parser.add_argument("--seconds", type=float, default=5, help="time of each measurement")
-    parser.add_argument("--one", help="measure this one only and print it")
-    parser.add_argument("--out")
     args = parser.parse_args()
     if args.one:
         variant = {"backbone": PEER, "charges": "uncoupled"}
@@ -101,10 +93,7 @@ def main() -> None:
         return
     peers = [PEER] if has_peer() else []
     jobs = [(name, n) for n in args.atoms for name in [*args.models, *(peers if n <= PEER_ATOMS else [])]]
-    table = compare("bornflow.dynamics.timing", "atoms", jobs, args.config, args.seconds)
-    print(table.to_string(index=False))
-    with whole(Path(args.out)) as scratch:
-        table.to_csv(scratch, index=False, float_format="%.4g")
+    record("bornflow.dynamics.timing", "atoms", jobs, args)
 
 
 if __name__ == "__main__":

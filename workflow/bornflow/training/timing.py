@@ -6,25 +6,21 @@ A step is the loss of energy, forces and Born effective charges, its gradient an
 of water structures. Weights are random and labels zero, which changes no time.
 """
 
-import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 from jax.flatten_util import ravel_pytree
 
-from .. import settings
+from .. import frames, settings
 from ..errors import BornflowError, command
-from ..files import whole
 from ..models.variants import Model
 from ..structures.packing import pack_water
-from ..turns import PEER, compare, has_peer, repeat
+from ..turns import PEER, arguments, has_peer, record, repeat
 from . import data
 from .schedule import adam
 from .step import build
@@ -43,9 +39,8 @@ def structures(batch: str) -> list[Atoms]:
     for seed in range(copies):
         atoms = pack_water(molecules, np.random.default_rng(seed), density)
         atoms.info = {"structure": f"{batch}-{seed}", "kind": "cluster" if density is None else "bulk"}
-        atoms.arrays["bec"] = np.zeros((len(atoms), 9))
-        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((len(atoms), 3)))
-        found.append(atoms)
+        zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "bec": np.zeros((len(atoms), 9))}
+        found.append(frames.attach(atoms, zeros))
     return found
 
 
@@ -108,13 +103,8 @@ def peer(options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
 @command
 def main() -> None:
     """Time a step of training of the models and write a table."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
-    parser.add_argument("--config", help="a configuration; its sections models and training are read")
+    parser = arguments(main.__doc__)
     parser.add_argument("--batch", nargs="+", choices=BATCHES, default=list(BATCHES))
-    parser.add_argument("--seconds", type=float, default=5, help="time of each measurement")
-    parser.add_argument("--one", help="measure this one only, with the first batch, and print it")
-    parser.add_argument("--out")
     args = parser.parse_args()
     if args.one:
         options, labelled = settings.load(args.config, "training"), structures(args.batch[0])
@@ -125,10 +115,7 @@ def main() -> None:
         print(json.dumps(repeat(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
         return
     jobs = [(name, batch) for batch in args.batch for name in [*args.models, *([PEER] if has_peer() else [])]]
-    table = compare("bornflow.training.timing", "batch", jobs, args.config, args.seconds)
-    print(table.to_string(index=False))
-    with whole(Path(args.out)) as scratch:
-        table.to_csv(scratch, index=False, float_format="%.4g")
+    record("bornflow.training.timing", "batch", jobs, args)
 
 
 if __name__ == "__main__":
