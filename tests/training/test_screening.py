@@ -36,8 +36,8 @@ def test_a_model_finds_the_factor_that_made_the_labels():
         for atoms in metrics.predict(plain, structures)
     ]
     fitted, report = screening.fit(checkpoint, labelled, metrics.predict(checkpoint, structures))
-    assert report["gamma"] == pytest.approx(-0.19, abs=1e-5)
-    assert report["gamma_low"] <= report["gamma"] <= report["gamma_high"]
+    assert report["screening"] == pytest.approx(-0.19, abs=1e-5)
+    assert report["screening_low"] <= report["screening"] <= report["screening_high"]
     errors = metrics.errors(labelled, metrics.predict(fitted, labelled))
     assert errors["all"]["bec_mae [1e-3 e]"] < 1e-2
     assert "screening" in metrics.predict(fitted, labelled)[0].arrays

@@ -109,6 +109,7 @@ rule evaluate:
     input:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
         parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        fitted=f"{RESULTS}/models/{{model}}/{{seed}}/metrics.json",
         valid=f"{RESULTS}/training/valid.extxyz",
         config=f"{RESULTS}/settings/split.yaml",
     output:

@@ -38,7 +38,7 @@ def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.Data
             "source": data,
             "seeds": len(part),
         }
-        for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening_"))):
+        for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening"))):
             if quantity in part and part[quantity].notna().any():
                 row[quantity] = part[quantity].mean()
                 if "_mae" in quantity:

@@ -5,6 +5,8 @@
 """
 
 import argparse
+import json
+from pathlib import Path
 
 from .. import frames, runtime, settings
 from ..errors import command
@@ -14,7 +16,7 @@ from . import checkpoint, metrics
 
 @command
 def main() -> None:
-    """Evaluate a checkpoint and write its errors and, if asked for, its predictions."""
+    """Write a checkpoint's errors, with the interval of a fitted γ, and if asked for its predictions."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--data", required=True)
@@ -25,7 +27,11 @@ def main() -> None:
     runtime.keep_compiled()
     labelled = frames.read(args.data, settings.load(args.config, "training")["keys"])
     predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)
-    write_json(args.out, metrics.errors(labelled, predicted))
+    found = metrics.errors(labelled, predicted)
+    fitted = Path(args.checkpoint, "metrics.json")
+    if fitted.exists():
+        found["all"] |= json.loads(fitted.read_text()).get("screening", {})
+    write_json(args.out, found)
     if args.predictions:
         frames.write(args.predictions, predicted)
 

@@ -66,4 +66,4 @@ def fit(
     resampled = [gamma(rng.integers(len(pairs), size=len(pairs))) for _ in range(BOOTSTRAPS)]
     low, high = np.percentile(resampled, [2.5, 97.5])
     fitted = replace(checkpoint, parameters=with_screening(checkpoint.parameters, best))
-    return fitted, {"gamma": best, "gamma_low": float(low), "gamma_high": float(high)}
+    return fitted, {"screening": best, "screening_low": float(low), "screening_high": float(high)}
