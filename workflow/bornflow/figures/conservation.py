@@ -5,7 +5,6 @@ python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-
 
 import argparse
 import math
-import string
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figur
         label = None if kind in labelled else f"{precision}: {_drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]])}"
         labelled.add(kind)
         axis.plot(block_means(times), block_means(energies), "o-", color=color, label=label)
-    for letter, ((_, name), axis) in zip(string.ascii_lowercase, panels.items(), strict=False):
+    for letter, ((_, name), axis) in zip(drawing.letters(), panels.items(), strict=False):
         axis.set_title(f"{letter}  {name}", loc="left")
         if axis.lines:
             axis.legend(loc="upper left", fontsize=5.5, handlelength=1.2)

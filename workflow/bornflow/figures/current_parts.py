@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from ..errors import BornflowError, command
 from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, PARTS, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, grid
-from .spectrum_linear import HIGHEST, UNITS
+from .spectrum import arguments, grid, shade
+from .spectrum_linear import HIGHEST, UNITS, errors
 
 NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
 
@@ -48,6 +48,7 @@ def draw(
                 axis.plot(nu, scale * table[part], color=f"C{number}", label=NAMES[part])
             total = scale * table[list(PARTS)].sum(axis=1)
             axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
+            shade(axis, nu, total - errors(table), total + errors(table), "0.1")
             axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
         row[0].set_ylabel(label)
     for axis in axes[-1]:

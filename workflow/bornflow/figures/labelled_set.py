@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    labelled = [atoms for path in args.labels for atoms in frames.read(path)]
+    labelled = frames.read_all(args.labels)
     drawing.save(draw(labelled), args.out)
 
 

@@ -4,7 +4,6 @@ python -m bornflow.figures.response --responses a.csv b.csv --names a b --title 
 """
 
 import argparse
-import string
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -26,7 +25,7 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") 
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )
-    for letter, axis, table, name in zip(string.ascii_lowercase, axes[0], tables, names, strict=False):
+    for letter, axis, table, name in zip(drawing.letters(), axes[0], tables, names, strict=False):
         time = table["time [fs]"]
         for value, error, name_of in CURVES:
             mean = table[value]

@@ -5,12 +5,12 @@
 """
 
 import argparse
-import string
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
@@ -35,15 +35,14 @@ def draw(
     `experiments` says for each panel what is drawn dashed: water or none; `resolution` [cm⁻¹] is named below.
     """
     figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.4 * len(titles)), squeeze=False)
-    rows = zip(string.ascii_lowercase, axes[:, 0], tables, titles, experiments, strict=False)
+    rows = zip(drawing.letters(), axes[:, 0], tables, titles, experiments, strict=False)
     for letter, axis, panel, title, measured in rows:
         column = CHI_COLUMN if CHI_COLUMN in panel[0] else INTENSITY_COLUMN
         for model, table in zip(models, panel, strict=True):
             table = table[table[WAVENUMBER_COLUMN].between(LOWEST, HIGHEST)]
             x, y, error = (table[name] for name in (WAVENUMBER_COLUMN, column, ERROR_COLUMN))
             (line,) = axis.plot(_terahertz(x), y, label=model)
-            shade = {"color": line.get_color(), "alpha": 0.25, "linewidth": 0}
-            axis.fill_between(_terahertz(x), np.maximum(y - error, y / 10), y + error, **shade)
+            shade(axis, _terahertz(x), np.maximum(y - error, y / 10), y + error, line.get_color())
         top = max(table[column].max() for table in panel)
         if measured == "water":
             nu = np.geomspace(LOWEST, HIGHEST, 600)
@@ -62,6 +61,11 @@ def draw(
         above.set_xlabel("wavenumber (cm⁻¹)")
         axis.spines["top"].set_visible(True)
     return figure
+
+
+def shade(axis: Axes, x, low, high, color) -> None:
+    """A band between two curves, for standard errors."""
+    axis.fill_between(x, low, high, color=color, alpha=0.25, linewidth=0)
 
 
 def _terahertz(wavenumber):

@@ -6,7 +6,6 @@
 A peak below that has none above it is a motion which hardly changes the dipole.
 """
 
-import string
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -17,9 +16,9 @@ from matplotlib.figure import Figure
 
 from ..errors import command
 from ..spectra import experiment
-from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
+from ..spectra.susceptibility import COEFFICIENT_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, grid
+from .spectrum import arguments, grid, shade
 
 HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
@@ -50,7 +49,7 @@ def draw(
         sharex=True,
         height_ratios=[1.4, 1] * len(titles),
     )
-    letters = iter(string.ascii_lowercase)
+    letters = drawing.letters()
     for number, (panel, title, measured) in enumerate(zip(tables, titles, experiments, strict=True)):
         above, below = axes[2 * number], axes[2 * number + 1]
         _absorption(above, panel, models, measured == "water", legend=number == 0 or measured == "water")
@@ -65,7 +64,10 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
     column = COEFFICIENT_COLUMN if COEFFICIENT_COLUMN in panel[0] else INTENSITY_COLUMN
     label, scale = UNITS[column]
     for model, table in zip(models, panel, strict=True):
-        axis.plot(table[WAVENUMBER_COLUMN], scale * table[column], label=model)
+        nu, y = table[WAVENUMBER_COLUMN], scale * table[column]
+        (line,) = axis.plot(nu, y, label=model)
+        error = errors(table)
+        shade(axis, nu, y - error, y + error, line.get_color())
     if measured:
         nu = np.linspace(1, HIGHEST, 1000)
         alpha = 2 * np.pi * nu * experiment.water(nu)
@@ -77,6 +79,13 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
         axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
     if legend:
         axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
+
+
+def errors(table: pd.DataFrame) -> pd.Series:
+    """Standard errors of what is drawn, in the units of UNITS."""
+    if COEFFICIENT_COLUMN in table:
+        return UNITS[COEFFICIENT_COLUMN][1] * 2 * np.pi * table[WAVENUMBER_COLUMN] * table[ERROR_COLUMN]
+    return UNITS[INTENSITY_COLUMN][1] * table[ERROR_COLUMN]
 
 
 def _motions(axis: Axes, table: pd.DataFrame) -> None:
