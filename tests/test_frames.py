@@ -52,6 +52,17 @@ def test_keys_can_be_mapped(tmp_path):
     np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
 
 
+def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
+    plain = labelled()[0]
+    del plain.info["structure"]
+    for folder in ("cold", "hot"):
+        (tmp_path / folder).mkdir()
+        frames.write(tmp_path / folder / "train.extxyz", [plain, plain])
+    found = frames.unique(frames.read_all(sorted(tmp_path.glob("*/train.extxyz"))))
+    names = [atoms.info["structure"] for atoms in found]
+    assert names == ["cold-train-0", "cold-train-1", "hot-train-0", "hot-train-1"]
+
+
 def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
     """Half of a set by one method must not be completed by another's numbers."""
     atoms, values = labelled()

@@ -6,6 +6,7 @@ A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `
 holds `structure` (a unique name), `source`, `kind` (cluster or bulk), `n_molecules` and `label_hash`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,13 +101,17 @@ def unique(frames: Sequence[Atoms]) -> Sequence[Atoms]:
 
 
 def read(
-    path: str | Path, keys: Mapping[str, str] | None = None, sources: set[str] | None = None
+    path: str | Path,
+    keys: Mapping[str, str] | None = None,
+    sources: set[str] | None = None,
+    called: str | None = None,
 ) -> list[Atoms]:
     """Read every frame of an extxyz file, its labels brought under bornflow's keys.
 
     `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}; where a file has
     such a key at all, nothing else is taken in its place.
-    The keys of the file that labels were taken from are added to `sources`.
+    The keys of the file that labels were taken from are added to `sources`. Frames without a name are
+    `called` that, or like the file, and numbered.
     Raises BornflowError for an unreadable file, wrong shapes and values that are not finite.
     """
     path = Path(path)
@@ -119,37 +124,50 @@ def read(
     if not raw:
         raise BornflowError(f"{path} holds no structures")
     # A file that an earlier stage wrote, or that keys are not meant for, has bornflow's keys.
-    taken = {key: source if _holds(raw, source) else key for key, source in (keys or {}).items()}
+    taken = {
+        key: source if any(_value(atoms, source, LABELS[key]) is not None for atoms in raw) else key
+        for key, source in (keys or {}).items()
+    }
+    for index, atoms in enumerate(raw):
+        atoms.info["structure"] = str(atoms.info.get("structure", f"{called or path.stem}-{index}"))
     return [_normalise(atoms, index, path, taken, sources) for index, atoms in enumerate(raw)]
 
 
-def _holds(frames: Sequence[Atoms], source: str) -> bool:
-    results = (atoms.calc.results if atoms.calc is not None else {} for atoms in frames)
-    return any(
-        source in held
-        for atoms, found in zip(frames, results, strict=True)
-        for held in (atoms.info, atoms.arrays, found)
-    )
+def _value(atoms: Atoms, source: str, quantity: Quantity):
+    """What a frame as ASE reads it holds under `source`; None if nothing."""
+    results = atoms.calc.results if atoms.calc is not None else {}
+    return results.get(source, (atoms.info if quantity.shape is None else atoms.arrays).get(source))
 
 
-def read_all(paths: Iterable[str | Path]) -> list[Atoms]:
-    """The frames of several files; empty ones, which a job that refused all has written, are passed over."""
-    held = [path for path in map(Path, paths) if not path.exists() or path.stat().st_size]
-    return [atoms for path in held for atoms in read(path)]
+def read_all(
+    paths: Iterable[str | Path],
+    keys: Mapping[str, str] | None = None,
+    sources: set[str] | None = None,
+    allow_empty: bool = False,
+) -> list[Atoms]:
+    """The frames of several files; what is unnamed in files of one name is called after their folders too.
+
+    With `allow_empty` empty files, which a job that refused all has written, are passed over.
+    """
+    paths = [Path(path) for path in paths]
+    stems = Counter(path.stem for path in paths)
+    found = []
+    for path in paths:
+        if allow_empty and path.exists() and not path.stat().st_size:
+            continue
+        called = path.stem if stems[path.stem] == 1 else f"{path.parent.name}-{path.stem}"
+        found += read(path, keys, sources, called)
+    return found
 
 
 def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sources: set[str] | None) -> Atoms:
-    atoms.info["structure"] = str(atoms.info.get("structure", f"{path.stem}-{index}"))
     name = f"{path}, frame {index} ({atoms.info['structure']})"
     if not np.isfinite(atoms.positions).all():
         raise BornflowError(f"{name}: positions are not finite; remove or repair the frame")
-    results = atoms.calc.results if atoms.calc is not None else {}
     found = {}
     for key, quantity in LABELS.items():
         source = keys.get(key, key)
-        value = results.get(source, atoms.info.get(source) if quantity.shape is None else None)
-        if value is None and quantity.shape is not None:
-            value = atoms.arrays.get(source)
+        value = _value(atoms, source, quantity)
         if value is None:
             continue
         if sources is not None:

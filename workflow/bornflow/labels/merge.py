@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--sets", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    frames.write(args.out, merge(frames.read_all(args.sets)))
+    frames.write(args.out, merge(frames.read_all(args.sets, allow_empty=True)))
 
 
 if __name__ == "__main__":

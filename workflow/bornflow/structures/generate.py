@@ -31,7 +31,7 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
     if "isomers" in options:
         return [lowest(isomer, seed) for isomer in options["isomers"]]
     if "files" in options:
-        return [frames.bare(atoms) for path in options["files"] for atoms in frames.read(path)]
+        return [frames.bare(atoms) for atoms in frames.read_all(options["files"])]
     return sample(name, options, seed)
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     runtime.keep_compiled()
-    structures = [frames.bare(atoms) for path in args.structures for atoms in frames.read(path)]
+    structures = [frames.bare(atoms) for atoms in frames.read_all(args.structures)]
     frames.write(args.out, metrics.predict(checkpoint.load(args.checkpoint), structures))
 
 

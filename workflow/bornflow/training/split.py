@@ -23,8 +23,7 @@ def main() -> None:
     args = parser.parse_args()
     options = settings.load(args.config, "training")
     sources: set[str] = set()
-    structures = [atoms for path in args.labels for atoms in frames.read(path, options["keys"], sources)]
-    structures = frames.unique(structures)
+    structures = frames.unique(frames.read_all(args.labels, options["keys"], sources))
     for key, source in options["keys"].items():
         if source not in sources:
             raise BornflowError(

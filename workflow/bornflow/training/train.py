@@ -184,7 +184,7 @@ def main() -> None:
     held_out = frames.read(args.valid, options["keys"])
     if args.limit:
         structures = data.subset(structures, args.limit)
-    cheap = [atoms for path in args.pretrain for atoms in frames.read(path, options["keys"])]
+    cheap = frames.read_all(args.pretrain, options["keys"])
     _check(structures, held_out, cheap, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
