@@ -3,6 +3,7 @@
 import shutil
 import time
 from multiprocessing import Process
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,6 +45,10 @@ def test_an_unknown_element_is_named():
 def test_a_missing_program_is_named():
     with pytest.raises(BornflowError, match="no-such-cp2k is not installed"):
         cp2k_program.Program("no-such-cp2k")
+
+
+def test_threads_become_processes():
+    assert cp2k_program.Program("env RANKS={ranks} true", threads=3).command == ["env", "RANKS=3", "true"]
 
 
 @needs_cp2k
@@ -165,7 +170,9 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_refused_by_name(tmp_pa
     settings = options(cutoff=100, force_cutoff=100, vacuum=4, max_scf=1) | changes
     labelled, refused = label_structures([atoms], "cp2k", settings, tmp_path / "work")
     assert not labelled
-    assert refused == [("monomer", "field-free run: the SCF did not converge")]
+    ((name, reason),) = refused
+    assert name == "monomer" and reason.startswith("field-free run: the SCF did not converge (")
+    assert Path(reason.split("(")[1].rstrip(")")).exists()
     assert not list((tmp_path / "cache").rglob("*.json")), "a refused calculation is kept as a result"
     # Tried twice: the second input, the safe one, is that of orbital transformation with conjugate gradients.
     (tried,) = (tmp_path / "work").rglob("field-free.inp")
@@ -206,7 +213,17 @@ def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_pat
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": "2023.1", "ene', '{"version": "2023.1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        '{"version": "2023.1", "ene',
+        '{"version": "2023.1"}',
+        '{"version": "2023.1", "energy": NaN, "forces": [[0, 0, 0]], "scf_steps": 9, "wall_s": 1}',
+    ],
+)
 def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, capsys):
     cache = Cache(tmp_path)
     output = Output("2023.1", -17.0, np.zeros((1, 3)), 9, wall=1.5)
@@ -262,13 +279,26 @@ def test_a_study_compares_with_its_reference(tmp_path):
     study = {
         "columns": ["cutoff"],
         "seconds": True,
+        "gate": True,
         "cases": [
-            {"structures": ["monomer"], "reference": {"cutoff": 250}, "variants": [{}, {"cutoff": 250}]}
+            {
+                "structures": ["monomer"],
+                "reference": {"cutoff": 250},
+                "variants": [{}, {"cutoff": 250}, {"max_scf": 1}, {"field": 0.03}],
+            }
         ],
     }
     settings = options(cutoff=200, force_cutoff=100) | {"cache": str(tmp_path / "cache")}
     common, rest = ({"monomer": atoms},), (settings, tmp_path / "work", 1)
     table = compare(*common, study, *rest)
+    scf, gate = table["refused"].dropna()
+    assert "field-free run: the SCF did not converge" in scf and "labels.gate.nonlinearity" in gate
+    assert (
+        table["refused"].isna().tolist()
+        == table["sum_rule [e]"].notna().tolist()
+        == [True, True, False, False]
+    )
+    table = table[:2]
     assert list(table["cutoff"]) == [200, 250]
     assert table["bec_difference [e]"][1] == 0
     assert 1 < table["force_difference [meV/Å]"][0] < 1000

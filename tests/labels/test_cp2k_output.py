@@ -17,27 +17,54 @@ TEXT = (Path(__file__).parent / "outputs/2023.1-field.out").read_text()
 SYMBOLS = ["O", "H", "H"] * 2
 FIELD = [5e-4, 0.0, 0.0]
 FORCE = r"^( +{0} +\d+ +[OH] +)(\S+)( +\S+ +\S+)$"
+NUMBERS = r"(\S+) +(\S+) +(\S+)"
+
+
+def _row(label: str, words) -> str:
+    return f" FORCES| {label:>6} " + " ".join(map(_exponential, words))
+
+
+def _exponential(word: str) -> str:
+    return f"{float(word):15.8E}" if re.fullmatch(r"[-.0-9]+", word) else f"{word:>15}"
 
 
 def as_2025_1(text: str) -> str:
-    """The same numbers as 2025.1 prints them: FORCES| lines and [hartree]."""
+    """The same numbers as 2025.1 prints them: FORCES| lines, exponents, eight digits and [hartree]."""
     text = text.replace("energy [a.u.]:", "energy [hartree]")
     text = re.sub(
         r"^ ATOMIC FORCES in \[a\.u\.\]\n\n.*$",
-        " FORCES| Atomic forces [hartree/bohr]\n FORCES| Atom x y z |f|",
+        " FORCES| Atomic forces [hartree/bohr]\n"
+        " FORCES|   Atom     x               y               z               |f|",
         text,
         flags=re.MULTILINE,
     )
-    text = re.sub(r"^ +(\d+) +\d+ +[OH] +(\S+ +\S+ +\S+)$", r" FORCES| \1 \2 1.0", text, flags=re.MULTILINE)
-    return re.sub(r"^ SUM OF ATOMIC FORCES +(.*)$", r" FORCES| Sum \1", text, flags=re.MULTILINE)
+    text = re.sub(
+        rf"^ +(\d+) +\d+ +[OH] +{NUMBERS}$",
+        lambda row: _row(row[1], (*row.groups()[1:], "1.0")),
+        text,
+        flags=re.MULTILINE,
+    )
+    return re.sub(
+        rf"^ SUM OF ATOMIC FORCES +{NUMBERS} +(\S+)$",
+        lambda row: f"{_row('Sum   ', row.groups()[:3])}\n FORCES| Total atomic force {float(row[4]):>65.8E}",
+        text,
+        flags=re.MULTILINE,
+    )
+
+
+def as_2026_2(text: str) -> str:
+    """The same numbers with the `FORCES|` lines of 2025.1 and the number of digits of 2026.2."""
+    return re.sub(r"(\d\.\d{8})(E[+-]\d\d)", r"\g<1>0000\2", as_2025_1(text))
 
 
 def as_2025_2(text: str) -> str:
-    """The same numbers as 2025.2 and later print them: the old force block and [hartree]."""
+    """The same numbers with the old force block and [hartree]."""
     return text.replace("energy [a.u.]:", "energy [hartree]")
 
 
-FORMS = pytest.mark.parametrize("form", [str, as_2025_1, as_2025_2], ids=["2023.1", "2025.1", "2025.2"])
+FORMS = pytest.mark.parametrize(
+    "form", [str, as_2025_1, as_2025_2, as_2026_2], ids=lambda form: form.__name__
+)
 
 
 @FORMS
@@ -48,7 +75,7 @@ def test_a_good_output_is_read(form):
     assert output.forces.shape == (6, 3)
     assert np.abs(output.forces.sum(axis=0)).max() < 2e-3
     first = re.search(FORCE.format(1), TEXT, re.MULTILINE)
-    assert output.forces[0, 0] == float(first[2])
+    assert output.forces[0, 0] == pytest.approx(float(first[2]), rel=1e-8)
     assert output.scf_steps > 3
 
 
@@ -99,6 +126,8 @@ DAMAGES = {
     "force not a number": (_replace(FORCE.format(2), r"\g<1>NaN\3"), "force on atom 2 is 'NaN'"),
     "force infinite": (_replace(FORCE.format(3), r"\g<1>Infinity\3"), "force on atom 3 is 'Infinity'"),
     "stars for a force": (_replace(FORCE.format(4), r"\g<1>**************\3"), r"force on atom 4 is '\*+'"),
+    "a wrong digit": (_replace(r"0\.014544488948", "0.014544588948"), "add up to"),
+    "no sum of forces": (_replace(r"^ SUM OF ATOMIC FORCES.*\n", ""), "0 times a sum of forces"),
     "an atom missing": (_replace(FORCE.format(5) + "\n", ""), "forces of 5 atoms"),
     "an atom twice": (_replace(FORCE.format(5), r"\g<0>\n\g<0>"), "forces of 7 atoms"),
     "atoms swapped": (_replace(r"^( +1 +\d+ +)O(.*\n +2 +\d+ +)H", r"\1H\2O"), "order of the atoms"),
@@ -114,13 +143,13 @@ DAMAGES = {
 
 # Damages to lines that 2025.1 prints in another way, which are made below; it prints no elements.
 OLD_ONLY = {"no forces", "two force blocks", "forces in another unit", "atoms swapped", "numbers swapped"}
-ROW = r"^( FORCES\| {0} )(\S+)(.*)$"
+ROW = r"^( FORCES\| +{0} +)(\S+)(.*)$"
 NEW_DAMAGES = {
     "no header": (_replace(r"^ FORCES\| Atomic forces.*\n", ""), "0 force blocks"),
     "two headers": (_replace(r"^( FORCES\| Atomic forces.*\n)", r"\1\1"), "2 force blocks"),
     "both formats": (lambda text: text + " ATOMIC FORCES in [a.u.]\n", "2 force blocks"),
     "another unit": (_replace(r"\[hartree/bohr\]", "[eV/angstrom]"), "forces are printed in eV/angstrom"),
-    "numbers swapped": (_replace(r"^ FORCES\| 1 ", " FORCES| 4 "), "expected in order"),
+    "numbers swapped": (_replace(r"^ FORCES\|( +)1 ", r" FORCES|\g<1>4 "), "expected in order"),
     "a row missing": (_replace(ROW.format(5) + "\n", ""), "forces of 5 atoms"),
     "a row twice": (_replace(ROW.format(5), r"\g<0>\n\g<0>"), "forces of 7 atoms"),
     "not a number": (_replace(ROW.format(2), r"\g<1>NaN\3"), "force on atom 2 is 'NaN'"),
@@ -129,7 +158,7 @@ FOR_2025_1 = {name: damage for name, damage in DAMAGES.items() if name not in OL
 
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES.values(), ids=DAMAGES)
-@pytest.mark.parametrize("form", [str, as_2025_2], ids=["2023.1", "2025.2"])
+@pytest.mark.parametrize("form", [str, as_2025_2], ids=lambda form: form.__name__)
 def test_damage_is_refused(form, damage, reason):
     with pytest.raises(Refused, match=reason):
         parse(form(damage(TEXT)), SYMBOLS, FIELD, "2023.1")
@@ -141,6 +170,23 @@ def test_damage_to_an_output_of_2025_1_is_refused(name):
     damaged = damage(as_2025_1(TEXT)) if name in NEW_DAMAGES else as_2025_1(damage(TEXT))
     with pytest.raises(Refused, match=reason):
         parse(damaged, SYMBOLS, FIELD, "2023.1")
+
+
+UNREAD = re.compile(r"\s*$|.*(# Atom|Atom +x|Total atomic force)")
+
+
+@FORMS
+def test_an_output_with_a_hole_is_refused(form):
+    """Lines are lost between the end of the SCF and that of the output."""
+    lines = form(TEXT).splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if "SCF run converged" in line)
+    last = next(number for number, line in enumerate(lines) if "PROGRAM ENDED" in line)
+    for begin in range(first, last):
+        for end in range(begin + 1, last + 1):
+            if all(UNREAD.match(line) for line in lines[begin:end]):
+                continue
+            with pytest.raises(Refused):
+                parse("".join(lines[:begin] + lines[end:]), SYMBOLS, FIELD)
 
 
 @FORMS

@@ -129,6 +129,10 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     assert taken.info["label_hash"] == made.info["label_hash"], "provenance is the label's"
     strict = OPTIONS | {"known": [str(path)], "gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
     assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate holds for all"
+    spoilt = labels["bec"] + 0.2 * (np.arange(6) == 0)[:, None, None]
+    frames.write(path, [frames.attach(made, labels | {"bec": spoilt})])
+    ((_, reason),) = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)[1]
+    assert reason.startswith("sum_rule is 0.2"), "what the file says of it is not trusted"
     for damaged in (frames.attach(made, {"energy": 1.25}), moved_hydrogen(marked)):
         frames.write(path, [damaged])
         (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)

@@ -66,6 +66,7 @@ def test_a_pool_of_files_keeps_names_and_drops_labels(tmp_path):
 def test_a_pool_of_boxes_and_clusters_is_refused():
     with pytest.raises(BornflowError, match="a pool of its own"):
         select([water(4), water(4, 0.9)], 1, SOAP, 50.0)
+    assert len(select([water(4), water(4, 0.9)], 2, SOAP, 50.0)) == 2
 
 
 @pytest.mark.parametrize(("name", "bonds"), [("book", 7), ("cage", 8), ("prism", 9)])

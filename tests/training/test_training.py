@@ -267,33 +267,36 @@ def test_same_seed_same_numbers(structures):
     np.testing.assert_array_equal(leaves[0], leaves[1])
 
 
-def test_a_killed_run_ends_with_the_same_parameters(structures, tmp_path):
+def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(structures, tmp_path):
     frames.write(tmp_path / "a.extxyz", structures)
     training = {"epochs": 200, "batch_atoms": 12, "checkpoint_epochs": 5}
-    config = {"training": training, "models": {"small": SMALL}}
-    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump(config))
+    for name, hours in (("whole", 0), ("short", 1e-9)):
+        config = {"training": training | {"hours": hours}, "models": {"small": SMALL}}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
 
-    def command(out):
-        paths = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", "cfg.yaml", "--out", out]
+    def command(out, config="whole"):
+        paths = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", f"{config}.yaml", "--out", out]
         return [sys.executable, "-m", "bornflow.training.train", "--model", "small", *paths]
 
-    subprocess.run(command("undisturbed"), cwd=tmp_path, check=True, capture_output=True)
-    for _ in range(1):
-        process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
-        state = tmp_path / "killed/state.msgpack"
-        before = state.stat().st_mtime_ns if state.exists() else 0
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if state.exists() and state.stat().st_mtime_ns != before:
-                break
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (tmp_path / "killed/config.yaml").exists(), "the run ended before it was killed"
-    subprocess.run(command("killed"), cwd=tmp_path, check=True, capture_output=True)
-    one, two = ((tmp_path / name / "parameters.msgpack").read_bytes() for name in ("undisturbed", "killed"))
-    assert one == two
-    assert not state.exists()
+    def run(*arguments):
+        subprocess.run(command(*arguments), cwd=tmp_path, check=True, capture_output=True)
+        return (tmp_path / arguments[0] / "parameters.msgpack").read_bytes()
+
+    undisturbed = run("undisturbed")
+    state = tmp_path / "killed/state.msgpack"
+    process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed/config.yaml").exists(), "the run ended before it was killed"
+    assert run("killed") == undisturbed and not state.exists()
+
+    assert run("short", "short") != undisturbed
+    assert (tmp_path / "short/state.msgpack").exists(), "nothing to go on from"
+    assert run("short") == undisturbed
+    assert not (tmp_path / "short/state.msgpack").exists()
 
 
 def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, tmp_path):

@@ -41,15 +41,18 @@ def name(atoms: Atoms) -> str:
     return str(atoms.info.get("structure", atoms.get_chemical_formula()))
 
 
-def kind(atoms: Atoms) -> str:
-    """`cluster` for an isolated structure, `bulk` for one periodic in three directions."""
+def kind(atoms: Atoms, called: str | None = None) -> str:
+    """`cluster` for an isolated structure, `bulk` for one periodic in three directions.
+
+    Raises BornflowError, which names it as `called`, for one periodic in one or two.
+    """
     if not atoms.pbc.any():
         return "cluster"
     if atoms.pbc.all():
         return "bulk"
     raise BornflowError(
-        f"{name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three directions or in "
-        "none"
+        f"{called or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
+        "directions or in none"
     )
 
 
@@ -193,7 +196,7 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sourc
     if FORCES.key in found:
         found[FORCES.key] = found[FORCES.key].reshape(len(atoms), 3)
     new = attach(atoms, found)
-    new.info["kind"] = kind(new)
+    new.info["kind"] = kind(new, name)
     return new
 
 

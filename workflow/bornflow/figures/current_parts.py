@@ -7,15 +7,14 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
-from ..spectra.susceptibility import COEFFICIENT_COLUMN, INTENSITY_COLUMN, PARTS, WAVENUMBER_COLUMN
+from ..spectra.susceptibility import ERROR_COLUMN, PARTS, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, grid, shade
-from .spectrum_linear import HIGHEST, UNITS, errors
+from .spectrum import arguments, drawn_column, grid, shade
+from .spectrum_linear import HIGHEST, LABELS, factor
 
 NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
 
@@ -40,17 +39,17 @@ def draw(
                     f"the spectrum of {title}, {model} has no {missing[0]}: not a coupled model"
                 )
             nu = table[WAVENUMBER_COLUMN]
-            bulk = COEFFICIENT_COLUMN in table
-            label, scale = UNITS[COEFFICIENT_COLUMN if bulk else INTENSITY_COLUMN]
-            scale = 2 * np.pi * nu * scale if bulk else scale  # parts of χ'' become parts of α n
+            column = drawn_column(table)
+            scale = factor(column, nu)  # parts of χ'' become parts of α n
             axis.axhline(0, color="0.7", linewidth=0.5)
             for number, part in enumerate(PARTS):
                 axis.plot(nu, scale * table[part], color=f"C{number}", label=NAMES[part])
             total = scale * table[list(PARTS)].sum(axis=1)
             axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
-            shade(axis, nu, total - errors(table), total + errors(table), "0.1")
+            error = scale * table[ERROR_COLUMN]
+            shade(axis, nu, total - error, total + error, "0.1")
             axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
-        row[0].set_ylabel(label)
+        row[0].set_ylabel(LABELS[column])
     for axis in axes[-1]:
         axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), resolution {resolution:g} cm⁻¹")
     axes[0, 0].legend(loc="upper center", bbox_to_anchor=(0.58, 1))

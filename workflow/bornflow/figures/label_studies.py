@@ -119,8 +119,9 @@ def main() -> None:
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     table = pd.read_csv(args.table)
+    table = table[table["refused"].isna()].drop(columns="refused").reset_index(drop=True)
     if table.empty:
-        raise BornflowError(f"{args.table} holds no rows; there is nothing to draw")
+        raise BornflowError(f"{args.table} holds no label that was accepted; there is nothing to draw")
     drawing.style(args.style)
     drawing.save(STUDIES[args.study](table), args.out)
 

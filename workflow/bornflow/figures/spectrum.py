@@ -37,7 +37,7 @@ def draw(
     figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.4 * len(titles)), squeeze=False)
     rows = zip(drawing.letters(), axes[:, 0], tables, titles, experiments, strict=False)
     for letter, axis, panel, title, measured in rows:
-        column = CHI_COLUMN if CHI_COLUMN in panel[0] else INTENSITY_COLUMN
+        column = drawn_column(panel[0])
         for model, table in zip(models, panel, strict=True):
             table = table[table[WAVENUMBER_COLUMN].between(LOWEST, HIGHEST)]
             x, y, error = (table[name] for name in (WAVENUMBER_COLUMN, column, ERROR_COLUMN))
@@ -61,6 +61,11 @@ def draw(
         above.set_xlabel("wavenumber (cm⁻¹)")
         axis.spines["top"].set_visible(True)
     return figure
+
+
+def drawn_column(table: pd.DataFrame) -> str:
+    """What the figure is made of: χ'' of a liquid, or the absorption per molecule of a cluster."""
+    return CHI_COLUMN if CHI_COLUMN in table else INTENSITY_COLUMN
 
 
 def shade(axis: Axes, x, low, high, color) -> None:
@@ -92,7 +97,7 @@ def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> 
 def _mean(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if len(seeds) == 1:
         return seeds[0]
-    column = CHI_COLUMN if CHI_COLUMN in seeds[0] else INTENSITY_COLUMN
+    column = drawn_column(seeds[0])
     spread = np.std([table[column] for table in seeds], axis=0, ddof=1)
     return (sum(seeds) / len(seeds)).assign(**{ERROR_COLUMN: spread / np.sqrt(len(seeds))})
 

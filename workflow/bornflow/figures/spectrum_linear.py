@@ -16,17 +16,17 @@ from matplotlib.figure import Figure
 
 from ..errors import command
 from ..spectra import experiment
-from ..spectra.susceptibility import COEFFICIENT_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
+from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, grid, shade
+from .spectrum import arguments, drawn_column, grid, shade
 
 HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
 # In a cold cluster O–H groups without a hydrogen bond have a band of their own.
 CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
-UNITS = {
-    COEFFICIENT_COLUMN: (r"$\alpha n$ (10$^3$ cm$^{-1}$)", 1e-3),
-    INTENSITY_COLUMN: ("absorption per molecule\n(km cm mol$^{-1}$)", 1.0),
+LABELS = {
+    CHI_COLUMN: r"$\alpha n$ (10$^3$ cm$^{-1}$)",
+    INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)",
 }
 
 
@@ -61,19 +61,18 @@ def draw(
 
 
 def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend: bool) -> None:
-    column = COEFFICIENT_COLUMN if COEFFICIENT_COLUMN in panel[0] else INTENSITY_COLUMN
-    label, scale = UNITS[column]
+    column = drawn_column(panel[0])
     for model, table in zip(models, panel, strict=True):
-        nu, y = table[WAVENUMBER_COLUMN], scale * table[column]
+        nu = table[WAVENUMBER_COLUMN]
+        y, error = (factor(column, nu) * table[name] for name in (column, ERROR_COLUMN))
         (line,) = axis.plot(nu, y, label=model)
-        error = errors(table)
         shade(axis, nu, y - error, y + error, line.get_color())
     if measured:
         nu = np.linspace(1, HIGHEST, 1000)
-        alpha = 2 * np.pi * nu * experiment.water(nu)
-        axis.plot(nu, scale * alpha, "--", color="0.3", label="experiment, 25 °C")
-    axis.set(ylabel=label, ylim=(0, 1.12 * axis.get_ylim()[1]))
-    for name, (low, high) in (LIQUID if column == COEFFICIENT_COLUMN else CLUSTER).items():
+        alpha = factor(CHI_COLUMN, nu) * experiment.water(nu)
+        axis.plot(nu, alpha, "--", color="0.3", label="experiment, 25 °C")
+    axis.set(ylabel=LABELS[column], ylim=(0, 1.12 * axis.get_ylim()[1]))
+    for name, (low, high) in (LIQUID if column == CHI_COLUMN else CLUSTER).items():
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
         place = {"x": (low + high) / 2, "ha": "center"} if low else {"x": 15, "ha": "left"}  # narrow
         axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
@@ -81,11 +80,9 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
         axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
 
 
-def errors(table: pd.DataFrame) -> pd.Series:
-    """Standard errors of what is drawn, in the units of UNITS."""
-    if COEFFICIENT_COLUMN in table:
-        return UNITS[COEFFICIENT_COLUMN][1] * 2 * np.pi * table[WAVENUMBER_COLUMN] * table[ERROR_COLUMN]
-    return UNITS[INTENSITY_COLUMN][1] * table[ERROR_COLUMN]
+def factor(column: str, wavenumber: np.ndarray) -> np.ndarray | float:
+    """From the column drawn, its parts and errors to what is drawn: α n = 2π ν χ'' in 10³ cm⁻¹, or itself."""
+    return 2e-3 * np.pi * wavenumber if column == CHI_COLUMN else 1.0
 
 
 def _motions(axis: Axes, table: pd.DataFrame) -> None:

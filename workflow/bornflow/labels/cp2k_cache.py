@@ -52,7 +52,7 @@ class Cache:
         if stored is None:
             return None
         try:
-            return Output(
+            output = Output(
                 version=stored["version"],
                 energy=float(stored["energy"]),
                 forces=np.array(stored["forces"], float).reshape(-1, 3),
@@ -62,6 +62,9 @@ class Cache:
             )
         except (ValueError, KeyError, TypeError):
             return self._damaged(key)
+        if not (np.isfinite(output.energy) and np.isfinite(output.forces).all()):
+            return self._damaged(key)
+        return output
 
     def put(self, key: str, output: Output) -> None:
         """Store the result of an energy-and-forces calculation."""

@@ -2,8 +2,8 @@
 
 CP2K 2023.1 exits with status 0 and prints forces even when the SCF did not converge, appends to
 old outputs, and falls back to an atomic guess silently, so nothing is taken on trust. The formats
-of 2023.1 to 2026.1 are read: the force block is `ATOMIC FORCES in [a.u.]` (until 2024.3 and from
-2025.2 on) or lines of `FORCES|` (2025.1); the unit of the energy is `[a.u.]` or `[hartree]`.
+of 2023.1 to 2026.2 are read: the force block is `ATOMIC FORCES in [a.u.]` (until 2024.3) or lines of
+`FORCES|` (2025.1, 2026.2); the unit of the energy is `[a.u.]` or `[hartree]`.
 """
 
 import re
@@ -23,6 +23,7 @@ OLD_FORCE_HEADER = re.compile(r"^ ATOMIC FORCES in \[a\.u\.\]", re.MULTILINE)
 OLD_FORCE_ROW = re.compile(r"^\s*(\d+)\s+\d+\s+([A-Z][a-z]?)\s+(\S+)\s+(\S+)\s+(\S+)\s*$")
 NEW_FORCE_HEADER = re.compile(r"^ FORCES\| Atomic forces \[(\S+)\]", re.MULTILINE)
 NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\S+)?\s*$")
+FORCE_SUM = re.compile(r"^ (?:SUM OF ATOMIC FORCES|FORCES\| Sum)\s+(\S+)\s+(\S+)\s+(\S+).*$", re.MULTILINE)
 ABORT_BOX = re.compile(r"^ \* \[ABORT\].*?^ \*{20,}$", re.DOTALL | re.MULTILINE)
 ABORT_PICTURE = 13  # columns that the drawing on the left of the box takes
 FIELD_SECTION = re.compile(r"&(?:PERIODIC_)?EFIELD\n(.*?)&END", re.DOTALL)
@@ -88,7 +89,7 @@ def abort_reason(text: str) -> str | None:
     return f"CP2K aborted: {' '.join(words.split())}"
 
 
-def _one(found: list[str], what: str) -> str:
+def _one(found: list, what: str):
     if len(found) != 1:
         raise Refused(f"{len(found)} times a {what} in the output, expected once")
     return found[0]
@@ -137,7 +138,12 @@ def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
         raise Refused(f"forces of {len(rows)} atoms, {len(symbols)} expected in order")
     if [row[1] for row in rows] != list(symbols):
         raise Refused("the order of the atoms differs from the structure's")
-    return np.array([[_number(word, f"force on atom {row[0]}") for word in row[2]] for row in rows])
+    forces = np.array([[_number(word, f"force on atom {row[0]}") for word in row[2]] for row in rows])
+    total = [_number(word, "sum of forces") for word in _one(FORCE_SUM.findall(text), "sum of forces")]
+    rounding = 1e-8 * np.abs(forces).sum() + 1e-10  # nine digits are printed at least
+    if not np.allclose(forces.sum(axis=0), total, rtol=0, atol=rounding):
+        raise Refused(f"forces add up to {forces.sum(axis=0).tolist()}, the output says {total}")
+    return forces
 
 
 def _check_field(text: str, field: Sequence[float] | None) -> None:

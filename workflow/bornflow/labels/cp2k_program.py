@@ -61,7 +61,10 @@ class Program:
         ).stdout
         words = printed.split()
         if words[:2] != ["CP2K", "version"]:
-            raise BornflowError(f"`{self.executable} --version` printed '{printed[:80]}'")
+            raise BornflowError(
+                f"`{self.executable} --version` printed '{printed[:80]}' and no version of CP2K; "
+                "labels.cp2k.command must end with the program's name"
+            )
         return words[2]
 
     @functools.cached_property

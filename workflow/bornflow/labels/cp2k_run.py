@@ -57,7 +57,7 @@ def calculate(
             output = parse(printed, atoms.get_chemical_symbols(), vector, program.version)
         except Refused as error:
             if safe or not any(word in str(error) for word in DIVERGED):
-                raise Refused(f"{name} run: {error}") from error
+                raise Refused(f"{name} run: {error} ({directory / name}.out)") from error
             continue
         if name == "field-free":
             (directory / RESTART_FILE).replace(wavefunction)

@@ -32,6 +32,11 @@ class FiniteField:
         return {"sum_rule": self.sum_rule, "nonlinearity": self.nonlinearity}
 
 
+def sum_rule(bec: Float[np.ndarray, "atoms 3 3"]) -> float:
+    """The largest component of |Σ_i Z_i|, which is 0 for a neutral structure without numerical error."""
+    return float(np.abs(bec.sum(axis=0)).max())
+
+
 def central_difference(
     forces: Mapping[tuple[int, int], Float[np.ndarray, "atoms 3"]],
     field_free: Float[np.ndarray, "atoms 3"],
@@ -50,7 +55,7 @@ def central_difference(
     curvature = np.stack([forces[axis, 1] + forces[axis, -1] - 2 * field_free for axis in range(3)])
     return FiniteField(
         bec=bec,
-        sum_rule=float(np.abs(bec.sum(axis=0)).max()),
+        sum_rule=sum_rule(bec),
         nonlinearity=float(np.abs(curvature).max()),
     )
 

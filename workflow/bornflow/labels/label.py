@@ -22,7 +22,7 @@ from ..errors import BornflowError, Refused, command
 from ..files import whole
 from ..progress import track
 from .engines import ENGINES
-from .finite_field import accept
+from .finite_field import accept, sum_rule
 
 
 def label_structures(
@@ -40,7 +40,7 @@ def label_structures(
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
-                accept(held, options["gate"])
+                accept(held | {"sum_rule": sum_rule(frames.label(answered, "bec"))}, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)

@@ -8,7 +8,6 @@ effective charges do not, so the largest difference in any of their components i
 
 import argparse
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +21,9 @@ from ..files import whole
 from ..progress import track
 from .cp2k_input import cell_edge, operator
 from .engines import Label, cp2k
+from .finite_field import accept
+
+REFUSED = "refused"
 
 
 def compare(
@@ -31,8 +33,8 @@ def compare(
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
     reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and where the
-    study asks for `seconds` what each kind of run took. Variants that are refused are said on stderr and left
-    out.
+    study asks for `seconds` what each kind of run took. A variant that CP2K refuses, or where the study says
+    `gate` one above those limits, has its reason in the last column and no numbers.
     """
     unknown = sorted(set(study["columns"]) - set(options["cp2k"]))
     if unknown:
@@ -48,16 +50,20 @@ def compare(
                 raise BornflowError(
                     f"the reference {dict(reference)} of {name} is refused: {error}"
                 ) from error
+        row = _varied(atoms, options["cp2k"] | variant, study["columns"])
         try:
             label = _label(atoms, options, variant, workdir, threads)
+            if study["gate"]:
+                accept(label.residuals, options["gate"])
         except Refused as error:
-            print(f"refused {name} with {dict(variant)}: {error}", file=sys.stderr, flush=True)
+            rows.append(row | {REFUSED: str(error)})
             continue
-        row = _row(atoms, options["cp2k"] | variant, label, references[number], study["columns"])
+        row |= _compared(atoms, label, references[number])
         if study["seconds"]:
             row |= {f"{kind} [s]": seconds for kind, seconds in label.seconds.items()}
         rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.assign(**{REFUSED: table.pop(REFUSED) if REFUSED in table else None})
 
 
 def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapping]]:
@@ -67,15 +73,20 @@ def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapp
                 yield (number, name), name, case["reference"], variant
 
 
-def _row(atoms: Atoms, used: Mapping, label: Label, reference: Label, columns: list[str]) -> dict:
-    symbols = np.array(atoms.get_chemical_symbols())
-    isotropic = np.trace(label.response.bec, axis1=1, axis2=2) / 3
+def _varied(atoms: Atoms, used: Mapping, columns: list[str]) -> dict:
     edge = atoms.cell.volume ** (1 / 3) if atoms.pbc.any() else cell_edge(atoms, used)
     return {
         "structure": atoms.info["structure"],
         **{key: used.get(key) for key in columns},
         "operator": operator(atoms, used),
         "cell [Å]": round(edge, 3),
+    }
+
+
+def _compared(atoms: Atoms, label: Label, reference: Label) -> dict:
+    symbols = np.array(atoms.get_chemical_symbols())
+    isotropic = np.trace(label.response.bec, axis1=1, axis2=2) / 3
+    return {
         "force_difference [meV/Å]": 1e3 * np.abs(label.forces - reference.forces).max(),
         "bec_difference [e]": np.abs(label.response.bec - reference.response.bec).max(),
         "net_force [meV/Å]": 1e3 * np.abs(label.forces.sum(axis=0)).max(),
@@ -116,7 +127,10 @@ def main() -> None:
     names = {name for case in study["cases"] for name in case["structures"]}
     structures = named(study["data"], names, f"labels.studies.{args.study}")
     workdir = Path(options["cache"]).parent / "work" / f"study-{args.study}"
-    table = compare(structures, study, options, workdir, args.threads)
+    try:
+        table = compare(structures, study, options, workdir, args.threads)
+    except BornflowError as error:
+        raise BornflowError(f"labels.studies.{args.study}: {error}") from error
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
     shutil.rmtree(workdir, ignore_errors=True)

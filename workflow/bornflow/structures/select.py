@@ -46,13 +46,17 @@ def holds_together(atoms: Atoms, gap: float) -> bool:
 def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list[Atoms]:
     """`count` structures, each as far as possible from those before it; the first is the pool's first.
 
-    Clusters that fell apart are left out. Raises BornflowError if fewer than `count` are left.
+    Clusters that fell apart are left out. A pool of periodic and isolated structures is taken as a whole or
+    not at all. Raises BornflowError if fewer than `count` are left.
     """
-    if len({frames.kind(atoms) for atoms in pool}) > 1:
-        raise BornflowError(
-            "the pool holds both periodic and isolated structures; give each kind a pool of its own"
-        )
     pool = [atoms for atoms in pool if holds_together(atoms, gap)]
+    if len({frames.kind(atoms) for atoms in pool}) > 1:
+        if count == len(pool):
+            return pool
+        raise BornflowError(
+            f"{count} of {len(pool)} structures, periodic and isolated ones, are asked for; give each kind a "
+            "pool of its own, or select all"
+        )
     if count > len(pool):
         raise BornflowError(
             f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the "
@@ -77,7 +81,10 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "structures")
-    chosen = select(frames.read(args.pool), args.count, options["soap"], options["gap"])
+    try:
+        chosen = select(frames.read(args.pool), args.count, options["soap"], options["gap"])
+    except BornflowError as error:
+        raise BornflowError(f"{args.pool}: {error}") from error
     frames.write(args.out, chosen)
 
 

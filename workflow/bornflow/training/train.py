@@ -5,7 +5,7 @@
 
 The run keeps its state in DIR/*.msgpack and goes on from it after a kill; the result is the same
 as without one. When it is done DIR holds config.yaml, parameters.msgpack, metrics.json,
-history.csv and validation.csv.
+history.csv and validation.csv; the state stays where `hours` or `patience` ended it, for more of them.
 """
 
 import argparse
@@ -209,8 +209,9 @@ def main() -> None:
     write_validation(out / "validation.csv", end.validation)
     write_json(out / "metrics.json", report)
     checkpoint.save(out, trained, args.model, options, args.seed)
-    for state in states:
-        state.unlink(missing_ok=True)
+    if end.epoch == options["epochs"]:
+        for state in states:
+            state.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
