@@ -34,7 +34,7 @@ def test_a_drift_is_found_under_oscillations():
 def test_a_run_without_a_thermostat_conserves_energy(calculator, options, tmp_path):
     simulate(water(2), calculator, options(thermostat="nve", steps=400), 0, tmp_path / "r.h5")
     (row,) = tabulate([tmp_path / "r.h5"], ["m"]).to_dict("records")
-    assert row["fluctuation [meV/atom]"] < 1
+    assert row["fluctuation [meV/atom]"] < 0.1
     assert row["length [ps]"] == 0.2
 
 

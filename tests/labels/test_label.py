@@ -104,7 +104,7 @@ def test_a_hash_is_text_when_it_is_read_again(key, tmp_path):
 
 
 def test_no_geometry_is_trained_on_twice():
-    data = yaml.safe_load((ROOT / "config/config.yaml").read_text())["training"]["data"]
+    data = complete(yaml.safe_load((ROOT / "config/config.yaml").read_text()))["training"]["data"]
     seen = {}
     for atoms in frames.read_all([ROOT / path for path in data]):
         distances = np.sort(atoms.get_all_distances(mic=bool(atoms.pbc.any())).ravel())

@@ -312,13 +312,14 @@ def test_deviations_take_no_logarithmic_bins(tmp_path):
 def test_deviations_of_measured_water_from_itself_vanish():
     nu = np.arange(20.0, 4500, 10)
     chi = experiment.water(nu)
-    table = {spectra.WAVENUMBER_COLUMN: nu, spectra.CHI_COLUMN: 1.2 * chi, spectra.ERROR_COLUMN: 0 * nu}
+    table = {spectra.WAVENUMBER_COLUMN: nu, spectra.CHI_COLUMN: 1.2 * chi, spectra.ERROR_COLUMN: 0.2 * chi}
     table["static_part"] = 0.3 * chi
     rows = deviations.tabulate([pd.DataFrame(table)], ["one"]).query("measured_by == 'Segelstein'")
     assert list(rows["band"]) == ["libration", "bend", "stretch"]
     np.testing.assert_allclose(rows["intensity"], 1.2)
     np.testing.assert_allclose(rows["static_part"], 0.25)
     np.testing.assert_allclose(rows["rms"], np.sqrt(np.array([0.04] * 3)) * rms_over_mean(nu, chi), rtol=1e-6)
+    np.testing.assert_allclose(rows["noise"], rows["rms"])
     np.testing.assert_allclose(rows["position [1/cm]"], rows["measured_position [1/cm]"])
 
 

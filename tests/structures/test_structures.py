@@ -8,7 +8,7 @@ from examples import PUBLISHED, ROOT, water
 from bornflow import frames
 from bornflow.errors import BornflowError
 from bornflow.settings import complete
-from bornflow.structures.bonds import hydrogen_bonds
+from bornflow.structures.bonds import dangling, hydrogen_bonds
 from bornflow.structures.generate import generate
 from bornflow.structures.isomers import (
     ISOMERS,
@@ -117,6 +117,7 @@ def test_clusters_that_fell_apart_are_left_out():
 def test_shipped_hexamers_are_minima_with_their_hydrogen_bonds(name, bonds):
     (atoms,) = frames.read(ROOT / f"resources/structures/{name}.extxyz")
     assert len(hydrogen_bonds(atoms)) == bonds
+    assert dangling(atoms).sum() == 12 - bonds
     assert isomer(atoms) == name
     labelled = {
         frame.info["structure"]: frame for frame in frames.read(ROOT / "resources/labels/water.extxyz")

@@ -1,4 +1,4 @@
-"""Velocities and a thermostat for structures whose motion as a whole is taken out.
+"""Velocities and thermostats for structures whose motion as a whole is taken out.
 
 Translation of everything, and rotation of a cluster, are conserved and stay zero, so they are no
 degrees of freedom: the temperature is 2 E_kin / (k_B × degrees_of_freedom). A cluster in a field `turns`.
@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.md.verlet import VelocityVerlet
 
 from . import frames
 from .errors import BornflowError
@@ -27,17 +28,36 @@ def thermalise(atoms: Atoms, temperature: float, rng: np.random.Generator, turns
     if not degrees_of_freedom(atoms, turns):
         raise BornflowError(f"{frames.name(atoms)} is one atom, which has no motion but that of the whole")
     thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
-    Stationary(atoms)
-    if not (turns or atoms.pbc.any()):
-        ZeroRotation(atoms)
+    _hold(atoms, turns)
     target = 0.5 * units.kB * temperature * degrees_of_freedom(atoms, turns)
     atoms.set_momenta(atoms.get_momenta() * np.sqrt(target / atoms.get_kinetic_energy()))
+
+
+def _hold(atoms: Atoms, turns: bool) -> None:
+    """Take the motion of the whole out."""
+    Stationary(atoms, preserve_temperature=False)
+    if not (turns or atoms.pbc.any()):
+        ZeroRotation(atoms, preserve_temperature=False)
 
 
 def temperature(atoms: Atoms, kinetic: float | None = None, turns: bool = False) -> float:
     """The instantaneous temperature [K]; who has the `kinetic` energy [eV] at hand saves its calculation."""
     kinetic = atoms.get_kinetic_energy() if kinetic is None else kinetic
     return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, turns))
+
+
+def bond_temperature(atoms: Atoms, first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> float:
+    """The instantaneous temperature [K] of the motion along bonds, ⟨μ (Δv·u)²⟩ / k_B.
+
+    Atoms `first` [n] are bonded to `second` [n], moved by `shifts` [n, 3] Å; u is the direction of a bond,
+    Δv the velocity of one end relative to the other and μ their reduced mass.
+    """
+    directions = atoms.positions[second] + shifts - atoms.positions[first]
+    velocities = atoms.get_velocities()
+    along = np.einsum("bx,bx->b", velocities[second] - velocities[first], directions)
+    masses = atoms.get_masses()
+    reduced = masses[first] * masses[second] / (masses[first] + masses[second])
+    return float(np.mean(reduced * along**2 / np.einsum("bx,bx->b", directions, directions)) / units.kB)
 
 
 def bussi(
@@ -53,3 +73,37 @@ def bussi(
     dynamics.ndof = degrees_of_freedom(atoms, turns)
     dynamics.target_kinetic_energy = 0.5 * dynamics.temp * dynamics.ndof
     return dynamics
+
+
+class Langevin(VelocityVerlet):
+    """Velocity Verlet, before each step of which all momenta forget a part of themselves.
+
+        p ← c p + √((1 − c²) m k_B T) ξ,    c = exp(−Δt / τ)
+
+    with the motion of the whole taken out. Every motion takes up its share of energy within `time` τ, however
+    fast it is; a thermostat that rescales all velocities alike leaves a cold bond cold. `transferred_energy`
+    [eV] is the heat taken up. Bussi and Parrinello, Phys. Rev. E 75, 056707 (2007).
+    """
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        timestep: float,
+        temperature: float,
+        time: float,
+        rng: np.random.Generator,
+        turns: bool = False,
+    ):
+        super().__init__(atoms, timestep * units.fs)
+        self.keep = np.exp(-timestep / time)
+        self.width = np.sqrt((1 - self.keep**2) * units.kB * temperature * atoms.get_masses())[:, None]
+        self.rng, self.turns, self.transferred_energy = rng, turns, 0.0
+
+    def step(self, forces=None):
+        """One step of all momenta and one of velocity Verlet."""
+        atoms, before = self.atoms, self.atoms.get_kinetic_energy()
+        noise = self.width * self.rng.standard_normal((len(atoms), 3))
+        atoms.set_momenta(self.keep * atoms.get_momenta() + noise)
+        _hold(atoms, self.turns)
+        self.transferred_energy += atoms.get_kinetic_energy() - before
+        return super().step(forces)

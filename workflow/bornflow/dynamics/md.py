@@ -3,8 +3,8 @@
     python -m bornflow.dynamics.md --checkpoint DIR --structure S.extxyz --config cfg.yaml \\
         --seed 0 --out run.h5
 
-ASE's velocity Verlet with the Bussi thermostat; NVE runs have it while they equilibrate only. The
-current is
+ASE's velocity Verlet, while a run equilibrates with a Langevin thermostat of every atom, then with that of
+Bussi, which hardly touches a motion, or none (nve). The current is
     dM_α/dt = Σ_iβ Z[i, α, β] v_iβ.
 A run that was killed goes on after its last finished part, bit for bit as if undisturbed.
 """
@@ -29,10 +29,11 @@ from ..structures.bonds import molecules
 from . import start
 from .calculator import BornflowCalculator
 from .recorder import Recorder
-from .series import Parts
+from .series import Parts, read_run
 from .watch import Watch
 
-FORMAT = 2  # of the parts of a run; those of another one are not gone on from
+EQUILIBRATION_TIME = 50.0  # fs
+FORMAT = 3  # of the parts of a run; those of another one are not gone on from
 
 
 def simulate(
@@ -47,7 +48,7 @@ def simulate(
     """Run `options` (an entry of `dynamics.systems`, completed) and write the series to `out`.
 
     What is in `provenance` becomes attributes of the file. A run of the same `identity` goes on where it was.
-    The first `equilibration` steps are made with the thermostat and not recorded. Raises
+    The first `equilibration` steps are not recorded. Raises
     BornflowError when the run leaves physics: the step, the atom and what was found are named.
     """
     rng = np.random.default_rng(seed)
@@ -70,7 +71,7 @@ def simulate(
         calculator.dipole_change = np.array(state["dipole_change"])
         calculator.neighbours.room = state["room"]
     heat, step, total = state["heat"], state["step"], options["steps"]
-    recorder = Recorder(options, state)
+    recorder = Recorder(options, state, watch.bonds)
     span = options["equilibration"] + total
     speed = (options["timestep"] * 1e-6 * 86400, "ns/day")
     done = step + options["equilibration"]
@@ -84,7 +85,7 @@ def simulate(
             while step < last:
                 step += 1
                 try:
-                    dynamics.run(1)
+                    dynamics.step()
                 except BornflowError as error:
                     raise watch.fail(atoms, step, error) from error
                 kinetic = atoms.get_kinetic_energy()
@@ -123,17 +124,21 @@ def simulate(
         **(provenance or {}),
     }
     parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})
+    _, held = read_run(out, "temperature", optional=["bond_temperature"])
+    means = ", ".join(f"{name.replace('_', ' ')} {values.mean():.0f} K" for name, values in held.items())
+    print(f"mean {means}", file=sys.stderr)
 
 
 def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int, turns: bool):
-    """The thermostat; or none, for a recorded part that conserves energy."""
-    if options["thermostat"] == "nve" and step >= 0:
-        dynamics = VelocityVerlet(atoms, options["timestep"] * units.fs)
+    """What moves the atoms in the part of a run that begins after `step`."""
+    timestep, temperature = options["timestep"], options["temperature"]
+    if step < 0:
+        return canonical.Langevin(atoms, timestep, temperature, EQUILIBRATION_TIME, rng, turns)
+    if options["thermostat"] == "nve":
+        dynamics = VelocityVerlet(atoms, timestep * units.fs)
         dynamics.transferred_energy = 0.0
         return dynamics
-    return canonical.bussi(
-        atoms, options["timestep"], options["temperature"], options["thermostat_time"], rng, turns
-    )
+    return canonical.bussi(atoms, timestep, temperature, options["thermostat_time"], rng, turns)
 
 
 @command

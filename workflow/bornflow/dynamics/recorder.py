@@ -1,19 +1,22 @@
 """What is recorded of a run: the current at every step, its integral, energies, frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ase import Atoms, units
+
+from .. import canonical
 
 
 class Recorder:
     """Collects the series of `series.QUANTITIES` between two parts.
 
     `state` holds the dipole [e Å] and the current [e Å/fs] at the last recorded step, from `state` of the
-    recorder that went before.
+    recorder that went before; `bonds` are those of `canonical.bond_temperature`.
     """
 
-    def __init__(self, options: Mapping, state: Mapping):
+    def __init__(self, options: Mapping, state: Mapping, bonds: Sequence[np.ndarray]):
+        self.bonds = bonds
         self.timestep = options["timestep"]
         self.frame_interval, self.velocity_interval = options["frame_interval"], options["velocity_interval"]
         self.dipole = np.array(state["dipole"])
@@ -41,6 +44,8 @@ class Recorder:
             self._static.append(results["effective_charges"] @ velocities)
         if step % self.frame_interval == 0:
             self._positions.append(atoms.positions.astype(np.float32))
+            if len(self.bonds[0]):
+                self._bond_temperature.append(canonical.bond_temperature(atoms, *self.bonds))
         if step % self.velocity_interval == 0:
             self._velocities.append(velocities.astype(np.float32))
 
@@ -59,11 +64,14 @@ class Recorder:
         }
         if self._static:
             series["static_current"] = np.array(self._static, dtype=np.float64)
+        if len(self.bonds[0]):
+            series["bond_temperature"] = np.array(self._bond_temperature, dtype=np.float64)
         self._clear()
         return series
 
     def _clear(self) -> None:
         self._rows: list[tuple] = []
         self._static: list[np.ndarray] = []
+        self._bond_temperature: list[float] = []
         self._positions: list[np.ndarray] = []
         self._velocities: list[np.ndarray] = []

@@ -24,6 +24,7 @@ QUANTITIES = {
     "kinetic_energy": ("eV", "kinetic energy at every step"),
     "conserved_energy": ("eV", "total energy minus the heat taken up from the thermostat"),
     "temperature": ("K", "instantaneous temperature at every step"),
+    "bond_temperature": ("K", "temperature of the motion along the bonds, of the frames"),
     "positions": ("Å", "positions of the frames"),
     "velocities": ("Å / fs", "velocities, every velocity_interval steps"),
 }

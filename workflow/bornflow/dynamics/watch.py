@@ -29,9 +29,9 @@ class Watch:
         self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
         first, second, shifts = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
         once = (first < second) | ((first == second) & (shifts @ [9, 3, 1] > 0))
-        self._bonds = first[once], second[once], shifts[once] @ atoms.cell.array
+        self.bonds = first[once], second[once], shifts[once] @ atoms.cell.array
         self._longest = options["bond_limit"] * np.sum(
-            covalent_radii[atoms.numbers[list(self._bonds[:2])]], axis=0
+            covalent_radii[atoms.numbers[list(self.bonds[:2])]], axis=0
         )
 
     def look(self, atoms: Atoms, step: int, conserved: float, temperature: float) -> None:
@@ -66,7 +66,7 @@ class Watch:
                 f"temperature {temperature:.0f} K is above {self.options['temperature_limit']:g} K "
                 f"(temperature_limit), {_name(atoms, fastest)} is the fastest"
             )
-        first, second, shifts = self._bonds
+        first, second, shifts = self.bonds
         vectors = atoms.positions[second] + shifts - atoms.positions[first]
         lengths = np.sqrt(np.einsum("bx,bx->b", vectors, vectors))
         if not (lengths < self._longest).all():

@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame) -> Figure:
             style = {"fmt": marker, "color": color, "markersize": 4, "label": drawing.KINDS[kind]}
             axis.errorbar(mean, heights, xerr=spread, **style)
         axis.set(xlabel=f"error of {title}", yticks=range(len(models)), yticklabels=models)
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.06 * axis.get_xlim()[1])
         axis.set_title(letter, loc="left")
         axis.grid(axis="y", linewidth=0.3, color="0.9")
     axes[0, 0].set_ylim(len(models) - 0.5, -0.5)

@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
+from scipy.spatial.transform import Rotation
 
 from .. import frames
 from ..errors import BornflowError, command
-from ..structures.bonds import hydrogen_bonds, molecules
+from ..structures.bonds import dangling, hydrogen_bonds, molecules
 from . import drawing
 
 COLORMAP = "viridis"
@@ -53,32 +54,40 @@ def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figu
 
 
 def _by_size(axis: Axes, seeds: Sequence[Sequence[Atoms]], symbol: str, color: str) -> None:
-    """Distributions of γ_i of one element over the number of molecules."""
+    """Distributions of γ_i of one element over the number of molecules, dangling hydrogens darker."""
     values: dict[int, list[float]] = {}
+    free: dict[int, list[bool]] = {}
     bulk: list[float] = []  # a mean for each seed
     for structures in seeds:
         periodic: list[float] = []
         for atoms in structures:
-            found = atoms.arrays["screening"][np.array(atoms.get_chemical_symbols()) == symbol]
-            held = periodic if frames.kind(atoms) == "bulk" else values.setdefault(molecules(atoms), [])
-            held.extend(found)
+            chosen = np.array(atoms.get_chemical_symbols()) == symbol
+            if frames.kind(atoms) == "bulk":
+                periodic.extend(atoms.arrays["screening"][chosen])
+            else:
+                values.setdefault(molecules(atoms), []).extend(atoms.arrays["screening"][chosen])
+                free.setdefault(molecules(atoms), []).extend(dangling(atoms)[chosen])
         bulk += [float(np.mean(periodic))] if periodic else []
     sizes = sorted(size for size, found in values.items() if found)
     if sizes:
         parts = axis.violinplot([values[size] for size in sizes], sizes, widths=0.85, showextrema=False)
         for body in parts["bodies"]:
             body.set(facecolor=color, alpha=0.35)
-        rng = np.random.default_rng(0)
-        for size in sizes:
-            places = size + rng.uniform(-0.2, 0.2, len(values[size]))
-            axis.plot(places, values[size], ".", color=color, markersize=1.5, rasterized=True)
+        places = np.concatenate([np.full(len(values[size]), float(size)) for size in sizes])
+        places += np.random.default_rng(0).uniform(-0.2, 0.2, len(places))
+        heights, unbound = (np.concatenate([held[size] for size in sizes]) for held in (values, free))
+        style = {"markersize": 1.5, "rasterized": True}
+        axis.plot(places[~unbound], heights[~unbound], ".", color=color, **style)
+        if unbound.any():
+            axis.plot(places[unbound], heights[unbound], ".", color="0.15", label="no hydrogen bond", **style)
         axis.set_xticks(sizes)
     if bulk:
         mean, spread = np.mean(bulk), np.std(bulk, ddof=1) if len(bulk) > 1 else 0
         axis.axhline(mean, color="0.4", linestyle="--", linewidth=0.8, label="mean of the bulk")
         if spread:
             axis.axhspan(mean - spread, mean + spread, color="0.4", alpha=0.15, linewidth=0)
-        axis.legend(loc="best")
+    if bulk or any(map(any, free.values())):
+        axis.legend(loc="best", markerscale=3)
     axis.set(xlabel="molecules in the cluster")
 
 
@@ -94,10 +103,8 @@ def _pictures(figure: SubFigure, pictures: Sequence[Atoms]) -> None:
 
 
 def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
-    """Balls and sticks, seen along the direction in which the atoms spread least."""
-    centred = atoms.positions - atoms.positions.mean(axis=0)
-    _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    x, y, depth = (centred @ directions.T).T
+    """Balls and sticks, from where the fewest atoms hide others."""
+    x, y, depth = _view(atoms).T
     bonds = zip(*neighbor_list("ij", atoms, natural_cutoffs(atoms, 1.1)), strict=True)
     for first, second in bonds:
         axis.plot(x[[first, second]], y[[first, second]], color="0.6", linewidth=1.5, zorder=1)
@@ -115,9 +122,26 @@ def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
         linewidths=0.5,
         zorder=2,
     )
-    axis.set(aspect="equal")
+    axis.set_aspect("equal", adjustable="datalim")
     axis.margins(0.12)
     axis.axis("off")
+
+
+def _view(atoms: Atoms) -> np.ndarray:
+    """Positions [N, 3] turned so that, seen along the last axis, balls cover one another least."""
+    centred = atoms.positions - atoms.positions.mean(axis=0)
+    reach = 0.5 * np.add.outer(*2 * [covalent_radii[atoms.numbers]])
+    pairs = np.triu_indices(len(atoms), 1)
+    best, least = centred, np.inf
+    for turn in Rotation.random(500, rng=0):
+        turned = turn.apply(centred)
+        apart = np.linalg.norm(turned[pairs[0], :2] - turned[pairs[1], :2], axis=1)
+        covered = np.square(np.maximum(1.3 * reach[pairs] - apart, 0)).sum()
+        if covered < least:
+            best, least = turned, covered
+    # The longer side lies flat.
+    _, _, flat = np.linalg.svd(best[:, :2], full_matrices=False)
+    return np.column_stack([best[:, :2] @ flat.T, best[:, 2]])
 
 
 @command

@@ -80,7 +80,7 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
         axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
 
 
-def factor(column: str, wavenumber: np.ndarray) -> np.ndarray | float:
+def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.Series | float:
     """From the column drawn, its parts and errors to what is drawn: α n = 2π ν χ'' in 10³ cm⁻¹, or itself."""
     return 2e-3 * np.pi * wavenumber if column == CHI_COLUMN else 1.0
 

@@ -1,5 +1,7 @@
 """What holds to what: molecules, and the hydrogen bonds between waters."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
@@ -16,21 +18,37 @@ def molecules(atoms: Atoms) -> int:
     return int(connected_components(bonds, directed=False)[0])
 
 
-def hydrogen_bonds(atoms: Atoms, reach: float = 2.4, angle: float = 130.0) -> set[tuple[int, int]]:
-    """Pairs (donor, acceptor) of molecules, counted by their oxygen atoms.
+REACH = 2.4  # Å, of H···O in a hydrogen bond
+ANGLE = 130.0  # degrees, the least of O–H···O
 
-    A bond is H···O below `reach` [Å] with O–H···O above `angle` [degrees].
-    """
-    oxygens = [atom.index for atom in atoms if atom.symbol == "O"]
-    bonds: set[tuple[int, int]] = set()
-    if not oxygens:
-        return bonds
-    distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
-    for hydrogen in (atom.index for atom in atoms if atom.symbol == "H"):
-        own = min(oxygens, key=lambda oxygen: distances[hydrogen, oxygen])
+
+def _contacts(atoms: Atoms, reach: float) -> Iterator[tuple[int, int, int]]:
+    """Hydrogen, donor and acceptor (oxygens) of every hydrogen bond, as numbers of atoms."""
+    oxygens = np.flatnonzero(atoms.numbers == 8)
+    if not len(oxygens):
+        return
+    periodic = bool(atoms.pbc.any())
+    distances = atoms.get_all_distances(mic=periodic)
+    for hydrogen in np.flatnonzero(atoms.numbers == 1):
+        own = oxygens[distances[hydrogen, oxygens].argmin()]
         for other in oxygens:
             if other == own or distances[hydrogen, other] > reach:
                 continue
-            if atoms.get_angle(own, hydrogen, other, mic=bool(atoms.pbc.any())) > angle:
-                bonds.add((oxygens.index(own), oxygens.index(other)))
-    return bonds
+            if atoms.get_angle(own, hydrogen, other, mic=periodic) > ANGLE:
+                yield int(hydrogen), int(own), int(other)
+
+
+def hydrogen_bonds(atoms: Atoms, reach: float = REACH) -> set[tuple[int, int]]:
+    """Pairs (donor, acceptor) of molecules, counted by their oxygen atoms.
+
+    A bond is H···O below `reach` [Å] with O–H···O above ANGLE.
+    """
+    count = {atom: number for number, atom in enumerate(np.flatnonzero(atoms.numbers == 8))}
+    return {(count[donor], count[acceptor]) for _, donor, acceptor in _contacts(atoms, reach)}
+
+
+def dangling(atoms: Atoms) -> np.ndarray:
+    """Whether each atom is a hydrogen without a hydrogen bond [N]."""
+    free = atoms.numbers == 1
+    free[[hydrogen for hydrogen, _, _ in _contacts(atoms, REACH)]] = False
+    return free

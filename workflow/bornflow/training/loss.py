@@ -2,7 +2,8 @@
 
     L = w_E (ΔE/N)² + w_F ⟨ΔF²⟩ + w_Z ⟨ΔZ²⟩ + w_q (Σq)² / ((Σ|q|)² + ε)
 
-Means run over atoms and components of a structure, then over the structures that have the label.
+Means run over atoms and components of a structure, then over the structures of the batch that have the label.
+A batch counts as much as any other: a box that fills one weighs as much as the clusters of another together.
 """
 
 from collections.abc import Mapping

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -24,38 +25,55 @@ def note(row: np.ndarray) -> str:
     return "rms: " + ", ".join(text for value, text in known if np.isfinite(value))
 
 
-def runaway(row: np.ndarray, history: np.ndarray, epoch: int, path: Path | None) -> str | None:
-    """Words on an epoch whose loss is RUNAWAY times the least so far: finite, but lost."""
-    if not len(history) or not row[0] > RUNAWAY * history[:, 0].min():
-        return None
-    term = TERMS[int(np.nanargmax(row[1:] / np.maximum(history[:, 1:].min(axis=0), TINY)))]
-    return (
-        f"training diverged in epoch {epoch}: the loss is {row[0]:.3g}, over {RUNAWAY:g} times the least so "
-        f"far; {term} grew most. Lower training.learning_rate.{_kept(path)}"
-    )
+class Divergence(NamedTuple):
+    """Where training went wrong, and what is wrong there."""
+
+    step: int  # of the epoch
+    place: tuple[int, int] | None  # term, and number in the batch; None: the gradient
+    what: str
 
 
-def _kept(path: Path | None) -> str:
-    return f" The last good state stays in {path}" if path and path.exists() else ""
+def divergence(rows: Sequence[np.ndarray], seen: Sequence[tuple], history: np.ndarray) -> Divergence | None:
+    """The first number of an epoch that is not finite, or where its loss ran away; None if all is well.
 
-
-def divergence(seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, path: Path | None) -> str:
-    """Where a number first ceased to be finite.
-
-    `seen` has the structures of each step, which of their terms are finite, and whether the gradient is.
+    `rows` [2, 1 + terms] (sums, numbers of structures) and `seen` (structures, their terms [terms, batch],
+    whether the gradient is finite) are of each step; `history` holds the epochs before.
     """
-    number, index, finite = next(
-        (number, index, finite)
-        for number, (index, finite, gradient) in enumerate(seen)
-        if not (np.all(finite) and gradient)
-    )
-    if not finite.all():
-        term, row = np.argwhere(~finite)[0]
+    for step, (_, each, gradient) in enumerate(seen):
+        if not np.isfinite(each).all():
+            return Divergence(step, tuple(np.argwhere(~np.isfinite(each))[0]), "is not finite")
+        if not gradient:
+            return Divergence(step, None, "is not finite")
+    return _runaway(np.array(rows), seen, history)
+
+
+def _runaway(rows: np.ndarray, seen: Sequence[tuple], history: np.ndarray) -> Divergence | None:
+    """A loss RUNAWAY times that of the best epoch so far, or in the first epoch of the first step."""
+    means = rows[:, 0] / np.maximum(rows[:, 1], 1)  # [steps, 1 + terms]
+    best = np.nanmin(history, axis=0, initial=np.inf) if len(history) else means[0]
+    loss = means[:, 0].mean()
+    if loss <= RUNAWAY * best[0]:
+        return None
+    step = int(means[:, 0].argmax())
+    term = int(np.argmax(means[step, 1:] / np.maximum(best[1:], TINY)))
+    what = f"grew most: the loss is {loss:.3g}, over {RUNAWAY:g} times the least so far"
+    return Divergence(step, (term, int(seen[step][1][term].argmax())), what)
+
+
+def explained(
+    found: Divergence, seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, path: Path | None
+) -> str:
+    """A divergence in words, with what to do and where the last good state is."""
+    index = seen[found.step][0]
+    if found.place:
+        term, row = found.place
         place = f"{TERMS[term]} of structure {frames.name(structures[index[row]])}"
     else:
         names = dict.fromkeys(frames.name(structures[row]) for row in index)
         place = f"the gradient over {', '.join(names)}"
+    step = epoch * len(seen) + found.step
+    kept = f" The last good state stays in {path}." if path and path.exists() else ""
     return (
-        f"training diverged in epoch {epoch}: {place} in step {epoch * len(seen) + number} is not finite; "
-        f"look at the labels there, or lower training.learning_rate.{_kept(path)}"
+        f"training diverged in epoch {epoch}: {place} in step {step} {found.what}. Look at the labels there, "
+        f"or lower training.learning_rate, with which training starts anew.{kept}"
     )

@@ -15,6 +15,7 @@ from ase import Atoms
 from flax import serialization
 
 from .. import frames
+from ..errors import BornflowError
 from ..files import whole
 from ..parts import NOT_OF_A_MODEL
 from .checkpoint import FORMAT, Checkpoint
@@ -22,7 +23,7 @@ from .compare import QUANTITIES
 
 STATE_FORMAT = 2  # of a stored state; others are not gone on from
 # Options of training that a run may change when it is resumed.
-FREE = (*NOT_OF_A_MODEL, "patience", "improvement", "hours", "checkpoint_epochs", "validate_epochs")
+FREE = (*NOT_OF_A_MODEL, "patience", "improvement", "hours", "checkpoint_minutes", "validate_epochs")
 
 
 class State(NamedTuple):
@@ -89,7 +90,13 @@ def restore(state: State, path: Path | None, identity: str) -> State:
 
 
 def _content(path: Path) -> dict:
-    return serialization.msgpack_restore(path.read_bytes())
+    try:
+        content = serialization.msgpack_restore(path.read_bytes())
+        return {key: content[key] for key in ("identity", "state")}
+    except Exception as error:  # whatever msgpack stumbles over
+        raise BornflowError(
+            f"{path} is damaged ({type(error).__name__}: {error}); remove it, and training starts anew"
+        ) from error
 
 
 def replaced(path: Path) -> Path:

@@ -12,16 +12,22 @@ from .data import Batch
 from .loss import TERMS, by_structure, means, numbers
 
 
+def loss_weights(options: Mapping, model: Model) -> dict[str, float]:
+    """The weight of each term; Born effective charges have none where one γ is fitted to them afterwards."""
+    fitted = {"bec": 0.0} if model.screening_is_fitted else {}
+    return {key: options["loss"][key] for key in TERMS} | fitted
+
+
 def build(
     model: Model, optimiser: optax.GradientTransformation, weights: Mapping[str, float], unravel: Callable
 ) -> Callable:
     """The step as a function (parameters, average, optimiser's state, batch, decay) → the first three, sums,
-    finite.
+    each, finite.
 
     Parameters and their moving average, which keeps `decay` of itself, are one vector each: a hundred small
     arrays would make the update as long as the gradient. `unravel` makes the model's parameters of it.
-    `sums` [2, 1 + terms] holds loss and terms times the structures behind them, and these numbers; `finite`
-    whether the terms [terms, batch] and the gradient are. The first three arguments are given up.
+    `sums` [2, 1 + terms] holds loss and terms times the structures behind them, and these numbers; `each` the
+    terms [terms, batch], `finite` whether the gradient is. The first three arguments are given up.
     """
 
     predict = partial(model.evaluate, strained=False, with_bec=weights["bec"] > 0)
@@ -41,8 +47,8 @@ def build(
         held = numbers(batch)
         sums = jnp.stack([value, *(terms[key] * held[key] for key in TERMS)])
         counts = jnp.stack([jnp.ones(()), *(held[key] for key in TERMS)])
-        finite = jnp.stack([jnp.isfinite(each[key]) for key in TERMS])
-        finite = (finite, jnp.isfinite(jnp.linalg.norm(gradient)))
-        return parameters, average, optimiser_state, jnp.stack([sums, counts]), finite
+        finite = jnp.isfinite(jnp.linalg.norm(gradient))
+        each = jnp.stack([each[key] for key in TERMS])
+        return parameters, average, optimiser_state, jnp.stack([sums, counts]), each, finite
 
     return step

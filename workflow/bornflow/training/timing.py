@@ -23,7 +23,7 @@ from ..structures.packing import pack_water
 from ..turns import PEER, arguments, has_peer, record, repeat
 from . import data
 from .schedule import adam
-from .step import build
+from .step import build, loss_weights
 
 BATCHES = {
     "hexamer": (6, 1, None),
@@ -53,7 +53,7 @@ def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Calla
     first = jax.tree.map(lambda leaf: leaf[0], bucket.data.graph)
     parameters, unravel = ravel_pytree(model.initialise(first, seed=0))
     optimiser = adam(options, steps_per_epoch=1)
-    step = build(model, optimiser, options["loss"], unravel)
+    step = build(model, optimiser, loss_weights(options, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 
     def go_on() -> None:

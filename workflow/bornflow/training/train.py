@@ -31,10 +31,10 @@ from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
 from .loss import TERMS
-from .reports import divergence, note, runaway
+from .reports import divergence, explained, note
 from .schedule import adam, ending
 from .state import State, identity, restore, store, write_history, write_validation
-from .step import build
+from .step import build, loss_weights
 
 
 def train(
@@ -56,9 +56,7 @@ def train(
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
     buckets = data.prepare(structures, model, energies, options["batch_atoms"], options["shapes"])
-    weights = {key: options["loss"][key] for key in TERMS}
-    if model.screening_is_fitted:
-        weights["bec"] = 0.0  # its one γ is found afterwards (screening.py)
+    weights = loss_weights(options, model)
     followed = held_out if options["validate_epochs"] else []
     tests = data.prepare(followed, model, energies, metrics.BATCH_ATOMS, shapes=1)
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
@@ -75,7 +73,7 @@ def train(
     state = restore(state, state_path, run)
     step = build(model, optimiser, weights, unravel)
 
-    begun = time.monotonic() - state.seconds
+    begun, stored = time.monotonic() - state.seconds, time.monotonic()
     with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
         for epoch in range(state.epoch, options["epochs"]):
             if reason := ending(state, options):
@@ -86,18 +84,16 @@ def train(
             rows, seen = [], []
             for number, batch in enumerate(data.epoch(buckets, rng)):
                 decay = _decay(options["average"], epoch * steps + number)
-                parameters, average, optimiser_state, row, finite = step(
+                parameters, average, optimiser_state, row, *terms = step(
                     parameters, average, optimiser_state, batch, decay
                 )
                 rows.append(row)
-                seen.append((batch.index, *finite))
+                seen.append((batch.index, *terms))
             rows, seen = jax.device_get((rows, seen))  # once, not step by step
-            if not all(np.all(finite) and gradient for _, finite, gradient in seen):
-                raise BornflowError(divergence(seen, structures, epoch, state_path))
             sums, counts = np.sum(rows, axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-            if why := runaway(row, state.history, epoch, state_path):
-                raise BornflowError(why)
+            if why := divergence(rows, seen, state.history):
+                raise BornflowError(explained(why, seen, structures, epoch, state_path))
             if not weights["bec"]:
                 row[1 + TERMS.index("bec")] = np.nan
             history, found = np.concatenate([state.history, row[None]]), state.validation
@@ -106,8 +102,9 @@ def train(
                 errors = _validate(Checkpoint(model, unravel(average), energies), held_out, tests)
                 found = np.concatenate([found, [[epoch + 1, seconds, *errors]]])
             state = State(parameters, average, optimiser_state, epoch + 1, history, found, seconds)
-            if state_path and (epoch + 1) % options["checkpoint_epochs"] == 0:
+            if state_path and time.monotonic() - stored >= 60 * options["checkpoint_minutes"]:
                 store(state, state_path, run)
+                stored = time.monotonic()
             meter.advance(note=note(row))
     if state_path:
         store(state, state_path, run)  # what another stage starts from is the same after a kill
