@@ -25,8 +25,9 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
 
     intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
     error that the spectrum's gives. position: the mean wavenumber of χ'' in the band, with the measured one
-    [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured, and noise: what the standard error of χ''
-    alone would make of it. Of coupled models also the shares of the intensity that PARTS of the current make.
+    [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured, and noise: what the standard error of
+    χ'' alone would make of it. Of coupled models also the shares of the intensity that PARTS of the current
+    make.
     """
     if CHI_COLUMN not in table:
         raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
