@@ -4,6 +4,7 @@ rule settings:
         f"{RESULTS}/settings/{{part}}.yaml",
     log:
         f"{RESULTS}/logs/settings/{{part}}.log",
+    priority: 2  # training waits for it
     localrule: True
     conda:
         "../../envs/analysis.yaml"
