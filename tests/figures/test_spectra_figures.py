@@ -102,7 +102,9 @@ def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_p
 
 
 def test_responses_have_a_panel_each():
-    columns = [name for pair in response.CURVES for name in pair[:2]]
+    columns = [name for pair in response.CURVES for name in pair[:2]] + [response.SPECTRUM[0]]
     data = pd.DataFrame({"time [fs]": np.arange(5.0)} | {name: np.arange(5.0) for name in columns})
     figure = response.draw([data, 2 * data], ["one", "two"])
-    assert [labels(axis) for axis in figure.axes] == [["in the field", "from fluctuations"]] * 2
+    assert [labels(axis) for axis in figure.axes] == [
+        ["in the field", "from fluctuations", "from χ''(ω)"]
+    ] * 2

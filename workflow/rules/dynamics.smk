@@ -102,6 +102,7 @@ rule response:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
         parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
         run=f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-0.h5",
+        spectrum=f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
         config=f"{RESULTS}/settings/response.yaml",
     output:
         f"{RESULTS}/dynamics/{{system}}/response-{{model}}-{{seed}}.csv",
@@ -116,4 +117,4 @@ rule response:
         folder=subpath(input.model, parent=True),
     shell:
         "NPROC={threads} python -m bornflow.dynamics.response --checkpoint {params.folder}"
-        " --run {input.run} --config {input.config} --out {output} &> {log}"
+        " --run {input.run} --spectrum {input.spectrum} --config {input.config} --out {output} &> {log}"

@@ -1,12 +1,14 @@
 """Whether a field moves the dipole as fluctuations without a field say: linear response in the time domain.
 
-    python -m bornflow.dynamics.response --checkpoint DIR --run run.h5 --config cfg.yaml --out response.csv
+    python -m bornflow.dynamics.response --checkpoint DIR --run run.h5 --spectrum chi.csv \\
+        --config cfg.yaml --out response.csv
 
 From frames of an equilibrium run, each with its velocities, pairs of runs start in fields +E and −E that are
 switched on at t = 0. By linear response
     ⟨M(t) − M(0)⟩_E = (E / 2 k_B T) ⟨(M(t) − M(0))²⟩₀,
-the step response whose Fourier transform is the susceptibility of `spectra.susceptibility`: the left side
-takes the forces in a field (eq. 12), the right the current without (eq. 15).
+where the left side takes the forces in a field (eq. 12), the right the current without (eq. 15). The table
+of `spectra.susceptibility` says the same of a periodic system, in the frequency domain:
+    ⟨M(t) − M(0)⟩_E = ε₀ Ω E (2/π) ∫₀^∞ dω χ''(ω) (1 − cos ωt) / ω.
 """
 
 import argparse
@@ -23,7 +25,8 @@ from .. import settings
 from ..errors import BornflowError, command
 from ..files import whole
 from ..progress import track
-from ..units import BOLTZMANN
+from ..spectra.susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
+from ..units import BOLTZMANN, COULOMB, WAVENUMBER
 from .calculator import BornflowCalculator
 from .export import frames_of
 from .series import read_run
@@ -75,11 +78,33 @@ def _mean_squares(changes: Float[np.ndarray, "origins 3"]) -> Float[np.ndarray, 
     return np.concatenate([np.mean(part**2, axis=0) for part in np.array_split(changes, BLOCKS)])
 
 
-def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -> pd.DataFrame:
-    """Both sides over time; `run` is an equilibrium run of that model, `options` are `dynamics.response`."""
+def from_spectrum(
+    spectrum: pd.DataFrame, field: float, volume: float, times: Float[np.ndarray, " times"]
+) -> Float[np.ndarray, " times"]:
+    """The step response [e Å] at `times` [fs] that χ'' says; `volume` in Å³, `field` in V/Å.
+
+    What lies above the table's highest frequency is taken as zero.
+    """
+    omega = 2 * np.pi * spectrum[WAVENUMBER_COLUMN].to_numpy() / WAVENUMBER
+    integrand = spectrum[CHI_COLUMN].to_numpy() * (1 - np.cos(np.outer(times, omega))) / omega
+    return volume * field / (4 * np.pi * COULOMB) * (2 / np.pi) * np.trapezoid(integrand, omega)
+
+
+def compare(
+    run: str | Path, spectrum: str | Path, calculator: BornflowCalculator, options: Mapping
+) -> pd.DataFrame:
+    """All sides over time, for an equilibrium run of that model and its table of χ''.
+
+    `options` are `dynamics.response`.
+    """
     attributes, series = read_run(run, "dipole", "temperature")
     if np.any(attributes["electric_field [V/Å]"]):
         raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
+    table = pd.read_csv(spectrum)
+    if CHI_COLUMN not in table:
+        raise BornflowError(
+            f"{spectrum} has no column {CHI_COLUMN}: only periodic systems have a susceptibility"
+        )
     timestep = float(attributes["timestep [fs]"])
     steps, recorded = round(options["length"] / timestep), len(series["dipole"])
     if recorded < 2 * BLOCKS * (steps + 1):
@@ -94,13 +119,17 @@ def compare(run: str | Path, calculator: BornflowCalculator, options: Mapping) -
     starts = [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
     moved = measured(starts, calculator, options["field"], timestep, steps)
     said, doubt = predicted(series["dipole"], options["field"], float(series["temperature"].mean()), steps)
+    times = np.arange(steps + 1) * timestep
     return pd.DataFrame(
         {
-            "time [fs]": np.arange(steps + 1) * timestep,
+            "time [fs]": times,
             "dipole_in_field [e Å]": moved.mean(axis=0),
             "standard_error [e Å]": moved.std(axis=0, ddof=1) / np.sqrt(count),
             "predicted [e Å]": said,
             "predicted_error [e Å]": doubt,
+            "from_spectrum [e Å]": from_spectrum(
+                table, options["field"], float(attributes["volume [Å³]"]), times
+            ),
         }
     )
 
@@ -111,12 +140,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--checkpoint", required=True)
     parser.add_argument("--run", required=True, help="HDF5 of an equilibrium run without a field")
+    parser.add_argument("--spectrum", required=True, help="CSV of that system's susceptibility")
     parser.add_argument("--config", help="a configuration; its section dynamics.response is read")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     section = settings.load(args.config, "dynamics")
     calculator = BornflowCalculator.from_checkpoint(args.checkpoint, np.zeros(3), section["dtype"])
-    table = compare(args.run, calculator, section["response"])
+    table = compare(args.run, args.spectrum, calculator, section["response"])
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
 

@@ -18,6 +18,7 @@ CURVES = (
     ("dipole_in_field [e Å]", "standard_error [e Å]", "in the field"),
     ("predicted [e Å]", "predicted_error [e Å]", "from fluctuations"),
 )
+SPECTRUM = ("from_spectrum [e Å]", "from χ''(ω)")
 
 
 def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
@@ -32,6 +33,7 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") 
             (line,) = axis.plot(time, mean, label=name_of)
             low, high = mean - table[error], mean + table[error]
             axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
+        axis.plot(time, table[SPECTRUM[0]], color="black", linestyle="--", linewidth=0.8, label=SPECTRUM[1])
         axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
         axis.set_title(f"{letter}  {name}", loc="left")
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
