@@ -42,7 +42,8 @@ STRUCTURES = {
     "one atom": Atoms("O", [[0.0, 0.0, 0.0]]),
     "two far atoms": Atoms("OH", [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]),
     "isolated": water(3),
-    "small cell": water(8, 0.9),
+    "small cell": water(8, 0.9),  # 6.4 Å wide, which is less than twice the cutoff
+    "large cell": water(4, 0.1),  # 10.6 Å
     "triclinic": None,
 }
 _sheared = water(8, 0.9, seed=1)

@@ -35,6 +35,7 @@ def _merge(base, change):
         ({"training": {"epoch": 3}}, ["training", "'epoch'", "did you mean 'epochs'"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "many", "integer"]),
         ({"training": {"epochs": 0}}, ["training.epochs", "minimum"]),
+        ({"models": {"m": {"charges": "global", "neutral": True}}}, ["models.m.neutral", "charges: local"]),
         ({"labels": {"engine": "vasp"}}, ["labels.engine", "vasp", "cp2k"]),
         ({"labels": {"cp2k": {"cutoff": -1}}}, ["labels.cp2k.cutoff", "-1"]),
         ({"models": {"m": {"backbone": "schnet"}}}, ["models.m.backbone", "schnet", "physical"]),

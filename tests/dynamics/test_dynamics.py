@@ -90,8 +90,9 @@ def test_the_work_of_a_field_is_that_of_one_path(gentle):
     assert abs(calculator.dipole_change).max() > 1e-3
     with pytest.raises(BornflowError, match="stress in an electric field"):
         atoms.get_stress()
-    for other in (water(8, 0.9, seed=3), water(2)):
-        calculator.get_potential_energy(other)
+    for other, reason in ((water(8, 0.9, seed=3), r"a step of 4\.2 Å"), (water(2), "another structure")):
+        with pytest.warns(UserWarning, match=f"M₀ is the dipole after {reason}"):
+            calculator.get_potential_energy(other)
         np.testing.assert_array_equal(calculator.dipole_change, 0)
     forces = calculator.get_forces(other)
     calculator.electric_field = None
@@ -187,9 +188,13 @@ def test_bad_structures_are_refused(gentle, calculator):
         (stranger, "holds S; the model knows H, O only"),
         (twice, "atoms 1 and 5 are in one place"),
     ):
-        wrong.calc = calculator
-        with pytest.raises(BornflowError, match=reason):
-            wrong.get_forces()
+        known = water(len(wrong) // 3)  # of as many atoms
+        known.calc = wrong.calc = calculator
+        known.get_forces()
+        for _ in range(2):  # one that has but moved since is refused again
+            with pytest.raises(BornflowError, match=reason):
+                wrong.get_forces()
+            wrong.positions += 0.01
     with pytest.raises(BornflowError, match="three finite numbers"):
         BornflowCalculator(gentle, electric_field=np.array([0.1]))
 

@@ -87,8 +87,8 @@ def test_physical(atoms):
     )
     power = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
     expected = layer_norm(weights["LayerNorm_0"], x + dense(weights["power"], power.reshape(n, -1)))
-    np.testing.assert_allclose(features.spherical, spherical, atol=1e-11)
-    np.testing.assert_allclose(features.scalars, expected, atol=1e-11)
+    np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)
 
 
 def test_lorem(atoms):
@@ -113,8 +113,8 @@ def test_lorem(atoms):
         for d in range(degrees)
     ]
     expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.concatenate(norms, axis=1))
-    np.testing.assert_allclose(features.spherical, spherical, atol=1e-11)
-    np.testing.assert_allclose(features.scalars, expected, atol=1e-11)
+    np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)
 
 
 def test_radial_functions_are_those_of_e3x():
@@ -143,7 +143,7 @@ def test_solid_harmonics_are_those_of_e3x_with_their_derivatives():
     def ours(vectors):
         return basis.solid_harmonics(jnp.moveaxis(vectors, -1, 0), 6)
 
-    np.testing.assert_allclose(ours(vectors), theirs(vectors), atol=1e-11)
+    np.testing.assert_allclose(ours(vectors), theirs(vectors), rtol=0, atol=1e-11)
     for order in (jax.jacfwd, lambda f: jax.jacrev(jax.jacfwd(f))):
         np.testing.assert_allclose(order(ours)(vectors[0]), order(theirs)(vectors[0]), atol=1e-9)
 
@@ -166,4 +166,4 @@ def test_the_tensor_product_is_the_sum_over_all_true_tensors():
         degree[:, None, None], degree[None, :, None], degree[None, None, :]
     ]
     expected = np.einsum("npc,nqc,pqk,pqkc->nkc", left, right, coupling, paths)
-    np.testing.assert_allclose(product.apply(parameters, x), expected, atol=1e-6)
+    np.testing.assert_allclose(product.apply(parameters, x), expected, rtol=0, atol=1e-6)

@@ -1,14 +1,20 @@
 """The model is one smooth function: exact gradients, the right symmetries, no trace of padding."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
-from examples import cell_of, graph_of, water
+from ase.build import molecule
+from examples import STRUCTURES, cell_of, graph_of, jiggle, noisy_parameters, variant, water
 from scipy.spatial.transform import Rotation
 
+from bornflow.models import electrostatics
 from bornflow.models.graph import Shape
+from bornflow.models.variants import Model
 
 STEP = 4e-4  # Å
+BY_ATOM = ("forces", "charges", "bec", "screening", "effective_charges")  # the last two of coupled models
 
 
 def derivative(function):
@@ -19,19 +25,13 @@ def derivative(function):
 
 def evaluate(model, parameters, atoms, shape=None):
     out = model(parameters, graph_of(model, atoms, shape))
-    n = len(atoms)
-    return {
-        "energy": float(out["energy"]),
-        "forces": np.asarray(out["forces"])[:n],
-        "charges": np.asarray(out["charges"])[:n],
-        "bec": np.asarray(out["bec"])[:n],
-        "virial": np.asarray(out["virial"]),
-    }
+    by_atom = {key: np.asarray(out[key])[: len(atoms)] for key in BY_ATOM if key in out}
+    return {"energy": float(out["energy"]), "virial": np.asarray(out["virial"])} | by_atom
 
 
 def same(found, expected, within):
     for key in expected:
-        np.testing.assert_allclose(found[key], expected[key], atol=within, err_msg=key)
+        np.testing.assert_allclose(found[key], expected[key], rtol=0, atol=within, err_msg=key)
 
 
 def moved(atoms, positions, cell=None):
@@ -54,6 +54,58 @@ def test_forces_are_the_gradient_of_the_energy(model, parameters, structure):
             return evaluate(model, parameters, displaced)["energy"]
 
         assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
+
+
+@pytest.mark.parametrize("charges", ["uncoupled", "local"])
+@pytest.mark.parametrize("backbone", ["physical", "lorem"])
+def test_through_the_mesh_forces_and_virial_are_derivatives_too(backbone, charges, monkeypatch):
+    """Large cells take P3M, here a small one is made to; charges follow the atoms, and make the energy."""
+    used = []
+    mesh_sum = electrostatics._mesh_sum
+    monkeypatch.setattr(electrostatics, "_mesh_sum", lambda *args: used.append(1) or mesh_sum(*args))
+    monkeypatch.setattr(electrostatics, "MESH_POINT", 0)
+    monkeypatch.setattr(electrostatics, "MESH_START", 0)
+    model = Model(variant(backbone=backbone, charges=charges), ("H", "O"))
+    parameters, box = noisy_parameters(model), STRUCTURES["triclinic"]
+    shape = model.pairs(box.numbers, box.positions, box.cell.array).shape
+    out = evaluate(model, parameters, box, shape)
+    rng = np.random.default_rng(0)
+    direction, strain = rng.normal(size=(len(box), 3)) / 9, rng.normal(size=(3, 3)) / 30
+    strain += strain.T
+
+    def energy(step, direction=direction, strain=strain):
+        deform = np.eye(3) + step * strain
+        positions = (box.positions + step * direction) @ deform
+        return evaluate(model, parameters, moved(box, positions, box.cell.array @ deform), shape)["energy"]
+
+    expected = np.sum(out["virial"] * strain) - np.sum(out["forces"] * direction)
+    assert derivative(energy) == pytest.approx(expected, abs=1e-6)
+    assert used
+
+
+def test_other_elements_and_more_of_them():
+    """Four elements, and the sizes that are shipped; a molecule's atoms need not be water's."""
+    model = Model(variant(max_degree=4, radial=32, charges="local"), ("C", "H", "N", "O"))
+    atoms = jiggle(molecule("CH3CONH2"), 0)
+    parameters = model.initialise(graph_of(model, atoms), 1)
+    forces = evaluate(model, parameters, atoms)["forces"]
+    direction = np.random.default_rng(0).normal(size=forces.shape) / 5
+
+    def energy(step):
+        return evaluate(model, parameters, moved(atoms, atoms.positions + step * direction))["energy"]
+
+    assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
+
+
+def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, structure):
+    precise = model(parameters, graph_of(model, structure))
+    graph = model.graph(structure.numbers, structure.positions, cell_of(structure), None, np.float32)
+    single = model(jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float32), parameters), graph)
+    for key in ("forces", "bec", "virial", "charges"):
+        assert single[key].dtype == np.float32
+        np.testing.assert_allclose(
+            single[key], precise[key], rtol=0, atol=2e-5 * max(1, np.abs(precise[key]).max()), err_msg=key
+        )
 
 
 def test_a_structure_without_the_first_element_has_forces_too(model, parameters):
@@ -87,11 +139,10 @@ def test_rotations_and_reflections(model, parameters, structure, improper):
     before = evaluate(model, parameters, structure)
     cell = None if cell_of(structure) is None else structure.cell.array @ rotation.T
     after = evaluate(model, parameters, moved(structure, structure.positions @ rotation.T, cell))
-    assert after["energy"] == pytest.approx(before["energy"], abs=1e-9)
-    np.testing.assert_allclose(after["forces"], before["forces"] @ rotation.T, atol=1e-9)
-    np.testing.assert_allclose(
-        after["bec"], np.einsum("ab,ibc,dc->iad", rotation, before["bec"], rotation), atol=1e-9
-    )
+    turned = {"forces": before["forces"] @ rotation.T}
+    turned["virial"] = rotation @ before["virial"] @ rotation.T
+    turned["bec"] = np.einsum("ab,ibc,dc->iad", rotation, before["bec"], rotation)
+    same(after, before | turned, 1e-9)
 
 
 def test_bec_has_all_nine_components_free(model, parameters):
@@ -118,26 +169,22 @@ def test_another_choice_of_cell_is_the_same(model, parameters):
 def test_permutation_of_atoms(model, parameters, structure):
     order = np.random.default_rng(3).permutation(len(structure))
     before, after = (evaluate(model, parameters, atoms) for atoms in (structure, structure[order]))
-    for key in ("forces", "charges", "bec"):
-        before[key] = before[key][order]
-    same(after, before, 1e-9)
+    same(after, before | {key: before[key][order] for key in BY_ATOM if key in before}, 1e-9)
 
 
 def test_supercell_gives_the_same_per_atom(model, parameters):
     box = water(8, 0.9)
     one, two = (evaluate(model, parameters, atoms) for atoms in (box, box.repeat((2, 1, 1))))
-    assert two["energy"] == pytest.approx(2 * one["energy"], abs=1e-6)
-    np.testing.assert_allclose(two["virial"], 2 * one["virial"], atol=1e-5)
-    for key in ("forces", "charges", "bec"):
-        np.testing.assert_allclose(two[key], np.concatenate([one[key]] * 2), atol=1e-6)
+    twice = {key: np.concatenate([one[key]] * 2) for key in BY_ATOM if key in one}
+    same(two, {"energy": 2 * one["energy"]} | twice, 1e-6)
+    same(two, {"virial": 2 * one["virial"]}, 1e-5)
 
 
 def test_padding_changes_nothing(model, parameters, structure):
     size = model.pairs(structure.numbers, structure.positions, cell_of(structure)).shape
     larger = Shape(size.atoms + 3, tuple(n + 5 for n in size.blocks), tuple(n + 2 for n in size.waves))
     plain, padded = (evaluate(model, parameters, structure, shape) for shape in (None, larger))
-    for key in plain:
-        np.testing.assert_allclose(padded[key], plain[key], atol=1e-9)
+    same(padded, plain, 1e-9)
 
 
 @pytest.mark.parametrize("density", [None, 0.5], ids=["cluster", "box"])
@@ -168,5 +215,5 @@ def test_smooth_as_an_atom_crosses_the_cutoff(model, parameters, density):
             bends.setdefault(key, []).append(bend)
     for key in ("energy", "charges"):
         assert bends[key][0] < 1e-6, key
-    for key in ("forces", "bec", "virial"):
+    for key in ("forces", "bec", "virial", *{"screening", "effective_charges"} & set(at_cutoff)):
         assert bends[key][0] < 50 * step and bends[key][1] < 0.2 * bends[key][0] + 1e-9, key

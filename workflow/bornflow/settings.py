@@ -117,6 +117,12 @@ def _contradictions(full: Mapping):
             f"training.final_learning_rate: {training['final_learning_rate']:g} is above "
             f"training.learning_rate = {training['learning_rate']:g}; lower it"
         )
+    for name, model in full["models"].items():
+        if model["neutral"] and model["charges"] == "global":
+            yield (
+                f"models.{name}.neutral: true, but with charges: global nothing would train the charges that "
+                "Born effective charges come from; use charges: local, or neutral: false"
+            )
     for name in training["learning_curve"]["models"]:
         if name not in full["models"]:
             yield f"training.learning_curve.models: {name} is not among models: {', '.join(full['models'])}"

@@ -5,10 +5,13 @@
 Energy, forces and stress are exact derivatives of one function. In a constant electric field E
     H = E_0 − E · (M − M₀)                    (eq. 11)
     F_iβ = −∂E_0/∂r_iβ + Σ_α E_α Z[i, α, β]   (eq. 12)
-with M − M₀ integrated along the path of the atoms since the first evaluation.
+with M − M₀ integrated along the path of the atoms: the reference M₀ is the dipole of the first structure, or
+what who sets `dipole_change` takes for it. An uncoupled model's Z are no derivatives of a dipole, so that
+there H depends on the path.
 """
 
 import time
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -37,9 +40,10 @@ class BornflowCalculator(Calculator):
 
     Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
     born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant, and in one there is no
-    stress; `dipole_change` is M − M₀ [e Å] in a field, set by who goes on with a run. With `fixed_charges`
-    forces are no gradient: the derivatives of charges are left out, for comparison. `seconds` is the time in
-    the model so far, `neighbours.room` what its arrays are padded to.
+    stress; `dipole_change` is M − M₀ [e Å] in a field, set by who goes on with a run or knows M₀. A step of
+    more than JUMP, other atoms or another cell begin a new path, with a warning. With `fixed_charges` forces
+    are no gradient: the derivatives of charges are left out, for comparison. `seconds` is the time in the
+    model so far, `neighbours.room` what its arrays are padded to.
     """
 
     implemented_properties: ClassVar[list[str]] = [
@@ -157,6 +161,7 @@ class BornflowCalculator(Calculator):
         """Hold a copy of the structure; where it has but moved, its positions are all that is copied."""
         if self._held is None or atoms is None or set(changes) - {"positions"}:
             super().calculate(atoms)
+            self._held = None  # until its elements are known to be the model's
             self._offset = float(composition(self.atoms, self.model.elements) @ self.baseline)
             self._held = self.atoms
             return
@@ -194,6 +199,8 @@ class BornflowCalculator(Calculator):
             if not is_other:
                 steps, lengths = find_mic(atoms.positions - before.positions, atoms.cell, atoms.pbc)
             if is_other or lengths.max() > JUMP:
+                reason = "another structure or cell" if is_other else f"a step of {lengths.max():.1f} Å"
+                warnings.warn(f"M₀ is the dipole after {reason}: H begins anew there", stacklevel=2)
                 self.forget_path()
             else:
                 self.dipole_change = self.dipole_change + np.einsum(

@@ -46,8 +46,8 @@ class Cache:
         """Store values and the wall time [s] they took, whole or not at all."""
         write_json(self.path(key), {**values, "wall_s": round(wall, 2)})
 
-    def get(self, key: str) -> Output | None:
-        """The stored result of an energy-and-forces calculation, or None."""
+    def get(self, key: str, atoms: int) -> Output | None:
+        """The stored result of an energy-and-forces calculation of so many atoms, or None."""
         stored = self.load(key)
         if stored is None:
             return None
@@ -55,7 +55,7 @@ class Cache:
             output = Output(
                 version=stored["version"],
                 energy=float(stored["energy"]),
-                forces=np.array(stored["forces"], float).reshape(-1, 3),
+                forces=np.array(stored["forces"], float).reshape(atoms, 3),
                 scf_steps=stored["scf_steps"],
                 safe=stored.get("safe", False),
                 wall=stored["wall_s"],

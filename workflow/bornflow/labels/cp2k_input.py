@@ -26,9 +26,6 @@ START_WAVEFUNCTION = "start.wfn"
 BASIS_FILE, POTENTIAL_FILE, DISPERSION_FILE = "BASIS_MOLOPT", "GTH_POTENTIALS", "dftd3.dat"
 VALENCE = {"H": 1, "C": 4, "N": 5, "O": 6, "F": 7, "Na": 9, "Cl": 7}  # of the GTH potentials
 
-# (axis, sign) of the six field runs, in the order they are made.
-FIELDS = tuple((axis, sign) for axis in range(3) for sign in (1, -1))
-
 
 def operator(atoms: Atoms, settings: Mapping) -> str:
     """`position` (E·r, isolated structures) or `berry` (the Berry phase, any structure)."""

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import Refused
 
 NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
+TOTAL_LINE = re.compile(r"^ +Total energy: +(\S+)", re.MULTILINE)  # where the SCF ends
 ENERGY_LINE = re.compile(r"ENERGY\| Total FORCE_EVAL \( QS \) energy \[?(?:a\.u\.|hartree)\]?:?\s+(\S+)")
 VERSION_LINE = re.compile(r"CP2K\| version string:\s+CP2K version (\S+)")
 CONVERGED = re.compile(r"SCF run converged in\s+(\d+) steps")
@@ -22,11 +23,13 @@ OUTER_CONVERGED = re.compile(r"outer SCF loop converged in\s+(\d+) iterations or
 OLD_FORCE_HEADER = re.compile(r"^ ATOMIC FORCES in \[a\.u\.\]", re.MULTILINE)
 OLD_FORCE_ROW = re.compile(r"^\s*(\d+)\s+\d+\s+([A-Z][a-z]?)\s+(\S+)\s+(\S+)\s+(\S+)\s*$")
 NEW_FORCE_HEADER = re.compile(r"^ FORCES\| Atomic forces \[(\S+)\]", re.MULTILINE)
-NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+\S+)?\s*$")
+NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(\S+))?\s*$")
 FORCE_SUM = re.compile(r"^ (?:SUM OF ATOMIC FORCES|FORCES\| Sum)\s+(\S+)\s+(\S+)\s+(\S+).*$", re.MULTILINE)
 ABORT_BOX = re.compile(r"^ \* \[ABORT\].*?^ \*{20,}$", re.DOTALL | re.MULTILINE)
 ABORT_PICTURE = 13  # columns that the drawing on the left of the box takes
-FIELD_SECTION = re.compile(r"&(?:PERIODIC_)?EFIELD\n(.*?)&END", re.DOTALL)
+FIELD_SECTION = re.compile(r"&(EFIELD|PERIODIC_EFIELD)\n(.*?)&END", re.DOTALL)
+FIELD_SECTIONS = {"position": "EFIELD", "berry": "PERIODIC_EFIELD"}  # by `cp2k_input.operator`
+COORDINATES = re.compile(r"&COORD\n(.*?)&END", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ def parse(
     symbols: Sequence[str],
     field: Sequence[float] | None = None,
     version: str | None = None,
+    operator: str | None = None,
 ) -> Output:
     """Read an output and check it against the calculation asked for.
 
     `symbols` are the elements in order; `field` is the electric field asked for in atomic units,
-    None for none; `version` is that of the program that was run (None: any). Raises Refused with the
-    first reason found.
+    None for none; `version` is that of the program that was run and `operator` that of the field, as
+    `cp2k_input.operator` (None: any). Raises Refused with the first reason found.
     """
     for mark, reason in (
         ("SCF run NOT converged", "the SCF did not converge"),
@@ -68,11 +72,15 @@ def parse(
     printed = _one(VERSION_LINE.findall(text), "version line")
     if version not in (None, printed):
         raise Refused(f"the output is of CP2K {printed}, the program run is {version}")
-    energy = _one(ENERGY_LINE.findall(text), "total energy")
-    _check_field(text, field)
+    energy = _number(_one(ENERGY_LINE.findall(text), "total energy"), "total energy")
+    totals = [_number(word, "energy of the SCF") for word in TOTAL_LINE.findall(text)]
+    if not totals or abs(totals[-1] - energy) > 1e-9 * abs(energy):
+        raise Refused(f"the total energy is {energy}, the SCF ended at {totals[-1] if totals else 'none'}")
+    _check_field(text, field, operator)
+    _check_elements(text, symbols)
     return Output(
         version=printed,
-        energy=_number(energy, "total energy"),
+        energy=energy,
         forces=_forces(text, symbols),
         scf_steps=_scf_steps(text),
     )
@@ -96,23 +104,17 @@ def _one(found: list, what: str):
 
 
 def _number(word: str, what: str) -> float:
-    try:
-        value = float(word)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
+    if not re.fullmatch(NUMBER, word):
         raise Refused(f"{what} is '{word}', not a finite number")
-    return value
+    return float(word.upper().replace("D", "E"))
 
 
 def _scf_steps(text: str) -> int:
-    outer = OUTER_CONVERGED.findall(text)
-    if outer:
-        return int(outer[-1][1])
-    inner = CONVERGED.findall(text)
-    if not inner:
+    inner, outer = CONVERGED.findall(text), OUTER_CONVERGED.findall(text)
+    steps = int(outer[-1][1] if outer else inner[-1]) if inner else 0
+    if not steps:
         raise Refused("no line says that the SCF converged")
-    return int(inner[-1])
+    return steps
 
 
 def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
@@ -126,19 +128,23 @@ def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
                 break
             match = OLD_FORCE_ROW.match(line)
             if match:
-                rows.append((int(match[1]), match[2], match.groups()[2:]))
+                rows.append((int(match[1]), match[2], match.groups()[2:], None))
     else:
         if new[0][1].lower() not in ("hartree/bohr", "a.u."):
             raise Refused(f"forces are printed in {new[0][1]}, expected hartree/bohr")
         for line in text[new[0].end() :].splitlines():
             match = NEW_FORCE_ROW.match(line)
             if match:
-                rows.append((int(match[1]), symbols[len(rows) % len(symbols)], match.groups()[1:]))
+                number = int(match[1])
+                rows.append((number, symbols[(number - 1) % len(symbols)], match.groups()[1:4], match[5]))
     if [row[0] for row in rows] != list(range(1, len(symbols) + 1)):
         raise Refused(f"forces of {len(rows)} atoms, {len(symbols)} expected in order")
     if [row[1] for row in rows] != list(symbols):
         raise Refused("the order of the atoms differs from the structure's")
     forces = np.array([[_number(word, f"force on atom {row[0]}") for word in row[2]] for row in rows])
+    for force, (number, *_, size) in zip(forces, rows, strict=True):
+        if size and abs(np.linalg.norm(force) - _number(size, f"force on atom {number}")) > 1e-7:
+            raise Refused(f"the force on atom {number} is {force.tolist()}, its size is said to be {size}")
     total = [_number(word, "sum of forces") for word in _one(FORCE_SUM.findall(text), "sum of forces")]
     rounding = 1e-8 * np.abs(forces).sum() + 1e-10  # nine digits are printed at least
     if not np.allclose(forces.sum(axis=0), total, rtol=0, atol=rounding):
@@ -146,16 +152,28 @@ def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
     return forces
 
 
-def _check_field(text: str, field: Sequence[float] | None) -> None:
+def _check_elements(text: str, symbols: Sequence[str]) -> None:
+    """The input that the program read, which it echoes, has the structure's elements in order."""
+    lines = [[line.split() for line in body.splitlines()] for body in COORDINATES.findall(text)]
+    echoed = [[words[0] for words in block if len(words) == 4] for block in lines]  # others are keywords
+    if not echoed:
+        raise Refused("the echo of the coordinates is missing")
+    if any(found != list(symbols) for found in echoed):
+        raise Refused("the order of the atoms differs from the structure's")
+
+
+def _check_field(text: str, field: Sequence[float] | None, operator: str | None) -> None:
     echoed = []
-    for body in FIELD_SECTION.findall(text):
+    for section, body in FIELD_SECTION.findall(text):
+        if operator is not None and section != FIELD_SECTIONS[operator]:
+            raise Refused(f"the field was applied by {section}, asked for {FIELD_SECTIONS[operator]}")
+        if not re.search(r"ENVELOP\s+CONSTANT", body) and "ENVELOP" in body:
+            raise Refused("the field applied is not constant")
         intensity = re.search(rf"INTENSITY\s+({NUMBER})", body)
         direction = re.search(rf"POLARISATION\s+({NUMBER})\s+({NUMBER})\s+({NUMBER})", body)
         if not intensity or not direction:
             raise Refused("the echo of the electric field cannot be read")
-        words = [
-            _number(word.upper().replace("D", "E"), "field") for word in (intensity[1], *direction.groups())
-        ]
+        words = [_number(word, "field") for word in (intensity[1], *direction.groups())]
         echoed.append(words[0] * np.array(words[1:]))
     if field is None:
         if echoed:

@@ -4,6 +4,7 @@ import ctypes
 import functools
 import hashlib
 import json
+import math
 import os
 import shlex
 import shutil
@@ -28,10 +29,12 @@ class Program:
     """An installed CP2K.
 
     `command` launches it, with {ranks} in place of the number of MPI processes; `threads` cores
-    become so many processes of one OpenMP thread each, which is the fastest split for labels.
+    become so many processes of one OpenMP thread each, which is the fastest split for labels. A run that
+    takes more than `hours` is ended.
     """
 
-    def __init__(self, command: str, threads: int = 1):
+    def __init__(self, command: str, threads: int = 1, hours: float = math.inf):
+        self.hours = hours
         try:
             self.command = shlex.split(command.format(ranks=threads))
         except (AttributeError, KeyError, IndexError, ValueError) as error:
@@ -114,22 +117,26 @@ class Program:
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; its output's text and the wall time in seconds.
 
-        Raises Refused if the program aborts with a reason or crashes. Whatever else ends it (a signal, a
-        launcher that fails) says nothing of the structure: BornflowError.
+        Raises Refused if the program aborts with a reason, crashes or takes too long. Whatever else ends it
+        (a signal, a launcher that fails) says nothing of the structure: BornflowError.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
         (directory / f"{name}.inp").write_text(text)
         started = time.monotonic()
-        result = subprocess.run(
-            [*self.command, "-i", f"{name}.inp", "-o", output.name],
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
-            preexec_fn=_end_with_parent,
-            pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
-        )
+        try:
+            result = subprocess.run(
+                [*self.command, "-i", f"{name}.inp", "-o", output.name],
+                cwd=directory,
+                capture_output=True,
+                text=True,
+                env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
+                preexec_fn=_end_with_parent,
+                pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
+                timeout=None if math.isinf(self.hours) else 3600 * self.hours,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Refused(f"CP2K took more than {self.hours:g} hours (labels.cp2k.hours)") from error
         printed = output.read_text(errors="replace") if output.exists() else ""
         if result.returncode != 0:
             reason = abort_reason(printed)

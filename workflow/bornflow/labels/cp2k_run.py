@@ -14,7 +14,7 @@ from .cp2k_program import Program
 
 RESTART_FILE = f"{cp2k_input.PROJECT}-RESTART.wfn"
 # What an SCF that diverges ends in, by version; a safer solver may do better.
-DIVERGED = ("converge", "abnormal value", "Cholesky")
+DIVERGED = ("converge", "abnormal value", "Cholesky", "not a finite number")
 
 
 def calculate(
@@ -41,7 +41,7 @@ def calculate(
     texts = [cp2k_input.build_input(atoms, settings, field, fine, safe) for safe in (False, True)]
     start = "" if name == "field-free" else cp2k_input.build_input(atoms, settings)
     for text in texts:
-        stored = cache.get(program.key(start + text))
+        stored = cache.get(program.key(start + text), len(atoms))
         if stored is not None:
             return stored
     directory.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,13 @@ def calculate(
         program.check(text, directory)
         try:
             printed, wall = program.run(text, directory, name)
-            output = parse(printed, atoms.get_chemical_symbols(), vector, program.version)
+            output = parse(
+                printed,
+                atoms.get_chemical_symbols(),
+                vector,
+                program.version,
+                cp2k_input.operator(atoms, settings),
+            )
         except Refused as error:
             if safe or not any(word in str(error) for word in DIVERGED):
                 raise Refused(f"{name} run: {error} ({directory / name}.out)") from error
@@ -74,7 +80,10 @@ def _remake_wavefunction(
     Without the file CP2K would fall back to atoms and say nothing.
     """
     texts = [cp2k_input.build_input(atoms, settings, safe=safe) for safe in (False, True)]
-    text = next((text for text in texts if cache.get(program.key(text)) is not None), texts[0])
+    text = next((text for text in texts if cache.get(program.key(text), len(atoms)) is not None), texts[0])
     printed, _ = program.run(text, directory, "field-free")
-    parse(printed, atoms.get_chemical_symbols(), None, program.version)
+    try:
+        parse(printed, atoms.get_chemical_symbols(), None, program.version)
+    except Refused as error:
+        raise Refused(f"field-free run, repeated: {error} ({directory / 'field-free'}.out)") from error
     (directory / RESTART_FILE).replace(directory / cp2k_input.START_WAVEFUNCTION)

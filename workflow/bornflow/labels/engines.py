@@ -25,7 +25,7 @@ from . import cp2k_input, cp2k_relax, xtb
 from .cp2k_cache import Cache
 from .cp2k_program import Program
 from .cp2k_run import calculate
-from .finite_field import FiniteField, central_difference
+from .finite_field import FIELDS, FiniteField, central_difference
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def identify_cp2k(atoms: Atoms, settings: Mapping) -> str:
     inputs = cp2k_input.build_input(atoms, options) + cp2k_input.build_input(atoms, options, (0, 1))
     if cp2k_input.has_fine_run(options):
         inputs += cp2k_input.build_input(atoms, options, fine=True)
-    return text_hash(_program(options["command"], 1).key(inputs))
+    return text_hash(_program(options["command"], 1, options["hours"]).key(inputs))
 
 
 @functools.cache
-def _program(command: str, threads: int) -> Program:
-    return Program(command, threads)
+def _program(command: str, threads: int, hours: float) -> Program:
+    return Program(command, threads, hours)
 
 
 def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: bool = False) -> Label:
@@ -77,14 +77,14 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
     removed at the end unless `keep` says that others will start from it.
     """
     options = settings["cp2k"]
-    program = _program(options["command"], threads)
+    program = _program(options["command"], threads, options["hours"])
     cache = Cache(settings["cache"])
     key = program.key(cp2k_input.build_input(atoms, options))
     directory = Path(workdir) / key[:16]
     with locked(directory):
         run = partial(calculate, program, cache, directory, atoms, options)
         free = run()
-        outputs = {axis_sign: run(field=axis_sign) for axis_sign in cp2k_input.FIELDS}
+        outputs = {axis_sign: run(field=axis_sign) for axis_sign in FIELDS}
         fine = [run(fine=True)] if cp2k_input.has_fine_run(options) else []
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
@@ -128,7 +128,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
 def relax_cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int) -> np.ndarray:
     """A density-functional minimum, by CP2K's own optimiser."""
     options = settings["cp2k"]
-    program = _program(options["command"], threads)
+    program = _program(options["command"], threads, options["hours"])
     return cp2k_relax.relax(program, Cache(settings["cache"]), workdir, atoms, options)
 
 

@@ -13,6 +13,9 @@ from jaxtyping import Float
 
 from ..errors import BornflowError, Refused
 
+# (axis, sign) of the six field runs, in the order they are made.
+FIELDS = tuple((axis, sign) for axis in range(3) for sign in (1, -1))
+
 
 @dataclass(frozen=True)
 class FiniteField:
@@ -46,9 +49,7 @@ def central_difference(
 
     Forces and `field` are in atomic units. Raises BornflowError if a run is missing.
     """
-    missing = [
-        f"{'xyz'[axis]}{sign:+d}" for axis in range(3) for sign in (1, -1) if (axis, sign) not in forces
-    ]
+    missing = [f"{'xyz'[axis]}{sign:+d}" for axis, sign in FIELDS if (axis, sign) not in forces]
     if missing:
         raise BornflowError(f"field runs {', '.join(missing)} are missing; six are needed")
     bec = np.stack([(forces[axis, 1] - forces[axis, -1]) / (2 * field) for axis in range(3)], axis=1)

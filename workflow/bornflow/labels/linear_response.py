@@ -84,7 +84,7 @@ def respond(program: Program, cache: Cache, workdir: Path, atoms: Atoms, setting
 
 def compare(atoms: Atoms, options: Mapping, workdir: Path, threads: int) -> dict:
     """A row: largest difference of linear response from finite fields, and both sum rules [e]."""
-    program = Program(options["cp2k"]["command"], threads)
+    program = Program(options["cp2k"]["command"], threads, options["cp2k"]["hours"])
     response = respond(program, Cache(options["cache"]), workdir, atoms, options["cp2k"])
     label = partial(cp2k, atoms, workdir=workdir, threads=threads)
     same = label(settings=dict(options) | {"cp2k": options["cp2k"] | {"method": "gpw"}})

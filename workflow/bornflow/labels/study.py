@@ -62,8 +62,8 @@ def compare(
         if study["seconds"]:
             row |= {f"{kind} [s]": seconds for kind, seconds in label.seconds.items()}
         rows.append(row)
-    table = pd.DataFrame(rows)
-    return table.assign(**{REFUSED: table.pop(REFUSED) if REFUSED in table else None})
+    first = [key for row in rows for key in row if key != REFUSED]
+    return pd.DataFrame(rows, columns=[*dict.fromkeys(first), REFUSED])
 
 
 def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapping]]:
@@ -133,7 +133,8 @@ def main() -> None:
         raise BornflowError(f"labels.studies.{args.study}: {error}") from error
     with whole(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
-    shutil.rmtree(workdir, ignore_errors=True)
+    if table[REFUSED].isna().all():
+        shutil.rmtree(workdir, ignore_errors=True)  # reasons name outputs there
 
 
 if __name__ == "__main__":

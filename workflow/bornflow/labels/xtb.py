@@ -20,7 +20,9 @@ from tblite.library import ffi
 from ..errors import Refused
 from ..frames import name
 from ..units import BOHR
-from .cp2k_input import FIELDS
+from .finite_field import FIELDS
+
+METHOD, ACCURACY = "GFN2-xTB", 0.01  # of tblite, in its default of which gradients are too noisy for a field
 
 
 @functools.cache
@@ -33,7 +35,8 @@ def version() -> str:
 
 def key(atoms: Atoms, settings: Mapping) -> str:
     """A short hash of the exact calculation."""
-    identity = [atoms.get_chemical_symbols(), atoms.positions.tolist(), dict(settings), version()]
+    structure = [atoms.get_chemical_symbols(), atoms.positions.tolist()]
+    identity = [*structure, dict(settings), METHOD, ACCURACY, version()]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -59,7 +62,7 @@ def relax(atoms: Atoms) -> np.ndarray:
     refuse_unsuited(atoms)
     moved = Atoms(atoms.symbols, atoms.positions)
     with _refusals(atoms):
-        moved.calc = TBLite(method="GFN2-xTB", verbosity=0)
+        moved.calc = TBLite(method=METHOD, verbosity=0)
         converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
     if not converged:
         raise Refused(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
@@ -89,9 +92,9 @@ def _refusals(atoms: Atoms):
 
 def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
     with _refusals(atoms):
-        calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / BOHR)
+        calculator = Calculator(METHOD, atoms.numbers, atoms.positions / BOHR)
         calculator.set("verbosity", 0)
-        calculator.set("accuracy", 0.01)
+        calculator.set("accuracy", ACCURACY)
         if field.any():
             calculator.add("electric-field", ffi.new("double[3]", list(field)))
         result = calculator.singlepoint()
