@@ -12,14 +12,13 @@ from ase.data import atomic_masses
 from examples import graph_of, variant, water
 
 from bornflow import frames, settings
-from bornflow.dynamics import response
 from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.conservation import drift, tabulate
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
 from bornflow.models.variants import Model
-from bornflow.spectra import susceptibility
+from bornflow.spectra import response, susceptibility
 from bornflow.training.checkpoint import Checkpoint
 from bornflow.units import AMU, BOLTZMANN, COULOMB, WAVENUMBER
 

@@ -18,14 +18,8 @@ FREE = [
     for system in FREE_SYSTEMS
     for replica in range(SYSTEMS[system]["replicas"])
 ]
-# The response to a field of systems that have a susceptibility to compare with.
+# Systems that have measured optical constants to compare with.
 WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]
-RESPONSES = expand(
-    f"{RESULTS}/dynamics/{{system}}/response-{{model}}-{{seed}}.csv",
-    system=WATER,
-    model=MODELS,
-    seed=SEEDS[0],
-)
 
 
 rule md:
@@ -94,27 +88,3 @@ rule conservation_table:
     shell:
         "python -m bornflow.dynamics.conservation --runs {input} --models {params.models:q}"
         " --out {output} &> {log}"
-
-
-# The dipole in a field that is switched on, beside what the fluctuations of a run without one say.
-rule response:
-    input:
-        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
-        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
-        run=f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-0.h5",
-        spectrum=f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
-        config=f"{RESULTS}/settings/response.yaml",
-    output:
-        f"{RESULTS}/dynamics/{{system}}/response-{{model}}-{{seed}}.csv",
-    log:
-        f"{RESULTS}/logs/dynamics/{{system}}-response-{{model}}-{{seed}}.log",
-    conda:
-        "../../envs/jax.yaml"
-    resources:
-        mem_mb=1500,
-        runtime=240,
-    params:
-        folder=subpath(input.model, parent=True),
-    shell:
-        "NPROC={threads} python -m bornflow.dynamics.response --checkpoint {params.folder}"
-        " --run {input.run} --spectrum {input.spectrum} --config {input.config} --out {output} &> {log}"

@@ -8,6 +8,13 @@ SPECTRA = expand(
 # Bands are narrower than logarithmic bins.
 COMPARED = WATER if SETTINGS["spectra"]["binning"] == "linear" else []
 DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=COMPARED, seed=SEEDS)
+# The dipole in a field, of the first seed.
+RESPONSES = expand(
+    f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv",
+    system=WATER,
+    model=MODELS,
+    seed=SEEDS[0],
+)
 
 
 rule susceptibility:
@@ -64,3 +71,27 @@ rule deviations:
     shell:
         "python -m bornflow.spectra.deviations --spectra {input} --models {params.models:q}"
         " --out {output} &> {log}"
+
+
+# The dipole in a field that is switched on, beside what the fluctuations of a run without one say.
+rule response:
+    input:
+        model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
+        parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
+        run=f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-0.h5",
+        spectrum=f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
+        config=f"{RESULTS}/settings/response.yaml",
+    output:
+        f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/spectra/{{system}}-response-{{model}}-{{seed}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=1500,
+        runtime=240,
+    params:
+        folder=subpath(input.model, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.spectra.response --checkpoint {params.folder}"
+        " --run {input.run} --spectrum {input.spectrum} --config {input.config} --out {output} &> {log}"

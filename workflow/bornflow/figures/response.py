@@ -22,7 +22,7 @@ SPECTRUM = ("from_spectrum [e Å]", "from χ''(ω)")
 
 
 def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
-    """A panel for each of `tables`, written by `dynamics.response`; `title` says of what, in which field."""
+    """A panel for each of `tables`, written by `spectra.response`; `title` says of what, in which field."""
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )

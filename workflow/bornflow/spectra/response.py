@@ -1,6 +1,6 @@
 """Whether a field moves the dipole as fluctuations without a field say: linear response in the time domain.
 
-    python -m bornflow.dynamics.response --checkpoint DIR --run run.h5 --spectrum chi.csv \\
+    python -m bornflow.spectra.response --checkpoint DIR --run run.h5 --spectrum chi.csv \\
         --config cfg.yaml --out response.csv
 
 From frames of an equilibrium run, each with its velocities, pairs of runs start in fields +E and −E that are
@@ -22,15 +22,15 @@ from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
 from .. import settings
+from ..dynamics.calculator import BornflowCalculator
+from ..dynamics.export import frames_of
+from ..dynamics.series import read_run
+from ..dynamics.start import hold_centre
 from ..errors import BornflowError, command
 from ..files import whole
 from ..progress import track
-from ..spectra.susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
 from ..units import BOLTZMANN, COULOMB, WAVENUMBER
-from .calculator import BornflowCalculator
-from .export import frames_of
-from .series import read_run
-from .start import hold_centre
+from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
 
 BLOCKS = 5  # of the equilibrium run, whose spread gives the error of what it predicts
 
