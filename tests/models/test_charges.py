@@ -78,8 +78,9 @@ def test_local_screening_varies_with_the_environment(model, parameters):
 
 
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
-def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(density):
-    model = Model(variant(charges="local", neutral=True), ("H", "O"))
+@pytest.mark.parametrize("backbone, charges", [("physical", "local"), ("lorem", "uncoupled")])
+def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(backbone, charges, density):
+    model = Model(variant(backbone=backbone, charges=charges, neutral=True), ("H", "O"))
     parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)
     out = model(parameters, graph_of(model, atoms))
     assert np.sum(out["charges"]) == pytest.approx(0, abs=1e-12)

@@ -9,6 +9,7 @@ from ase import Atoms, units
 from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
+from jaxtyping import Float
 
 from . import frames
 from .errors import BornflowError
@@ -46,13 +47,20 @@ def temperature(atoms: Atoms, kinetic: float | None = None, turns: bool = False)
     return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, turns))
 
 
+def bond_vectors(
+    atoms: Atoms, first: np.ndarray, second: np.ndarray, shifts: np.ndarray
+) -> Float[np.ndarray, "bonds 3"]:
+    """From atoms `first` [n] to `second` [n], moved by `shifts` [n, 3] Å."""
+    return atoms.positions[second] + shifts - atoms.positions[first]
+
+
 def bond_temperature(atoms: Atoms, first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> float:
     """The instantaneous temperature [K] of the motion along bonds, ⟨μ (Δv·u)²⟩ / k_B.
 
-    Atoms `first` [n] are bonded to `second` [n], moved by `shifts` [n, 3] Å; u is the direction of a bond,
-    Δv the velocity of one end relative to the other and μ their reduced mass.
+    Bonds are those of `bond_vectors`; u is the direction of one, Δv the velocity of one end relative to the
+    other and μ their reduced mass.
     """
-    directions = atoms.positions[second] + shifts - atoms.positions[first]
+    directions = bond_vectors(atoms, first, second, shifts)
     velocities = atoms.get_velocities()
     along = np.einsum("bx,bx->b", velocities[second] - velocities[first], directions)
     masses = atoms.get_masses()

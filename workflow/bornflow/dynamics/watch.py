@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 
-from .. import frames
+from .. import canonical, frames
 from ..errors import BornflowError
 
 LAST_FRAMES = 20  # kept for who wants to see what happened
@@ -66,8 +66,8 @@ class Watch:
                 f"temperature {temperature:.0f} K is above {self.options['temperature_limit']:g} K "
                 f"(temperature_limit), {_name(atoms, fastest)} is the fastest"
             )
-        first, second, shifts = self.bonds
-        vectors = atoms.positions[second] + shifts - atoms.positions[first]
+        first, second, _ = self.bonds
+        vectors = canonical.bond_vectors(atoms, *self.bonds)
         lengths = np.sqrt(np.einsum("bx,bx->b", vectors, vectors))
         if not (lengths < self._longest).all():
             bond = int(np.argmax(lengths / self._longest))
