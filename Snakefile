@@ -70,6 +70,12 @@ rule study:
         MODEL_FIGURES,
 
 
+# Recipes of training beside each other: --configfile config/recipes.yaml
+rule recipes:
+    input:
+        rules.recipes_table.output,
+
+
 # Errors over the number of structures trained on, and over time: --configfile config/learning.yaml
 rule learning_curve:
     input:

@@ -6,6 +6,7 @@ from examples import ROOT
 
 from bornflow import parts, settings
 from bornflow.errors import BornflowError
+from bornflow.schema import schema
 
 CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
 
@@ -59,6 +60,18 @@ def _merge(base, change):
             {"labels": {"studies": {"s": {"cases": [{"structures": ["a"], "variants": [{"cutof": 3}]}]}}}},
             ["labels.studies.s", "cutof", "did you mean 'cutoff'"],
         ),
+        (
+            {"training": {"recipes": {"a": {"batch_atom": 3}}}},
+            ["training.recipes.a", "did you mean 'batch_atoms'"],
+        ),
+        (
+            {"training": {"recipes": {"a": {"seeds": [3]}}}},
+            ["recipes.a", "seeds is the same for all recipes"],
+        ),
+        (
+            {"training": {"recipes": {"a": {"learning_rate": 1e-6}}}},
+            ["recipes.a.final_learning_rate", "1e-05", "1e-06"],
+        ),
         ({"structures": {"pools": {"bad name": {"molecules": 1, "select": 1}}}}, ["structures.pools"]),
     ],
 )
@@ -87,7 +100,7 @@ def test_every_key_is_described_and_has_a_default():
         if isinstance(node.get("additionalProperties"), dict):
             walk(node["additionalProperties"], f"{place}.*")
 
-    walk(settings.schema(), "")
+    walk(schema(), "")
 
 
 def test_defaults_are_filled_in_at_every_depth():
@@ -119,7 +132,9 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
         ({"training": {"train_fraction": 0.5}}, {"split"}),
         ({"training": {"seeds": [0, 1]}}, set()),
         ({"training": {"epochs": 3}}, {"model-m", "model-n"}),
-        ({"models": {"m": {"cutoff": 4.0}}}, {"model-m", "timing"}),
+        ({"training": {"loss": {"bec": 3}}}, {"model-m", "model-n", "recipe-r"}),
+        ({"training": {"recipes": {"r": {"epochs": 8}}}}, {"recipe-r"}),
+        ({"models": {"m": {"cutoff": 4.0}}}, {"model-m", "recipe-r", "timing"}),
         ({"dynamics": {"systems": {"a": {"steps": 30000}}}}, {"system-a"}),
         ({"dynamics": {"systems": {"a": {"title": "another"}}}}, set()),
         ({"dynamics": {"timestep": 0.25}}, {"system-a", "system-b"}),
@@ -133,11 +148,12 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
 def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
     system = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
     base = {
+        "training": {"recipes": {"r": {"epochs": 7, "loss": {"energy": 5}}}},
         "models": {"m": {}, "n": {}},
         "dynamics": {"systems": {"a": system, "b": system}},
         "structures": {"pools": {"p": {"molecules": 3, "select": 2}}},
     }
     before, after = (settings.complete(_merge(base, update)) for update in ({}, change))
     kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
-    names = (*kinds, "pool-p", "model-m", "model-n", "system-a", "system-b")
+    names = (*kinds, "pool-p", "model-m", "model-n", "recipe-r", "system-a", "system-b")
     assert {name for name in names if parts.of(before, name) != parts.of(after, name)} == reread

@@ -1,13 +1,13 @@
 """Systems are called by what was simulated."""
 
-from bornflow.settings import complete
+from bornflow.schema import filled
 from bornflow.titles import places, samples, titles
 
 
 def test_titles_say_what_was_simulated():
     system = {"structure": "s.extxyz", "temperature": 300, "steps": 1000}
     systems = {"one": system, "two": system | {"title": "two waters", "replicas": 3}}
-    dynamics = complete({"dynamics": {"timestep": 0.5, "systems": systems}}, is_whole=False)["dynamics"]
+    dynamics = filled({"dynamics": {"timestep": 0.5, "systems": systems}})["dynamics"]
     assert samples(dynamics) == {"one": "one, 300 K", "two": "two waters, 300 K"}
     assert titles(dynamics) == {"one": "one, 300 K, 0.5 ps", "two": "two waters, 300 K, 3 × 0.5 ps"}
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bornflow.dynamics.calculator import BornflowCalculator
-from bornflow.settings import complete
+from bornflow.schema import filled
 from bornflow.training.checkpoint import Checkpoint
 
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibration": 40}
@@ -14,7 +14,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 @pytest.fixture
 def options():
     """Options of a run, as `dynamics.md` completes them, with changes; a random model breaks bonds."""
-    section = complete({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}}, is_whole=False)["dynamics"]
+    section = filled({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
     whole = {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
     return lambda **changes: whole | {"bond_limit": 100, "energy_limit": 10, "drift_limit": 10} | changes
 

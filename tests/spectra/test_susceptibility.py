@@ -10,7 +10,7 @@ import pytest
 
 from bornflow.dynamics.series import Parts
 from bornflow.errors import BornflowError
-from bornflow.settings import complete
+from bornflow.schema import filled
 from bornflow.spectra import deviations, experiment, signals, velocities
 from bornflow.spectra import susceptibility as spectra
 from bornflow.spectra.susceptibility import densities, susceptibility
@@ -155,7 +155,7 @@ def test_logarithmic_bins_are_means():
 
 
 def options(**changes):
-    return complete({"spectra": {"resolution": 20} | changes}, is_whole=False)["spectra"]
+    return filled({"spectra": {"resolution": 20} | changes})["spectra"]
 
 
 def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):

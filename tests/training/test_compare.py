@@ -20,11 +20,13 @@ def test_each_model_is_followed_by_the_published_one():
     )
     published = pd.read_csv(ROOT / "resources/published/errors.csv")
     table = compare(errors, published, "valid.extxyz, mine")
-    assert list(table["model"]) == ["mine", "physical-local", "physical-local"]
-    assert list(table["bec_mae [1e-3 e]"]) == [12, 30, 41.2]
+    assert list(table["model"]) == ["mine", *["physical-local"] * 3]
+    assert list(table["structures_of"]) == ["all", "all", "bulk", "all"]
+    assert list(table["bec_mae [1e-3 e]"]) == [12, 30, 99, 41.2]
     assert table["bec_spread [1e-3 e]"][0] == pytest.approx(8**0.5)
     assert table["source"][0] == "valid.extxyz, mine"
-    assert "arXiv" in table["source"][2]
+    assert table["structures"][2] == 1
+    assert "arXiv" in table["source"][3]
     assert table["screening_H"][1] == 1.5
 
 

@@ -21,7 +21,7 @@ from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
 from bornflow.training.compare import QUANTITIES
 from bornflow.training.loss import by_structure, means
-from bornflow.training.train import train
+from bornflow.training.train import Diverged, train
 from bornflow.units import FORCE_AU, HARTREE
 
 OPTIONS = complete({"training": {"epochs": 6, "batch_atoms": 12, "checkpoint_minutes": 0}})["training"]
@@ -139,12 +139,18 @@ def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypa
         return found | {"energy": found["energy"] + (jax.numpy.sqrt(slope) if spoilt else slope)}
 
     monkeypatch.setattr("bornflow.training.step.means", wrong)
-    train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    trained, _ = train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
     good = state.read_bytes()
     spoilt.append(True)
-    with pytest.raises(BornflowError, match=r"epoch 1: the gradient over water-2-\d.* good state stays in"):
+    with pytest.raises(
+        Diverged, match=r"epoch 1: the gradient over water-2-\d.* good state stays in"
+    ) as caught:
         train(structures[:3], SMALL, OPTIONS, seed=0, state_path=state)
     assert state.read_bytes() == good
+    for mine, last in zip(
+        *(jax.tree.leaves(c.parameters) for c in (trained, caught.value.last)), strict=True
+    ):
+        np.testing.assert_array_equal(mine, last)
 
 
 def test_a_state_of_another_run_is_kept_beside(structures, tmp_path, capfd):
@@ -174,6 +180,24 @@ def test_an_epochs_means_are_over_the_structures_with_a_label(structures):
     assert np.isnan(none[1]) and np.isnan(none[3]) and none[2] > 0
     fitted = train(some[:1], SMALL | {"charges": "global"}, OPTIONS | {"epochs": 1}, seed=0)[1].history[0]
     assert np.isnan(fitted[3]), "its γ is found after training"
+
+
+@pytest.mark.parametrize(
+    "held", [{"energy"}, {"forces"}, {"bec"}, {"energy", "bec"}], ids=lambda keys: "+".join(sorted(keys))
+)
+def test_any_set_of_labels_trains(structures, held):
+    """One sort of labels, or energies of some structures and Born effective charges of others."""
+    few = [without(atoms, *(set(frames.LABELS) - held)) for atoms in structures[:4]]
+    if len(held) == 2:
+        few = [without(atoms, list(held)[i % 2]) for i, atoms in enumerate(few)]
+    trained, end = train(few, SMALL, OPTIONS | {"epochs": 60}, seed=0)
+    for column, key in enumerate(("energy", "forces", "bec"), start=1):
+        if key in held:
+            assert end.history[-10:, column].mean() < 0.7 * end.history[:10, column].mean(), key
+        else:
+            assert np.isnan(end.history[:, column]).all(), key
+    found = metrics.errors(few, metrics.predict(trained, few))["all"]
+    assert {key for key in frames.LABELS if f"{key}_structures" in found} == held
 
 
 def test_missing_labels_do_not_count(structures):
@@ -225,30 +249,34 @@ def test_same_seed_same_numbers(structures):
 
 
 def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(structures, tmp_path):
+    """Killed in its first stage and in its second."""
     frames.write(tmp_path / "a.extxyz", structures)
-    training = {"epochs": 200, "batch_atoms": 12, "checkpoint_minutes": 0}
+    frames.write(tmp_path / "cheap.extxyz", [without(atoms, "bec") for atoms in structures[::-1]])
+    training = {"epochs": 150, "pretraining_epochs": 100, "batch_atoms": 12, "checkpoint_minutes": 0}
     for name, hours in (("whole", 0), ("short", 1e-9)):
         config = {"training": training | {"hours": hours}, "models": {"small": SMALL}}
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(config))
 
     def command(out, config="whole"):
         paths = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", f"{config}.yaml", "--out", out]
-        return [sys.executable, "-m", "bornflow.training.train", "--model", "small", *paths]
+        cheap = ["--pretrain", "cheap.extxyz"]
+        return [sys.executable, "-m", "bornflow.training.train", "--model", "small", *paths, *cheap]
 
     def run(*arguments):
         subprocess.run(command(*arguments), cwd=tmp_path, check=True, capture_output=True)
         return (tmp_path / arguments[0] / "parameters.msgpack").read_bytes()
 
     undisturbed = run("undisturbed")
-    state = tmp_path / "killed/state.msgpack"
-    process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while process.poll() is None and not state.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "killed/config.yaml").exists(), "the run ended before it was killed"
-    assert run("killed") == undisturbed and not state.exists()
+    states = [tmp_path / f"killed/{name}.msgpack" for name in ("pretraining", "state")]
+    for state in states:
+        process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while process.poll() is None and not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert state.exists() and not (tmp_path / "killed/config.yaml").exists(), "the run ended before"
+    assert run("killed") == undisturbed and not any(state.exists() for state in states)
 
     assert run("short", "short") != undisturbed
     assert (tmp_path / "short/state.msgpack").exists(), "nothing to go on from"

@@ -3,12 +3,21 @@
 from collections.abc import Mapping
 
 # Settings of training that do not change what one model of one seed becomes.
-NOT_OF_A_MODEL = ("data", "pretraining", "seeds", "threads", "learning_curve", "train_fraction", "split_seed")
+NOT_OF_A_MODEL = (
+    "data",
+    "pretraining",
+    "seeds",
+    "threads",
+    "learning_curve",
+    "recipes",
+    "train_fraction",
+    "split_seed",
+)
 
 
 def of(settings: Mapping, part: str) -> dict:
     """The part called `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or
-    `pool-NAME`, `study-NAME`, `model-NAME`, `system-NAME`."""
+    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME`, `system-NAME`."""
     kind, _, name = part.partition("-")
     structures, labels, training, models, dynamics = (
         settings[stage] for stage in ("structures", "labels", "training", "models", "dynamics")
@@ -29,6 +38,8 @@ def of(settings: Mapping, part: str) -> dict:
         return {"training": {key: training[key] for key in ("keys", "train_fraction", "split_seed")}}
     if kind == "model":
         return {"training": _without(training, *NOT_OF_A_MODEL), "models": {name: models[name]}}
+    if kind == "recipe":
+        return {"training": _without(recipe(training, name), *NOT_OF_A_MODEL), "models": models}
     if kind == "response":
         return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
     if kind == "timing":
@@ -37,6 +48,12 @@ def of(settings: Mapping, part: str) -> dict:
         system = _without(dynamics["systems"][name], "replicas", "title", "experiment")
         return {"dynamics": _without(dynamics, "timing", "response") | {"systems": {name: system}}}
     return {kind: settings[kind]}
+
+
+def recipe(training: Mapping, name: str) -> dict:
+    """The section `training` as one of its `recipes` changes it."""
+    change = training["recipes"][name]
+    return {**training, **change, "loss": training["loss"] | change.get("loss", {})}
 
 
 def _without(table: Mapping, *keys: str) -> dict:

@@ -24,3 +24,8 @@ INTENSITY = si.N_A * 1e-15 / si.speed_of_light / 10
 WAVENUMBER = 1e15 / (100 * si.speed_of_light)
 # ... and ν · TERAHERTZ in THz.
 TERAHERTZ = 1e3
+
+
+def spectral_steps(resolution: float, timestep: float) -> int:
+    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹], an even number."""
+    return 2 * round(WAVENUMBER / (resolution * timestep) / 2)

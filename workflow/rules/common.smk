@@ -24,10 +24,9 @@ except BornflowError as error:
 RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
 MODELS = SETTINGS["models"]
-SEEDS = SETTINGS["training"]["seeds"]
+SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
 BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
 SYSTEMS = SETTINGS["dynamics"]["systems"]
-STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 SHIPPED = "resources/labels/water.extxyz"
 
 
@@ -41,7 +40,8 @@ wildcard_constraints:
     batch=r"\d+",
     size=r"\d+",
     study="|".join(SETTINGS["labels"]["studies"]) or "none",
-    part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|system|study)-.+",
+    recipe="|".join(RECIPES) or "none",
+    part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|recipe|system|study)-.+",
 
 
 def settings_of(wildcards):

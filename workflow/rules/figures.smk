@@ -1,4 +1,5 @@
 # The figures, as PDF and PNG. The style is an input: restyling draws again and does nothing else.
+STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 OF_MODELS = [
     "labelled_set",
     "errors",

@@ -105,6 +105,52 @@ rule learning_table:
         "python -m bornflow.training.learning --metrics {input} --out {output} &> {log}"
 
 
+# Recipes: a model trained with other settings.
+use rule train as train_by_recipe with:
+    input:
+        train=f"{RESULTS}/training/train.extxyz",
+        valid=f"{RESULTS}/training/valid.extxyz",
+        pretraining=SETTINGS["training"]["pretraining"],
+        config=f"{RESULTS}/settings/recipe-{{recipe}}.yaml",
+    output:
+        multiext(
+            f"{RESULTS}/training/recipes/{{recipe}}/{{model}}/{{seed}}/",
+            config="config.yaml",
+            parameters="parameters.msgpack",
+            metrics="metrics.json",
+            history="history.csv",
+            validation="validation.csv",
+        ),
+    log:
+        f"{RESULTS}/logs/training/recipe-{{recipe}}-{{model}}-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/recipe-{{recipe}}-{{model}}-{{seed}}.tsv"
+
+
+rule recipes_table:
+    input:
+        expand(f"{RESULTS}/models/{{model}}/{{seed}}/metrics.json", model=MODELS, seed=SEEDS),
+        expand(
+            f"{RESULTS}/training/recipes/{{recipe}}/{{model}}/{{seed}}/metrics.json",
+            recipe=RECIPES,
+            model=MODELS,
+            seed=SEEDS,
+        ),
+    output:
+        f"{RESULTS}/training/recipes.csv",
+    log:
+        f"{RESULTS}/logs/training/recipes.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        names=[name for name in ["as configured", *RECIPES] for _ in range(len(MODELS) * len(SEEDS))],
+    shell:
+        "python -m bornflow.training.recipes --names {params.names:q} --metrics {input} --out {output} &> {log}"
+
+
 rule evaluate:
     input:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",

@@ -10,7 +10,7 @@ import scipy.signal
 from jaxtyping import Float
 
 from ..errors import BornflowError
-from ..settings import spectral_steps
+from ..units import spectral_steps
 
 
 def segment_spectra(

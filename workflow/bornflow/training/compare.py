@@ -26,24 +26,27 @@ def origin(path: str, structures: Sequence[Atoms]) -> str:
 
 
 def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.DataFrame:
-    """A row for each model trained, followed by the published one of that name where there is one.
+    """Rows of each model trained (all structures, clusters, bulk), and the published one of that name if any.
 
     Values of several seeds are given as their mean, errors with their standard deviation in another column.
     `errors` is the table of `training.tabulate`; `data` says what the models were tested on (`origin`).
     """
     rows = []
-    for model, part in errors[errors["structures_of"] == "all"].groupby("model", sort=False):
-        row = {
-            "model": model,
-            "source": data,
-            "seeds": len(part),
-        }
-        for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening"))):
-            if quantity in part and part[quantity].notna().any():
-                row[quantity] = part[quantity].mean()
-                if "_mae" in quantity:
-                    row[quantity.replace("_mae", "_spread")] = part[quantity].std()
-        rows.append(row)
+    for model, kinds in errors.groupby("model", sort=False):
+        for kind, part in kinds.groupby("structures_of", sort=False):
+            row = {
+                "model": model,
+                "structures_of": kind,
+                "structures": part["structures"].max(),
+                "source": data,
+                "seeds": len(part),
+            }
+            for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening"))):
+                if quantity in part and part[quantity].notna().any():
+                    row[quantity] = part[quantity].mean()
+                    if "_mae" in quantity:
+                        row[quantity.replace("_mae", "_spread")] = part[quantity].std()
+            rows.append(row)
         rows.extend(published[published["model"] == model].to_dict("records"))
     return pd.DataFrame(rows)
 

@@ -11,7 +11,7 @@ history.csv and validation.csv; the state stays where `hours` or `patience` ende
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -37,6 +37,14 @@ from .state import State, identity, restore, store, write_history, write_validat
 from .step import build, loss_weights
 
 
+class Diverged(BornflowError):
+    """Training that diverged; `last` is the model of the last state that was stored, if any was."""
+
+    def __init__(self, message: str, last: Checkpoint | None):
+        super().__init__(message)
+        self.last = last
+
+
 def train(
     structures: Sequence[Atoms],
     variant: Mapping,
@@ -51,7 +59,7 @@ def train(
     `variant` is an entry of `models`, `options` the section `training` of a configuration: its `patience`
     and `hours` may end the run early. With a `state_path` the run resumes from that file if the same run
     wrote it. It starts from the parameters of `initial` where that is given, which knows the same elements.
-    Errors on `held_out` are recorded every `validate_epochs`.
+    Errors on `held_out` are recorded every `validate_epochs`. Raises Diverged.
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements)
@@ -93,7 +101,10 @@ def train(
             sums, counts = np.sum(rows, axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
             if why := divergence(rows, seen, state.history):
-                raise BornflowError(explained(why, seen, structures, epoch, state_path))
+                last = None
+                if state_path and state_path.exists():
+                    last = _model(model, unravel, restore(state, state_path, run), energies)
+                raise Diverged(explained(why, seen, structures, epoch, state_path), last)
             if not weights["bec"]:
                 row[1 + TERMS.index("bec")] = np.nan
             history, found = np.concatenate([state.history, row[None]]), state.validation
@@ -108,7 +119,11 @@ def train(
             meter.advance(note=note(row))
     if state_path:
         store(state, state_path, run)  # what another stage starts from is the same after a kill
-    return Checkpoint(model, jax.tree.map(np.asarray, unravel(state.average)), energies), state
+    return _model(model, unravel, state, energies), state
+
+
+def _model(model: Model, unravel: Callable, state: State, energies: np.ndarray) -> Checkpoint:
+    return Checkpoint(model, jax.tree.map(np.asarray, unravel(state.average)), energies)
 
 
 def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[Bucket]) -> list[float]:
@@ -187,10 +202,16 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     states = [out / "pretraining.msgpack", out / "state.msgpack"]
     variant, initial = variants[args.model], None
-    if cheap:
-        first = options | {"epochs": options["pretraining_epochs"]}
-        initial, _ = train(cheap, variant, first, args.seed, states[0])
-    trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
+    try:
+        if cheap:
+            first = options | {"epochs": options["pretraining_epochs"]}
+            initial, _ = train(cheap, variant, first, args.seed, states[0])
+        trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
+    except Diverged as error:
+        if error.last is None:
+            raise
+        checkpoint.save(out / "last-good", error.last, args.model, options, args.seed)
+        raise BornflowError(f"{error} Its model is in {out / 'last-good'}.") from error
     labelled, count = [*structures, *held_out], len(structures)
     predicted, screened = metrics.predict(trained, labelled), {}
     if trained.model.screening_is_fitted:

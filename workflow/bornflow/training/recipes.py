@@ -1,0 +1,75 @@
+"""Recipes of training beside each other: what differs, how long they took, errors of the structures held out.
+
+    python -m bornflow.training.recipes --names "as configured" paper \\
+        --metrics DIR/metrics.json DIR/metrics.json --out recipes.csv
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from ..errors import command
+from ..files import whole
+from .compare import QUANTITIES
+
+FIRST = "as configured"  # the recipe that the others change
+
+
+def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
+    """A row for each model, seed and kind of structure; each `metrics.json` is in the folder of a model.
+
+    `changes` are the settings that the same model has otherwise in the recipe FIRST; `minutes` those of
+    training until the last epoch that was followed (`validate_epochs`), compilation included.
+    """
+    described = [yaml.safe_load((path.parent / "config.yaml").read_text()) for path in paths]
+    first = {
+        text["name"]: text["training"] for name, text in zip(names, described, strict=True) if name == FIRST
+    }
+    rows = []
+    for name, text, path in zip(names, described, paths, strict=True):
+        followed = pd.read_csv(path.parent / "validation.csv")
+        row = {
+            "recipe": name,
+            "changes": changes(text["training"], first.get(text["name"], text["training"])),
+            "model": text["name"],
+            "seed": text["seed"],
+            "epochs": followed["epoch"].iloc[-1] if len(followed) else None,
+            "minutes": followed["seconds"].iloc[-1] / 60 if len(followed) else None,
+        }
+        for kind, errors in json.loads(path.read_text())["valid"].items():
+            known = {quantity: errors[quantity] for quantity in QUANTITIES if quantity in errors}
+            rows.append(row | {"structures_of": kind} | known)
+    return pd.DataFrame(rows)
+
+
+def changes(options: Mapping, first: Mapping) -> str:
+    """Settings that differ, as `key=value` with spaces between."""
+    new, old = _flat(options), _flat(first)
+    return " ".join(f"{key}={value}" for key, value in new.items() if value != old.get(key))
+
+
+def _flat(options: Mapping, place: str = "") -> dict:
+    flat = {}
+    for key, value in options.items():
+        flat |= _flat(value, f"{key}.") if isinstance(value, Mapping) else {place + key: value}
+    return flat
+
+
+@command
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--names", required=True, nargs="+", help="of the recipe of each model")
+    parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics.json of these models")
+    parser.add_argument("--out", required=True)
+    args = parser.parse_args()
+    with whole(args.out) as scratch:
+        tabulate(args.names, args.metrics).to_csv(scratch, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    main()
