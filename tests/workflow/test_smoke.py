@@ -129,6 +129,7 @@ def test_stages_are_targets(run, target):
         ("config", "field_response"),
         ("conservation", "conservation"),
         ("learning", "learning_curve"),
+        ("recipes", "recipes"),
         ("structures", "structures"),
         ("labels", "labels"),
         ("paper", "all"),
