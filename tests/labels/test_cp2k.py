@@ -204,6 +204,7 @@ def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
     assert label.provenance["scf_retried"].split()[0] == "0"
 
 
+@pytest.mark.slow
 @needs_cp2k
 def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_path):
     atoms = molecule("H2O")

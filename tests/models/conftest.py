@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import jax
 import pytest
-from examples import noisy_parameters, variant
+from ase import Atoms
+from examples import STRUCTURES, noisy_parameters, variant
 
 from bornflow.models.variants import Model
 
@@ -15,6 +16,15 @@ VARIANTS = [
     for charges in ("uncoupled", "global", "local")
     for name in [f"{backbone}-{charges}"]
 ]
+
+# Two that hold every part of a model, for tests that compile anew for each; the others are slow tests.
+FEW = ("isolated", "triclinic")
+SOME = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in STRUCTURES]
+
+
+@pytest.fixture(scope="session", params=SOME)
+def sample(request) -> Atoms:
+    return STRUCTURES[request.param]
 
 
 @pytest.fixture(scope="session", params=VARIANTS)

@@ -78,7 +78,10 @@ def test_local_screening_varies_with_the_environment(model, parameters):
 
 
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
-@pytest.mark.parametrize("backbone, charges", [("physical", "local"), ("lorem", "uncoupled")])
+@pytest.mark.parametrize(
+    ("backbone", "charges"),
+    [("physical", "local"), pytest.param("lorem", "uncoupled", marks=pytest.mark.slow)],
+)
 def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(backbone, charges, density):
     model = Model(variant(backbone=backbone, charges=charges, neutral=True), ("H", "O"))
     parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)

@@ -56,8 +56,15 @@ def test_forces_are_the_gradient_of_the_energy(model, parameters, structure):
         assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
 
 
-@pytest.mark.parametrize("charges", ["uncoupled", "local"])
-@pytest.mark.parametrize("backbone", ["physical", "lorem"])
+@pytest.mark.parametrize(
+    ("backbone", "charges"),
+    [
+        ("physical", "uncoupled"),
+        ("lorem", "local"),
+        pytest.param("physical", "local", marks=pytest.mark.slow),
+        pytest.param("lorem", "uncoupled", marks=pytest.mark.slow),
+    ],
+)
 def test_through_the_mesh_forces_and_virial_are_derivatives_too(backbone, charges, monkeypatch):
     """Large cells take P3M, here a small one is made to; charges follow the atoms, and make the energy."""
     used = []
@@ -97,9 +104,9 @@ def test_other_elements_and_more_of_them():
     assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
 
 
-def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, structure):
-    precise = model(parameters, graph_of(model, structure))
-    graph = model.graph(structure.numbers, structure.positions, cell_of(structure), None, np.float32)
+def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, sample):
+    precise = model(parameters, graph_of(model, sample))
+    graph = model.graph(sample.numbers, sample.positions, cell_of(sample), None, np.float32)
     single = model(jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float32), parameters), graph)
     for key in ("forces", "bec", "virial", "charges"):
         assert single[key].dtype == np.float32
@@ -180,10 +187,10 @@ def test_supercell_gives_the_same_per_atom(model, parameters):
     same(two, {"virial": 2 * one["virial"]}, 1e-5)
 
 
-def test_padding_changes_nothing(model, parameters, structure):
-    size = model.pairs(structure.numbers, structure.positions, cell_of(structure)).shape
+def test_padding_changes_nothing(model, parameters, sample):
+    size = model.pairs(sample.numbers, sample.positions, cell_of(sample)).shape
     larger = Shape(size.atoms + 3, tuple(n + 5 for n in size.blocks), tuple(n + 2 for n in size.waves))
-    plain, padded = (evaluate(model, parameters, structure, shape) for shape in (None, larger))
+    plain, padded = (evaluate(model, parameters, sample, shape) for shape in (None, larger))
     same(padded, plain, 1e-9)
 
 

@@ -248,8 +248,9 @@ def test_same_seed_same_numbers(structures):
     np.testing.assert_array_equal(leaves[0], leaves[1])
 
 
-def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(structures, tmp_path):
-    """Killed in its first stage and in its second."""
+@pytest.mark.parametrize("stages", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(structures, tmp_path, stages):
+    """Killed in each of its stages."""
     frames.write(tmp_path / "a.extxyz", structures)
     frames.write(tmp_path / "cheap.extxyz", [without(atoms, "bec") for atoms in structures[::-1]])
     training = {"epochs": 150, "pretraining_epochs": 100, "batch_atoms": 12, "checkpoint_minutes": 0}
@@ -259,7 +260,7 @@ def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(stru
 
     def command(out, config="whole"):
         paths = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", f"{config}.yaml", "--out", out]
-        cheap = ["--pretrain", "cheap.extxyz"]
+        cheap = ["--pretrain", "cheap.extxyz"] if stages == 2 else []
         return [sys.executable, "-m", "bornflow.training.train", "--model", "small", *paths, *cheap]
 
     def run(*arguments):
@@ -267,7 +268,7 @@ def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(stru
         return (tmp_path / arguments[0] / "parameters.msgpack").read_bytes()
 
     undisturbed = run("undisturbed")
-    states = [tmp_path / f"killed/{name}.msgpack" for name in ("pretraining", "state")]
+    states = [tmp_path / f"killed/{name}.msgpack" for name in ("pretraining", "state")][-stages:]
     for state in states:
         process = subprocess.Popen(command("killed"), cwd=tmp_path, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
