@@ -16,19 +16,16 @@ from ..errors import command
 from ..files import whole
 from .compare import QUANTITIES
 
-FIRST = "as configured"  # the recipe that the others change
-
 
 def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
     """A row for each model, seed and kind of structure; each `metrics.json` is in the folder of a model.
 
-    `changes` are the settings that the same model has otherwise in the recipe FIRST; `minutes` those of
+    `changes` are the settings that the same model has otherwise in the recipe named first; `minutes` those of
     training until the last epoch that was followed (`validate_epochs`), compilation included.
     """
     described = [yaml.safe_load((path.parent / "config.yaml").read_text()) for path in paths]
-    first = {
-        text["name"]: text["training"] for name, text in zip(names, described, strict=True) if name == FIRST
-    }
+    pairs = zip(names, described, strict=True)
+    first = {text["name"]: text["training"] for name, text in pairs if name == names[0]}
     rows = []
     for name, text, path in zip(names, described, paths, strict=True):
         followed = pd.read_csv(path.parent / "validation.csv")
@@ -55,7 +52,7 @@ def changes(options: Mapping, first: Mapping) -> str:
 def _flat(options: Mapping, place: str = "") -> dict:
     flat = {}
     for key, value in options.items():
-        flat |= _flat(value, f"{key}.") if isinstance(value, Mapping) else {place + key: value}
+        flat |= _flat(value, f"{place}{key}.") if isinstance(value, Mapping) else {place + key: value}
     return flat
 
 
