@@ -4,6 +4,7 @@ import ctypes
 import hashlib
 import os
 import platform
+from functools import cache
 from pathlib import Path
 
 import jax
@@ -31,6 +32,22 @@ def full_precision() -> None:
     Positions, phases of waves and forces need all 23. Processors do so anyway.
     """
     jax.config.update("jax_default_matmul_precision", "highest")
+
+
+@cache
+def plain_loops() -> dict[str, bool]:
+    """`compiler_options` of jax.jit with which LLVM writes loops on processors, instead of fusion emitters.
+
+    A step of a coupled model then compiles in two thirds of the time and memory and runs as fast or faster;
+    uncoupled models and training may run up to half slower (docs/models.md). Empty where XLA has no such
+    choice.
+    """
+    options = {"xla_cpu_use_fusion_emitters": False}
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=options)(0)
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return options
 
 
 def keep_compiled() -> None:

@@ -75,9 +75,11 @@ class BornflowCalculator(Calculator):
         parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
         # Weights are constants of the compiled step: what depends on them alone is evaluated once.
         # Without the stress a step saves the derivatives of the long-range sum with respect to the cell.
+        options = runtime.plain_loops() if self.model.network.is_coupled else None
         self._evaluate = {
             strained: jax.jit(
-                partial(self.model.evaluate, parameters, strained=strained, fixed_charges=fixed_charges)
+                partial(self.model.evaluate, parameters, strained=strained, fixed_charges=fixed_charges),
+                compiler_options=options,
             )
             for strained in (False, True)
         }
