@@ -1,4 +1,9 @@
-"""What XLA is asked for is what the installed XLA knows."""
+"""What XLA is asked for is what the installed XLA knows; what it compiled is compiled once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -24,3 +29,33 @@ def test_an_xla_without_the_choice_is_asked_for_nothing(monkeypatch):
 
     monkeypatch.setattr(jax, "jit", refuse)
     assert plain_loops.__wrapped__() == {}
+
+
+def test_what_was_compiled_is_read_by_the_next_process(tmp_path):
+    """Counted by jax itself; the small model's step is stored however fast it compiles."""
+    script = (
+        "import jax; from collections import Counter; from examples import variant, water\n"
+        "from bornflow.dynamics import timing\n"
+        "found = Counter()\n"
+        "jax.monitoring.register_event_listener(lambda event, **_: found.update([event]))\n"
+        "calculator = timing.ours(variant(charges='local'))\n"
+        "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)\n"
+        "calculator.calculate(water(6, 0.9))\n"
+        "print(found['/jax/compilation_cache/cache_hits'], found['/jax/compilation_cache/cache_misses'])\n"
+    )
+
+    def hits_and_misses() -> list[int]:
+        result = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ
+            | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parent)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [int(number) for number in result.stdout.split()]
+
+    hits, misses = hits_and_misses()
+    assert misses > 0
+    assert any(tmp_path.iterdir())
+    assert hits_and_misses() == [hits + misses, 0]
