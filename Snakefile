@@ -62,7 +62,7 @@ rule training:
         COMPARISON,
 
 
-# What models can do, with several seeds and without dynamics: --configfile config/study.yaml or config/heads.yaml
+# What models can do, with several seeds and without dynamics: --configfile config/study.yaml or config/parts.yaml
 rule study:
     input:
         ERRORS,

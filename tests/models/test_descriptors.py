@@ -9,6 +9,7 @@ from examples import features_of, graph_of, noisy_parameters, variant, water
 from scipy.special import comb
 
 from bornflow.models import basis
+from bornflow.models.basis import Radial, radial_functions
 from bornflow.models.features import MLP
 from bornflow.models.graph import edges
 from bornflow.models.lorem import SMALL_NORM, TensorProduct, Update
@@ -22,9 +23,9 @@ def atoms(request):
     return water(3 if request.param is None else 8, request.param)
 
 
-def described(backbone, atoms):
+def described(atoms, **changes):
     """Features by the model, its parameters and graph."""
-    model = Model(variant(backbone=backbone), ELEMENTS)
+    model = Model(variant(**changes), ELEMENTS)
     parameters = noisy_parameters(model)
     graph = graph_of(model, atoms)
     features = features_of(model, parameters, graph)
@@ -32,20 +33,22 @@ def described(backbone, atoms):
     return model.variant, weights, graph, features
 
 
-def bernstein(x, number):
-    """C(K−1, k) x^k (1−x)^(K−1−k); e3x's are good to 10⁻⁷ only."""
+def bernstein(r, options):
+    """C(K−1, k) y^k (1−y)^(K−1−k); e3x's are good to 10⁻⁷ only."""
+    number, cutoff, decay = (options[key] for key in ("radial", "cutoff", "radial_decay"))
+    y = (1 - np.exp(-decay * r)) / (1 - np.exp(-decay * cutoff)) if decay else r / cutoff
     k = np.arange(number)
-    return comb(number - 1, k) * x[:, None] ** k * (1 - x[:, None]) ** k[::-1]
+    return comb(number - 1, k) * y[:, None] ** k * (1 - y[:, None]) ** k[::-1]
 
 
-def pairs_of(graph, options, unit):
+def pairs_of(graph, options):
     """Centre and neighbour of each pair, f_c b_r, and Y_lm."""
     centre, slot = np.nonzero(graph.pair_mask)
     vectors = np.asarray(edges(graph))[:, centre, slot].T
     distances = np.linalg.norm(vectors, axis=1)
     switch = np.cos(np.pi / 2 * distances / options["cutoff"]) ** 2
-    radial = bernstein(distances / options["cutoff"], options["radial"]) * switch[:, None]
-    scaled = vectors / (distances[:, None] if unit else options["cutoff"])
+    radial = bernstein(distances, options) * switch[:, None]
+    scaled = vectors / (distances[:, None] if options["harmonics"] == "unit" else options["cutoff"])
     angular = e3x.so3.solid_harmonics(scaled, options["max_degree"], cartesian_order=True)
     return centre, graph.neighbours[centre, slot], np.asarray(radial), np.asarray(angular), np.asarray(switch)
 
@@ -65,9 +68,11 @@ def layer_norm(weights, x):
     return normal * weights["scale"] + weights["bias"]
 
 
-def test_physical(atoms):
-    options, weights, graph, features = described("physical", atoms)
-    centre, neighbour, radial, angular, switch = pairs_of(graph, options, unit=False)
+@pytest.mark.parametrize(("decay", "harmonics"), [(0, "solid"), (1.5, "unit")])
+def test_physical(atoms, decay, harmonics):
+    changes = {"radial_decay": decay, "harmonics": harmonics}
+    options, weights, graph, features = described(atoms, backbone="physical", **changes)
+    centre, neighbour, radial, angular, switch = pairs_of(graph, options)
     n, degrees, channels = len(atoms), options["max_degree"] + 1, options["channels"]
     degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
     norm = 1 + summed(switch, centre, n)
@@ -92,8 +97,8 @@ def test_physical(atoms):
 
 
 def test_lorem(atoms):
-    options, weights, graph, features = described("lorem", atoms)
-    centre, neighbour, radial, angular, _ = pairs_of(graph, options, unit=True)
+    options, weights, graph, features = described(atoms, backbone="lorem")
+    centre, neighbour, radial, angular, _ = pairs_of(graph, options)
     n, width, degrees = len(atoms), options["features"], options["max_degree"] + 1
     degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
     embedding = weights["embedding"][graph.species]
@@ -119,19 +124,25 @@ def test_lorem(atoms):
 
 def test_radial_functions_are_those_of_e3x():
     r = jnp.linspace(0.01, 4.99, 50)
-    expected = e3x.nn.basic_bernstein(r, 32, 5.0) * e3x.nn.cosine_cutoff(r, 5.0)[:, None]
-    np.testing.assert_allclose(basis.radial_functions(r, 32, 5.0), expected.T, atol=1e-6)
+    switch = e3x.nn.cosine_cutoff(r, 5.0)[:, None]
+    plain = e3x.nn.basic_bernstein(r, 32, 5.0) * switch
+    np.testing.assert_allclose(radial_functions(r, Radial(32, 5.0)), plain.T, atol=1e-6)
+    # Theirs are not scaled to end at the cutoff: equal where e^(−γr_c) is nothing.
+    exponential = e3x.nn.exponential_bernstein(r, 32, gamma=4.0) * switch
+    np.testing.assert_allclose(radial_functions(r, Radial(32, 5.0, 4.0)), exponential.T, atol=1e-6)
 
 
+@pytest.mark.parametrize("decay", [0.0, 1.5])
 @pytest.mark.parametrize("number", [1, 2, 3, 12])
-def test_radial_functions_have_exact_slopes_up_to_the_ends(number):
+def test_radial_functions_have_exact_slopes_up_to_the_ends(number, decay):
+    which = Radial(number, 5.0, decay)
     r = jnp.array([0.0, 1e-3, 2.2, 4.999, 5.0, 6.0])
-    _, slope = jax.jvp(lambda r: basis.radial_functions(r, number, 5.0), (r,), (jnp.ones_like(r),))
+    _, slope = jax.jvp(lambda r: radial_functions(r, which), (r,), (jnp.ones_like(r),))
     step = 1e-5
-    near = [basis.radial_functions(r + sign * step, number, 5.0) for sign in (1, -1)]
+    near = [radial_functions(r + sign * step, which) for sign in (1, -1)]
     inner = slice(1, None)  # below 0 nothing is defined
     np.testing.assert_allclose(slope[:, inner], ((near[0] - near[1]) / (2 * step))[:, inner], atol=1e-6)
-    np.testing.assert_allclose(basis.radial_functions(r, number, 5.0).sum(axis=0), basis.cosine_cutoff(r / 5))
+    np.testing.assert_allclose(radial_functions(r, which).sum(axis=0), basis.cosine_cutoff(r / 5), atol=1e-15)
 
 
 def test_solid_harmonics_are_those_of_e3x_with_their_derivatives():

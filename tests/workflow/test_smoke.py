@@ -139,7 +139,7 @@ def test_stages_are_targets(run, target):
         ("label-cost", "label_studies"),
         ("hexamers", "relaxed"),
         ("study", "study"),
-        ("heads", "study"),
+        ("parts", "study"),
     ],
 )
 def test_the_other_configurations_have_a_complete_plan(run, config, target):

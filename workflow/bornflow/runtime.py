@@ -38,8 +38,8 @@ def full_precision() -> None:
 def plain_loops() -> dict[str, bool]:
     """`compiler_options` of jax.jit with which LLVM writes loops on processors, instead of fusion emitters.
 
-    A step of a coupled model then compiles in two thirds of the time and memory and runs as fast or faster;
-    uncoupled models and training may run up to half slower (docs/models.md). Empty where XLA has no such
+    Steps of training and of coupled models then compile in two thirds of the time or less and run about as
+    fast; those of uncoupled models may run up to half slower (docs/models.md). Empty where XLA has no such
     choice.
     """
     options = {"xla_cpu_use_fusion_emitters": False}

@@ -7,6 +7,7 @@ the switch is a polynomial, which costs little where the compiler evaluates it o
 
 import math
 from functools import cache, partial
+from typing import NamedTuple
 
 import e3x
 import jax
@@ -25,34 +26,55 @@ def cosine_cutoff(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(x < 1, cosine**2, 0)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def radial_functions(
-    distances: Float[Array, "*rest pairs"], number: int, cutoff: float
-) -> Float[Array, "*rest {number} pairs"]:
-    """f_c(r) b_k(r/r_c) with Bernstein polynomials b_k = C(K−1, k) x^k (1−x)^(K−1−k), k = 0 … K−1.
+class Radial(NamedTuple):
+    """Which radial functions: how many, up to which distance [Å], and their decay γ [Å⁻¹]."""
 
-    They sum up to f_c(r).
+    number: int
+    cutoff: float
+    decay: float = 0.0
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def radial_functions(
+    distances: Float[Array, "*rest pairs"], which: Radial
+) -> Float[Array, "*rest {which.number} pairs"]:
+    """f_c(r) b_k(y) with Bernstein polynomials b_k = C(K−1, k) y^k (1−y)^(K−1−k), k = 0 … K−1.
+
+    They sum up to f_c(r). With a decay γ of 0 y = r/r_c, which is the paper's choice; with a positive one
+    y = (1 − e^(−γr)) / (1 − e^(−γr_c)), so that functions are narrow where atoms are close and forces
+    steep, and wide where both are not (exponential Bernstein polynomials, doi 10.1038/s41467-021-27504-0).
     """
-    x = distances / cutoff
-    return _bernstein(x, number) * cosine_cutoff(x)[..., None, :]
+    y, _ = _stretched(distances, which)
+    return _bernstein(y, which.number) * cosine_cutoff(distances / which.cutoff)[..., None, :]
 
 
 @radial_functions.defjvp
-def _radial_jvp(number, cutoff, primals, tangents):
+def _radial_jvp(which, primals, tangents):
     (distances,), (change,) = primals, tangents
-    slopes = radial_slopes(distances, number, cutoff)
-    rows = [slopes[..., k, :] * change for k in range(number)]
-    return radial_functions(distances, number, cutoff), jnp.stack(rows, axis=-2)
+    slopes = radial_slopes(distances, which)
+    rows = [slopes[..., k, :] * change for k in range(which.number)]
+    return radial_functions(distances, which), jnp.stack(rows, axis=-2)
 
 
 def radial_slopes(
-    distances: Float[Array, "*rest pairs"], number: int, cutoff: float
-) -> Float[Array, "*rest {number} pairs"]:
+    distances: Float[Array, "*rest pairs"], which: Radial
+) -> Float[Array, "*rest {which.number} pairs"]:
     """Derivatives of the radial functions [Å⁻¹]."""
+    number, cutoff, _ = which
     x = distances / cutoff
+    y, stretch = _stretched(distances, which)
     switch, slope = jax.jvp(cosine_cutoff, (x,), (jnp.ones_like(x),))
-    switch, slope = switch[..., None, :] / cutoff, slope[..., None, :] / cutoff
-    return _bernstein_slope(x, number) * switch + _bernstein(x, number) * slope
+    switch, slope = (switch * stretch)[..., None, :], slope[..., None, :] / cutoff
+    return _bernstein_slope(y, number) * switch + _bernstein(y, number) * slope
+
+
+def _stretched(distances: Float[Array, "*rest pairs"], which: Radial) -> tuple[jax.Array, jax.Array]:
+    """y, which runs from 0 to 1 up to the cutoff, and dy/dr [Å⁻¹]."""
+    _, cutoff, decay = which
+    if decay == 0:
+        return distances / cutoff, jnp.full_like(distances, 1 / cutoff)
+    whole = math.expm1(-decay * cutoff)
+    return jnp.expm1(-decay * distances) / whole, -decay / whole * jnp.exp(-decay * distances)
 
 
 def _bernstein(x: Float[Array, "*rest pairs"], number: int) -> Float[Array, "*rest {number} pairs"]:

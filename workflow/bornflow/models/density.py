@@ -22,44 +22,43 @@ def expand(
     arguments: Float[Array, "3 atoms max"],
     distances: Float[Array, "atoms max"],
     graph: Graph,
-    cutoff: float,
-    n_radial: int,
+    radial: basis.Radial,
     max_degree: int,
 ) -> Float[Array, "atoms lm species radial"]:
     """The density A of every atom.
 
-    Y_lm are the solid harmonics of `arguments` u: of unit vectors, or of vectors in units of the
-    cutoff, which keeps every degree of order one.
+    f_c b_r are the `radial` functions, Y_lm the solid harmonics of `arguments` u: of unit vectors, or of
+    vectors in units of the cutoff, which keeps every degree of order one.
     """
-    distances = jnp.where(graph.pair_mask > 0, distances, 2 * cutoff)  # no padding within the cutoff
-    return _amplitudes(distances, arguments, graph.blocks, cutoff, n_radial, max_degree)
+    distances = jnp.where(graph.pair_mask > 0, distances, 2 * radial.cutoff)  # no padding within the cutoff
+    return _amplitudes(distances, arguments, graph.blocks, radial, max_degree)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
-def _amplitudes(distances, arguments, blocks, cutoff, n_radial, max_degree):
-    return _amplitudes_and_parts(distances, arguments, blocks, cutoff, n_radial, max_degree)[0]
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _amplitudes(distances, arguments, blocks, which, max_degree):
+    return _amplitudes_and_parts(distances, arguments, blocks, which, max_degree)[0]
 
 
-def _amplitudes_and_parts(distances, arguments, blocks, cutoff, n_radial, max_degree):
+def _amplitudes_and_parts(distances, arguments, blocks, which, max_degree):
     """A, and for each species of neighbour its distances, radial and angular functions."""
     parts = []
     for end, size in zip(np.cumsum(blocks), blocks, strict=True):
         of_species = distances[:, end - size : end]
-        radial = basis.radial_functions(of_species, n_radial, cutoff)
+        radial = basis.radial_functions(of_species, which)
         angular = basis.solid_harmonics(arguments[:, :, end - size : end], max_degree)
         parts.append((of_species, radial, angular))
     sums = [jnp.einsum("nlj,njr->nlr", angular, turned(radial)) for _, radial, angular in parts]
     return jnp.stack(sums, axis=2), parts
 
 
-def _pull_back(blocks, cutoff, n_radial, max_degree, parts, change):
+def _pull_back(blocks, which, max_degree, parts, change):
     """Derivatives with respect to distances and arguments: half the time of the automatic ones."""
     by_distance, by_angular = [], []
     for index, (distances, radial, angular) in enumerate(parts):
         of_species = change[:, :, index]
         by_radial = jnp.einsum("nrl,nlj->nrj", turned(of_species), angular)
-        slopes = basis.radial_slopes(distances, n_radial, cutoff) * by_radial
-        by_distance.append(sum(slopes[:, k] for k in range(n_radial)))
+        slopes = basis.radial_slopes(distances, which) * by_radial
+        by_distance.append(sum(slopes[:, k] for k in range(which.number)))
         by_angular.append(jnp.einsum("nlr,nrj->nlj", of_species, radial))
 
     def by_argument():

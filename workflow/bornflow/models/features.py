@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from . import density
-from .graph import Graph
+from .basis import Radial
+from .graph import Graph, lengths
 
 Amplitudes = Float[Array, "atoms lm species radial"]
 
@@ -23,15 +24,15 @@ class Features(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """The sizes that every descriptor has.
+    """The sizes that every descriptor has, and the density that it starts from.
 
-    A subclass says what the density is expanded in (`expand`, without parameters), how features arise
-    from its amplitudes (`__call__`), and the widths of the readouts of energy and charge.
+    A subclass says how features arise from the density's amplitudes (`__call__`), and the widths of the
+    readouts of energy and charge.
     """
 
     n_species: int
-    cutoff: float
-    n_radial: int
+    radial: Radial
+    harmonics: str  # "unit": Y_lm of directions; "solid": of vectors in units of the cutoff
     max_degree: int
     embedding: int
     features: int
@@ -40,9 +41,11 @@ class Backbone(nn.Module):
     energy_widths: ClassVar[tuple[int, ...]]
     charge_widths: ClassVar[tuple[int, ...]]
 
-    def density(self, arguments: Float[Array, "3 atoms max"], distances, graph: Graph) -> Amplitudes:
-        """The density of every atom, see `density.expand`."""
-        return density.expand(arguments, distances, graph, self.cutoff, self.n_radial, self.max_degree)
+    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
+        """The density of every atom, see `density.expand`; it has no parameters."""
+        distances = lengths(vectors)
+        arguments = vectors / (distances if self.harmonics == "unit" else self.radial.cutoff)
+        return density.expand(arguments, distances, graph, self.radial, self.max_degree)
 
     def species_embedding(self) -> Float[Array, "species width"]:
         """The learned vector of each species."""

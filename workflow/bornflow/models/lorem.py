@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from ..units import COULOMB
 from .features import MLP, Amplitudes, Backbone, Features, Readout, degree_of_rows, degrees, species_pairs
-from .graph import Graph, lengths
+from .graph import Graph
 
 SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
 
@@ -23,7 +23,7 @@ class Lorem(Backbone):
     """Density → features, without message passing.
 
     With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, D and C linear
-    maps and unit-normalised harmonics:
+    maps (and the paper's unit-normalised harmonics where `harmonics` is "unit"):
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
       f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ |f_i,l|)
     """
@@ -31,17 +31,14 @@ class Lorem(Backbone):
     energy_widths: ClassVar = (128, 128)
     charge_widths: ClassVar = (256,)
 
-    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
-        distances = lengths(vectors)
-        return self.density(vectors / distances, distances, graph)
-
     @nn.compact
     def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
         amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
         embedding = self.species_embedding()
-        filters = MLP((self.features, self.n_radial * self.features), name="filter")(species_pairs(embedding))
+        widths = (self.features, self.radial.number * self.features)
+        filters = MLP(widths, name="filter")(species_pairs(embedding))
         # [centre, neighbour and radial function, features]
-        filters = filters.reshape(self.n_species, self.n_species * self.n_radial, self.features)
+        filters = filters.reshape(self.n_species, self.n_species * self.radial.number, self.features)
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         weights = nn.Dense(self.features, use_bias=False, name="filter_scalar")(filters)
         sums = jnp.einsum("nz,nk,zkc->nc", centre, amplitudes[:, 0], weights)

@@ -8,15 +8,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .features import Amplitudes, Backbone, Features, degrees, species_pairs
-from .graph import Graph, lengths
+from .graph import Graph
 from .products import filtered
 
 
 class Physical(Backbone):
     """Density → features, without message passing.
 
-    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, W and C linear maps, and solid harmonics
-    in units of the cutoff:
+    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, W and C linear maps (and the paper's solid
+    harmonics where `harmonics` is "solid"):
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
       f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
       p_i,l = Σ_m f_i,lm²,   x_i ← LayerNorm(x_i + Dense(p_i))
@@ -24,9 +24,6 @@ class Physical(Backbone):
 
     energy_widths: ClassVar = (128,)
     charge_widths: ClassVar = (128,)
-
-    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
-        return self.density(vectors / self.cutoff, lengths(vectors), graph)
 
     @nn.compact
     def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
@@ -43,17 +40,17 @@ class Physical(Backbone):
         return Features(nn.LayerNorm()(scalars + mixed), spherical)
 
     def _scalars(self, amplitudes, embedding, graph: Graph):
-        weights = nn.Dense(self.n_radial * self.features, name="filter_scalar")(species_pairs(embedding))
+        weights = nn.Dense(self.radial.number * self.features, name="filter_scalar")(species_pairs(embedding))
         weights = weights.reshape(self.n_species, -1, self.features)
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         return jnp.einsum("nz,nk,zkc->nc", centre, amplitudes, weights)
 
     def _spherical(self, amplitudes, blocks, scalars, embedding):
-        width = self.n_radial * (self.max_degree + 1) * self.channels
-        shape = (self.n_radial, self.max_degree + 1, self.channels)
+        width = self.radial.number * (self.max_degree + 1) * self.channels
+        shape = (self.radial.number, self.max_degree + 1, self.channels)
         of_centre = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
         of_species = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
-        of_species = of_species.reshape(self.n_species * self.n_radial, *shape[1:])
+        of_species = of_species.reshape(self.n_species * self.radial.number, *shape[1:])
         own = filtered(amplitudes.sum(axis=2), of_centre.reshape(-1, *shape))
         filtered_blocks = [
             jnp.einsum("nmk,ka->nma", block.reshape(*block.shape[:2], -1), of_species[:, degree])

@@ -15,6 +15,7 @@ import numpy as np
 from ase.data import atomic_numbers
 
 from . import electrostatics
+from .basis import Radial
 from .charges import SCREENINGS, born_effective_charges
 from .features import Features, Readout
 from .graph import Graph, Pairs, Shape, edges, from_neighbours, lengths, list_pairs, pad
@@ -45,8 +46,8 @@ class Network(nn.Module):
         descriptor, long_range = BACKBONES[options["backbone"]]
         self.backbone = descriptor(
             n_species=self.n_species,
-            cutoff=options["cutoff"],
-            n_radial=options["radial"],
+            radial=Radial(options["radial"], options["cutoff"], options["radial_decay"]),
+            harmonics=options["harmonics"],
             max_degree=options["max_degree"],
             embedding=options["embedding"],
             features=options["features"],

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from .. import runtime
 from ..models.variants import Model
 from .data import Batch
 from .loss import TERMS, by_structure, means, numbers
@@ -32,7 +33,7 @@ def build(
 
     predict = partial(model.evaluate, strained=False, with_bec=weights["bec"] > 0)
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2))
+    @partial(jax.jit, donate_argnums=(0, 1, 2), compiler_options=runtime.plain_loops())
     def step(parameters, average, optimiser_state, batch: Batch, decay):
         def objective(parameters):
             prediction = jax.vmap(predict, in_axes=(None, 0))(unravel(parameters), batch.graph)
