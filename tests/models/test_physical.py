@@ -90,10 +90,16 @@ def test_through_the_mesh_forces_and_virial_are_derivatives_too(backbone, charge
     assert used
 
 
-def test_other_elements_and_more_of_them():
-    """Four elements, and the sizes that are shipped; a molecule's atoms need not be water's."""
-    model = Model(variant(max_degree=4, radial=32, charges="local"), ("C", "H", "N", "O"))
-    atoms = jiggle(molecule("CH3CONH2"), 0)
+@pytest.mark.parametrize(
+    ("atoms", "elements", "changes"),
+    [
+        (jiggle(molecule("CH3CONH2"), 0), ("C", "H", "N", "O"), {"max_degree": 4, "radial": 32}),
+        (STRUCTURES["triclinic"], ("H", "O"), {"radial_decay": 0, "harmonics": "solid"}),
+    ],
+    ids=["four elements and the sizes that are shipped", "the paper's radial and angular functions"],
+)
+def test_forces_of_other_elements_and_functions(atoms, elements, changes):
+    model = Model(variant(charges="local", **changes), elements)
     parameters = model.initialise(graph_of(model, atoms), 1)
     forces = evaluate(model, parameters, atoms)["forces"]
     direction = np.random.default_rng(0).normal(size=forces.shape) / 5
