@@ -40,7 +40,8 @@ def test_a_step_is_timed():
 def test_the_figure_has_a_line_for_each_model(tmp_path):
     rows = [
         {"model": name, "backbone": backbone, "charges": charges, "atoms": atoms, "step [ms]": atoms / 9}
-        | {"device": "cpu"}
+        | {"device": device}
+        for device in ("cpu", "NVIDIA H100 80GB HBM3")
         for name, backbone, charges in (
             ("mine", "physical", "local"),
             ("lorem-uncoupled", "lorem", "uncoupled"),
@@ -52,7 +53,8 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
     figure = draw(pd.DataFrame(rows))
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert "mine" in labels
-    assert "lorem-jax, uncoupled" in labels
+    assert labels.count("lorem-jax, uncoupled") == 1
+    assert labels[-2:] == ["on CPU", "on H100"]
     drawing.save(figure, [tmp_path / "timing.png"])
     assert (tmp_path / "timing.png").read_bytes().startswith(b"\x89PNG")
 

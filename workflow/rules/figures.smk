@@ -247,7 +247,7 @@ rule label_study_figure:
 
 rule timing_figure:
     input:
-        timing=f"{RESULTS}/dynamics/timing.csv",
+        timing=[f"{RESULTS}/dynamics/timing.csv", *SETTINGS["dynamics"]["timing"]["beside"]],
         style=STYLE,
     output:
         pdf=f"{RESULTS}/figures/timing.pdf",

@@ -1,6 +1,6 @@
 """Figure: time per step over the number of atoms, all variants (the paper's S1).
 
-python -m bornflow.figures.timing --timing timing.csv --out f.pdf f.png
+python -m bornflow.figures.timing --timing timing.csv timing-h100.csv --out f.pdf f.png
 """
 
 import argparse
@@ -20,45 +20,55 @@ PUBLISHED = {
 MARKS = {"uncoupled": "o", "global": "s", "local": "^"}
 
 
+LINES = ["-", ":", "-."]  # of the devices, in the order of the tables
+
+
 def draw(table: pd.DataFrame) -> Figure:
-    """One line a model: colours are backbones, marks the way Born effective charges arise."""
+    """One line a model and device: colours are backbones, marks the way Born effective charges arise."""
     figure, axis = plt.subplots(figsize=(3.4, 3.0))
     colours = {"physical": "C0", "lorem": "C1"}
-    for name, part in table.groupby("model"):
+    devices = list(table["device"].unique())
+    named = set()
+    for (device, name), part in table.groupby(["device", "model"], sort=False):
         part = part.sort_values("atoms")
         backbone, charges = part[["backbone", "charges"]].iloc[0]
-        if backbone not in colours:  # another package's model
-            axis.plot(part["atoms"], part["step [ms]"], "k--x", label=f"{name}, {charges}")
-            continue
-        axis.plot(
-            part["atoms"],
-            part["step [ms]"],
-            color=colours[backbone],
-            marker=MARKS[charges],
-            label=name.replace("-", ", "),
-        )
+        style = {"linestyle": LINES[devices.index(device) % len(LINES)]}
+        if backbone in colours:
+            label = name.replace("-", ", ")
+            style |= {"color": colours[backbone], "marker": MARKS[charges]}
+        else:  # another package's model
+            label = f"{name}, {charges}"
+            style |= {"color": "k", "marker": "x"}
+        axis.plot(part["atoms"], part["step [ms]"], label=None if label in named else label, **style)
+        named.add(label)
     for name, points in PUBLISHED.items():
         style = {"color": "0.6", "marker": MARKS[name.partition("-")[2]], "linewidth": 0}
         axis.plot(
             list(points), list(points.values()), label=f"published, GPU: {name.replace('-', ', ')}", **style
         )
-    devices = ", ".join(sorted(set(table["device"])))
+    lines = {line: _named(device) for device, line in zip(devices, LINES, strict=False)}
+    for line, device in lines.items():
+        axis.plot([], [], color="0.3", linestyle=line, label=f"on {device}")
     axis.set(xscale="log", yscale="log", xlabel="atoms", ylabel="time per step (ms)")
-    axis.set_title(f"lines: on {devices.replace('cpu', 'CPU')}", loc="left")
     axis.legend(fontsize=5.5, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.24), borderaxespad=0)
     return figure
+
+
+def _named(device: str) -> str:
+    """A device as a legend names it: jax calls every processor cpu."""
+    return "CPU" if device == "cpu" else device.removeprefix("NVIDIA ").partition(" ")[0]
 
 
 @command
 def main() -> None:
     """Draw the table of timings."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--timing", required=True)
+    parser.add_argument("--timing", nargs="+", required=True, help="tables, one for each device")
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    drawing.save(draw(pd.read_csv(args.timing)), args.out)
+    drawing.save(draw(pd.concat(map(pd.read_csv, args.timing))), args.out)
 
 
 if __name__ == "__main__":
