@@ -10,7 +10,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from ..errors import BornflowError
 from ..files import whole
@@ -40,6 +42,13 @@ def by_model(models: Sequence[str], paths: Sequence[str], read: Callable[[str], 
     for model, path in zip(models, paths, strict=True):
         found.setdefault(model, []).append(read(path))
     return found
+
+
+def plain_numbers(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis of a decade or two with plain numbers at these multiples of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 
 
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:

@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from .. import settings
 from ..errors import BornflowError, command
@@ -42,9 +41,7 @@ def convergence(table: pd.DataFrame) -> Figure:
     ):
         axis.axvline(LIMITS[column], color="0.5", linestyle="--", linewidth=0.7)
         axis.set(xscale="log", xlabel=label, yticks=-np.arange(len(rows)), yticklabels=rows)
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter("")
+        drawing.plain_numbers(axis.xaxis)
         axis.grid(axis="y", linewidth=0.3, color="0.9")
         axis.set_title(letter, loc="left")
     handles, labels = axes[0].get_legend_handles_labels()

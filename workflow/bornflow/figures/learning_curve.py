@@ -13,12 +13,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from ..errors import BornflowError, command
 from . import drawing
 
 TITLES = {"forces_mae [meV/Å]": "error of forces (meV/Å)", "bec_mae [1e-3 e]": r"error of $Z$ ($10^{-3}$ e)"}
+
+TICKS = (1, 1.5, 2, 3, 5, 7)  # in each decade
 
 
 def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
@@ -54,10 +55,11 @@ def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Fi
         row[0].set_ylabel(title)
         for axis in row:
             axis.set(xscale="log", yscale="log")
-            axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            drawing.plain_numbers(axis.yaxis, TICKS)
     ticks = np.unique(whole_set["structures"])
     axes[-1, 0].set_xticks(ticks, [str(tick) for tick in ticks])
     axes[-1, 0].minorticks_off()
+    drawing.plain_numbers(axes[-1, 1].xaxis, TICKS)
     axes[-1, 0].set_xlabel("structures trained on")
     axes[-1, 1].set_xlabel("minutes of training")
     for letter, axis in zip(drawing.letters(), axes.flat, strict=False):
