@@ -4,6 +4,8 @@ python -m bornflow.figures.timing --timing timing.csv timing-h100.csv --out f.pd
 """
 
 import argparse
+import re
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -18,21 +20,19 @@ PUBLISHED = {
     "lorem-local": {33: 9.24, 264: 25.1, 891: 58.1, 2112: 119.1, 4125: 229.3},
 }
 MARKS = {"uncoupled": "o", "global": "s", "local": "^"}
-
-
-LINES = ["-", ":", "-."]  # of the devices, in the order of the tables
+LINES = ("-", ":", "-.")  # of the devices, in the order of the tables
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """One line a model and device: colours are backbones, marks the way Born effective charges arise."""
     figure, axis = plt.subplots(figsize=(3.4, 3.0))
     colours = {"physical": "C0", "lorem": "C1"}
-    devices = list(table["device"].unique())
+    lines = dict(zip(table["device"].unique(), cycle(LINES), strict=False))
     named = set()
     for (device, name), part in table.groupby(["device", "model"], sort=False):
         part = part.sort_values("atoms")
         backbone, charges = part[["backbone", "charges"]].iloc[0]
-        style = {"linestyle": LINES[devices.index(device) % len(LINES)]}
+        style = {"linestyle": lines[device]}
         if backbone in colours:
             label = name.replace("-", ", ")
             style |= {"color": colours[backbone], "marker": MARKS[charges]}
@@ -46,17 +46,16 @@ def draw(table: pd.DataFrame) -> Figure:
         axis.plot(
             list(points), list(points.values()), label=f"published, GPU: {name.replace('-', ', ')}", **style
         )
-    lines = {line: _named(device) for device, line in zip(devices, LINES, strict=False)}
-    for line, device in lines.items():
-        axis.plot([], [], color="0.3", linestyle=line, label=f"on {device}")
+    for device, line in lines.items():
+        axis.plot([], [], color="0.3", linestyle=line, label=f"on {_named(device)}")
     axis.set(xscale="log", yscale="log", xlabel="atoms", ylabel="time per step (ms)")
     axis.legend(fontsize=5.5, ncols=2, loc="upper left", bbox_to_anchor=(0, -0.24), borderaxespad=0)
     return figure
 
 
 def _named(device: str) -> str:
-    """A device as a legend names it: jax calls every processor cpu."""
-    return "CPU" if device == "cpu" else device.removeprefix("NVIDIA ").partition(" ")[0]
+    """A device as a legend names it, without maker and memory; jax calls every processor cpu."""
+    return "CPU" if device == "cpu" else re.split(r" \d+GB", device.removeprefix("NVIDIA "))[0]
 
 
 @command
@@ -68,7 +67,9 @@ def main() -> None:
     parser.add_argument("--out", nargs="+", required=True)
     args = parser.parse_args()
     drawing.style(args.style)
-    drawing.save(draw(pd.concat(map(pd.read_csv, args.timing))), args.out)
+    table = pd.concat(map(pd.read_csv, args.timing))
+    table = table.drop_duplicates(["device", "model", "atoms"])  # of one device the first table's
+    drawing.save(draw(table), args.out)
 
 
 if __name__ == "__main__":
