@@ -13,7 +13,7 @@ from examples import ROOT, water
 
 from bornflow import frames
 from bornflow.errors import BornflowError, Refused
-from bornflow.labels import cp2k_input, cp2k_program, cp2k_relax, engines, linear_response
+from bornflow.labels import cp2k_input, cp2k_program, cp2k_relax, cp2k_run, engines, linear_response
 from bornflow.labels.cp2k_cache import Cache
 from bornflow.labels.cp2k_output import Output
 from bornflow.labels.label import label_structures
@@ -272,12 +272,29 @@ def test_the_label_of_a_monomer(tmp_path):
     assert (np.diag(oxygen) < -0.3).all()
     assert label.energy == pytest.approx(-469, abs=3)
     assert not list((tmp_path / "work").iterdir()), "scratch is left behind"
+    steps = [int(number) for number in label.provenance["scf_steps"].split()]
+    along, against = steps[1:7:2], steps[2:7:2]
+    assert all(2 * less <= more for less, more in zip(against, along, strict=True)), steps
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
     assert len(stored) == 8  # field-free, six in fields, and on the finer grid
     assert 0 < label.seconds["field-free"] < label.seconds["fields"]
     again = engines.cp2k(atoms, settings, tmp_path / "work", threads=2)
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
+
+
+@needs_cp2k
+def test_a_wave_function_that_cannot_be_mirrored_is_said_and_not_used(tmp_path, capsys):
+    program, settings = cp2k_program.Program(options()["cp2k"]["command"]), options()["cp2k"]
+    (tmp_path / cp2k_run.FIELD_FREE).write_bytes(b"field-free")
+    common = (program, Cache(tmp_path / "cache"), tmp_path, water(1), settings)
+    opposite = cp2k_run._in_field(program, tmp_path, water(1), settings, 0)
+    for damaged in (False, True):
+        if damaged:
+            opposite.write_bytes(b"cut off")
+        cp2k_run._provide_start(*common, (0, -1))
+        assert (tmp_path / cp2k_input.START_WAVEFUNCTION).read_bytes() == b"field-free"
+        assert ("starts from the one without a field" in capsys.readouterr().err) == damaged
 
 
 @needs_cp2k

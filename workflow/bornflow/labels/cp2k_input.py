@@ -61,7 +61,7 @@ def build_input(
 
     `settings` is the section `labels.cp2k` of a configuration. `field` is (axis, sign) of an
     electric field of magnitude `settings["field"]` in atomic units; `fine` is the field-free run at
-    `settings["force_cutoff"]`. Both start from the field-free wave function in the file
+    `settings["force_cutoff"]`. Both start from the wave function in the file
     START_WAVEFUNCTION. `safe` chooses OT with conjugate gradients for structures whose SCF does not
     converge otherwise.
     """

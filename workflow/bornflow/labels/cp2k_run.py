@@ -1,18 +1,22 @@
 """One accepted calculation of energy and forces by CP2K, with or without a field."""
 
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from ase import Atoms
 
-from ..errors import Refused
+from ..errors import BornflowError, Refused
 from . import cp2k_input
 from .cp2k_cache import Cache
 from .cp2k_output import Output, parse
 from .cp2k_program import Program
+from .wavefunction import write_mirrored
 
 RESTART_FILE = f"{cp2k_input.PROJECT}-RESTART.wfn"
+FIELD_FREE = "field-free.wfn"
 # What an SCF that diverges ends in, by version; a safer solver may do better.
 DIVERGED = ("converge", "abnormal value", "Cholesky", "not a finite number")
 
@@ -29,8 +33,9 @@ def calculate(
     """The result of one accepted calculation, from the cache or from CP2K.
 
     `field` and `fine` choose the run as for `cp2k_input.build_input`. A run whose SCF does not converge
-    is tried once more with a safer setting before Refused is raised. The wave function of the
-    field-free run stays in `directory`; its input is part of the identity of the runs that start from it.
+    is tried once more with a safer setting before Refused is raised. The wave functions of the field-free
+    run and of those in +E stay in `directory`, for the runs that start from them; the former's input is part
+    of the identity of these.
     """
     vector = None
     if field is not None:
@@ -45,11 +50,10 @@ def calculate(
         if stored is not None:
             return stored
     directory.mkdir(parents=True, exist_ok=True)
-    wavefunction = directory / cp2k_input.START_WAVEFUNCTION
     if name == "field-free":
-        wavefunction.unlink(missing_ok=True)
-    elif not wavefunction.exists():
-        _remake_wavefunction(program, cache, directory, atoms, settings)
+        (directory / FIELD_FREE).unlink(missing_ok=True)
+    else:
+        _provide_start(program, cache, directory, atoms, settings, field)
     for text, safe in zip(texts, (False, True), strict=True):
         program.check(text, directory)
         try:
@@ -66,10 +70,39 @@ def calculate(
                 raise Refused(f"{name} run: {error} ({directory / name}.out)") from error
             continue
         if name == "field-free":
-            (directory / RESTART_FILE).replace(wavefunction)
+            (directory / RESTART_FILE).replace(directory / FIELD_FREE)
+        elif field is not None and field[1] > 0:
+            (directory / RESTART_FILE).replace(_in_field(program, directory, atoms, settings, field[0]))
         output = replace(output, safe=safe, wall=wall)
         cache.put(program.key(start + text), output)
         return output
+
+
+def _in_field(program: Program, directory: Path, atoms: Atoms, settings: Mapping, axis: int) -> Path:
+    """Where the wave function in +E along an axis is kept, by its input: runs of other fields are beside it."""
+    return directory / f"{program.key(cp2k_input.build_input(atoms, settings, (axis, 1)))[:16]}.wfn"
+
+
+def _provide_start(
+    program: Program,
+    cache: Cache,
+    directory: Path,
+    atoms: Atoms,
+    settings: Mapping,
+    field: tuple[int, int] | None,
+) -> None:
+    """Put the wave function to start from where inputs name it: the mirrored one in −E if +E is there."""
+    start, field_free = directory / cp2k_input.START_WAVEFUNCTION, directory / FIELD_FREE
+    if not field_free.exists():
+        _remake_wavefunction(program, cache, directory, atoms, settings)
+    if field is not None and field[1] < 0:
+        opposite = _in_field(program, directory, atoms, settings, field[0])
+        if opposite.exists():
+            try:
+                return write_mirrored(field_free, opposite, start)
+            except BornflowError as error:
+                print(f"{error}: this run starts from the one without a field", file=sys.stderr, flush=True)
+    shutil.copyfile(field_free, start)
 
 
 def _remake_wavefunction(
@@ -86,4 +119,4 @@ def _remake_wavefunction(
         parse(printed, atoms.get_chemical_symbols(), None, program.version)
     except Refused as error:
         raise Refused(f"field-free run, repeated: {error} ({directory / 'field-free'}.out)") from error
-    (directory / RESTART_FILE).replace(directory / cp2k_input.START_WAVEFUNCTION)
+    (directory / RESTART_FILE).replace(directory / FIELD_FREE)
