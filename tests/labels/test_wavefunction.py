@@ -67,6 +67,6 @@ def test_other_systems_and_more_spins_are_refused(tmp_path):
     ours, others = write(tmp_path / "ours.wfn", rows), write(tmp_path / "others.wfn", rows, atoms=4)
     with pytest.raises(BornflowError, match="of different systems"):
         write_mirrored(ours, others, tmp_path / "start.wfn")
-    two = write(tmp_path / "two.wfn", np.tile(rows, (2, 1)), spins=2)
-    with pytest.raises(BornflowError, match=r"two\.wfn is no wave function of one spin"):
+    two = write(tmp_path / "two.wfn", rows, spins=2)
+    with pytest.raises(BornflowError, match=r"two\.wfn is a wave function of 2 spins"):
         write_mirrored(ours, two, tmp_path / "start.wfn")

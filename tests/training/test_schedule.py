@@ -4,17 +4,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from bornflow.settings import complete
-from bornflow.training.schedule import adam, plateaued
+from bornflow.training.schedule import adamw, decay_of_matrices, plateaued
 
 OPTIONS = complete({})["training"] | {"epochs": 20, "learning_rate": 2e-3, "final_learning_rate": 1e-5}
 
 
-def steps(options, gradients):
-    """What each of `gradients` moves one parameter by."""
-    optimiser = adam(options, steps_per_epoch=5)
-    state, moves = optimiser.init(jnp.zeros(1)), []
+def steps(options, gradients, start=0.0, decay=0.0):
+    """What each of `gradients` moves one parameter by that stays at `start`."""
+    optimiser = adamw(options, 5, jnp.array([decay]))
+    parameters = jnp.array([start])
+    state, moves = optimiser.init(parameters), []
     for gradient in gradients:
-        update, state = optimiser.update(jnp.array([gradient]), state)
+        update, state = optimiser.update(jnp.array([gradient]), state, parameters)
         moves.append(float(update[0]))
     return np.array(moves)
 
@@ -38,6 +39,13 @@ def test_large_gradients_are_clipped():
     """Without it the second, of the usual size, would be nothing beside the first in Adam's moments."""
     usual, spoilt = (steps(OPTIONS | {"warmup": 0.0, "clip": 1.0}, [first, 1.0]) for first in (1.0, 1e6))
     np.testing.assert_allclose(spoilt, usual, rtol=1e-5)
+
+
+def test_weights_of_matrices_decay_by_the_rate_times_themselves():
+    moves = steps(OPTIONS | {"schedule": "linear"}, [0.0, 0.0], start=3.0, decay=0.1)
+    np.testing.assert_allclose(moves[0], -2e-3 * 0.1 * 3.0, rtol=1e-5)
+    layer = {"bias": jnp.ones(2), "kernel": jnp.ones((2, 3)), "scale": jnp.ones(())}
+    np.testing.assert_allclose(decay_of_matrices(layer, 0.1), [0, 0, *6 * [0.1], 0])
 
 
 def test_a_plateau_is_a_loss_that_hardly_falls():

@@ -79,7 +79,7 @@ def calculate(
 
 
 def _in_field(program: Program, directory: Path, atoms: Atoms, settings: Mapping, axis: int) -> Path:
-    """Where the wave function in +E along an axis is kept, by its input: runs of other fields are beside it."""
+    """Where the wave function in +E along an axis is kept: by its input, since studies vary the field."""
     return directory / f"{program.key(cp2k_input.build_input(atoms, settings, (axis, 1)))[:16]}.wfn"
 
 

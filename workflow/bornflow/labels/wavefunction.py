@@ -9,9 +9,9 @@ from scipy.linalg import orthogonal_procrustes
 from ..errors import BornflowError
 from ..files import whole
 
-# Records before the orbitals: [atoms, spins, functions, ...], three of the basis, [orbitals, ...], eigenvalues
-# with occupations.
-SIZES, BASIS, COUNTS, ORBITALS = 0, slice(1, 4), 4, 6
+# Records before the orbitals: [atoms, spins, basis functions, ...], three of the basis, [orbitals, ...],
+# eigenvalues with occupations.
+SIZES, COUNTS, ORBITALS = 0, 4, 6
 
 
 def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
@@ -24,7 +24,8 @@ def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
     Raises BornflowError for files of different systems and for what is no wave function of one spin.
     """
     (records, free), (others, polarised) = _read(field_free), _read(in_field)
-    if any(one.tobytes() != other.tobytes() for one, other in zip(records[:4], others[:4], strict=True)):
+    basis = [[record.tobytes() for record in of_run[:COUNTS]] for of_run in (records, others)]
+    if basis[0] != basis[1] or free.shape != polarised.shape:
         raise BornflowError(f"{in_field} and {field_free} are wave functions of different systems")
     rotation, _ = orthogonal_procrustes(polarised.T, free.T)
     mirrored = 2 * free - rotation.T @ polarised
@@ -45,12 +46,13 @@ def _read(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
     except (OSError, TypeError, ValueError) as error:
         raise BornflowError(f"{path} is cut off or no wave function of CP2K: {error}") from error
     head, rows = records[:ORBITALS], records[ORBITALS:]
-    sizes, counts = (
-        head[number].view("i4") if len(records) > number and not head[number].nbytes % 4 else ()
-        for number in (SIZES, COUNTS)
-    )
-    if len(sizes) != 5 or len(counts) != 4 or sizes[1] != 1:
-        raise BornflowError(f"{path} is no wave function of one spin as CP2K 2023.1 to 2025.2 write it")
-    if len(rows) != counts[0] or any(row.nbytes != 8 * sizes[2] for row in rows):
-        raise BornflowError(f"{path} does not hold {counts[0]} orbitals of {sizes[2]} basis functions")
+    try:
+        _, spins, functions, *_ = head[SIZES].view("i4")
+        orbitals, *_ = head[COUNTS].view("i4")
+    except (IndexError, ValueError) as error:
+        raise BornflowError(f"{path} is cut off or no wave function of CP2K: {error}") from error
+    if spins != 1:
+        raise BornflowError(f"{path} is a wave function of {spins} spins; one is understood")
+    if len(rows) != orbitals or any(row.nbytes != 8 * functions for row in rows):
+        raise BornflowError(f"{path} does not hold {orbitals} orbitals of {functions} basis functions")
     return head, np.array([row.view("f8") for row in rows])

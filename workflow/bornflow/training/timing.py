@@ -22,7 +22,7 @@ from ..models.variants import Model
 from ..structures.packing import pack_water
 from ..turns import PEER, arguments, has_peer, record, repeat
 from . import data
-from .schedule import adam
+from .schedule import adamw, decay_of_matrices
 from .step import build, loss_weights
 
 BATCHES = {
@@ -50,9 +50,9 @@ def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Calla
     atoms = sum(len(structure) for structure in labelled)
     (bucket,) = data.prepare(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
     batch = data.take(bucket, np.arange(len(labelled)))
-    first = jax.tree.map(lambda leaf: leaf[0], bucket.data.graph)
-    parameters, unravel = ravel_pytree(model.initialise(first, seed=0))
-    optimiser = adam(options, steps_per_epoch=1)
+    first = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), seed=0)
+    parameters, unravel = ravel_pytree(first)
+    optimiser = adamw(options, 1, decay_of_matrices(first, options["weight_decay"][variant["backbone"]]))
     step = build(model, optimiser, loss_weights(options, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 

@@ -32,7 +32,7 @@ from .compare import QUANTITIES
 from .data import Bucket
 from .loss import TERMS
 from .reports import divergence, explained, note
-from .schedule import adam, ending
+from .schedule import adamw, decay_of_matrices, ending
 from .state import State, identity, restore, store, write_history, write_validation
 from .step import build, loss_weights
 
@@ -70,12 +70,14 @@ def train(
     steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
     waste = data.padding(buckets)
     print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
-    optimiser = adam(options, steps)
     run = identity(structures, variant, options, seed, initial)
     charges = np.zeros(len(model.elements))
     if options["initial_charges"] and initial is None:
         charges = data.mean_charges(structures, model.elements)
-    parameters, unravel = ravel_pytree(_initial(model, buckets, seed, initial, charges))
+    first = _initial(model, buckets, seed, initial, charges)
+    parameters, unravel = ravel_pytree(first)
+    decay = decay_of_matrices(first, options["weight_decay"][variant["backbone"]])
+    optimiser = adamw(options, steps, decay)
     history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(QUANTITIES)))
     state = State(parameters, jnp.copy(parameters), optimiser.init(parameters), 0, history, validation, 0.0)
     state = restore(state, state_path, run)
@@ -91,9 +93,9 @@ def train(
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
             rows, seen = [], []
             for number, batch in enumerate(data.epoch(buckets, rng)):
-                decay = _decay(options["average"], epoch * steps + number)
+                kept = _kept(options["average"], epoch * steps + number)
                 parameters, average, optimiser_state, row, *terms = step(
-                    parameters, average, optimiser_state, batch, decay
+                    parameters, average, optimiser_state, batch, kept
                 )
                 rows.append(row)
                 seen.append((batch.index, *terms))
@@ -132,7 +134,7 @@ def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[
     return [np.nan if name in unfitted else found.get(name, np.nan) for name in QUANTITIES]
 
 
-def _decay(average: float, step: int) -> np.float32:
+def _kept(average: float, step: int) -> np.float32:
     """What the moving average keeps of itself: less at first, so that it forgets the initial weights."""
     return np.float32(min(average, (1 + step) / (10 + step)))
 
