@@ -38,7 +38,7 @@ rule md:
         "../../envs/jax.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
+        mem_mb=3000,
         runtime=1440,
     params:
         folder=subpath(input.model, parent=True),

@@ -1,4 +1,4 @@
-"""How far computed spectra of water are from measured ones, over bands of intramolecular vibration.
+"""How far computed spectra of water are from measured ones, over the bands of libration, bend and stretch.
 
 python -m bornflow.spectra.deviations --spectra a.csv b.csv --models a b --out deviations.csv
 """
