@@ -21,6 +21,7 @@ def table(bulk: bool, coupled: bool = True):
         columns[spectra.COEFFICIENT_COLUMN] = 2 * np.pi * NU * chi
     if coupled:
         columns |= dict(zip(spectra.PARTS, (0.25 * chi, chi, -0.25 * chi), strict=True))
+        columns |= dict.fromkeys(spectra.PART_ERRORS, 0.2 * chi)
     return pd.DataFrame(columns)
 
 
@@ -31,7 +32,7 @@ def labels(axis):
 def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
     tables = [[table(True)] * 2, [table(False)] * 2]
     figure = spectrum.draw(tables, ["box", "cage"], ["one", "two"], ["water", "none"], 20)
-    assert "resolution 20 cm⁻¹" in figure.axes[0].get_xlabel()
+    assert "lines 29 cm⁻¹ wide" in figure.axes[0].get_xlabel()
     assert [labels(axis) for axis in figure.axes] == [["one", "two", "experiment, 25 °C"], ["one", "two"]]
     line = figure.axes[0].get_lines()[0]
     np.testing.assert_allclose(line.get_xdata(), NU[NU <= spectrum.HIGHEST] * 0.0299792458)
@@ -52,6 +53,7 @@ def test_a_model_named_twice_has_two_seeds(tmp_path):
     chi = experiment.water(NU)
     np.testing.assert_allclose(mean[spectra.CHI_COLUMN], 2 * chi)
     np.testing.assert_allclose(mean[spectra.ERROR_COLUMN], chi)
+    np.testing.assert_allclose(mean["static_part_error"], chi / 4)
     np.testing.assert_allclose(single[spectra.ERROR_COLUMN], 0.1 * chi)
 
 
@@ -62,7 +64,8 @@ def test_bands_are_named_above_the_motions_of_the_atoms():
     )
     above, below, cluster, _ = figure.axes
     assert "free O–H" in [text.get_text() for text in cluster.texts]
-    assert [text.get_text() for text in above.texts] == ["translation", *experiment.BANDS]
+    for axis in (above, below):
+        assert [text.get_text() for text in axis.texts][:4] == ["translation", *experiment.BANDS]
     np.testing.assert_allclose(above.get_lines()[0].get_ydata(), 2e-3 * np.pi * NU * experiment.water(NU))
     assert labels(below) == ["H", "O"]
 
@@ -96,9 +99,10 @@ def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_p
     figure = conservation.draw(paths, ["one", "one", "two", "two"], "two waters")
     assert figure.get_suptitle() == "two waters"
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]
-    assert "fixed charges" in figure.axes[2].get_ylabel()
-    assert labels(figure.axes[0]) == ["float64: 7500 ± 2500 meV/atom/100 ps"], "mean of runs, and its error"
-    assert labels(figure.axes[1]) == ["float64: 5000.00 ± 0.00 meV/atom/100 ps"]
+    assert "fixed charges, float64" in figure.axes[2].get_ylabel()
+    drifts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert drifts[0] == ["drift 7500 ± 2500 meV/atom/100 ps"], "mean of runs, and its error"
+    assert drifts[1] == ["drift 5000.00 ± 0.00 meV/atom/100 ps"]
 
 
 def test_responses_have_a_panel_each():

@@ -5,9 +5,15 @@ from pathlib import Path
 
 
 def samples(dynamics: Mapping) -> dict[str, str]:
-    """Name and temperature of every system of the section `dynamics`, completed."""
-    systems = dynamics["systems"].items()
-    return {name: f"{options.get('title', name)}, {options['temperature']:g} K" for name, options in systems}
+    """Name and temperature of every system of the section `dynamics`, completed.
+
+    Without a thermostat the temperature is the one that a run starts from.
+    """
+    found = {}
+    for name, options in dynamics["systems"].items():
+        free = options.get("thermostat", dynamics["thermostat"]) == "nve"
+        found[name] = f"{options.get('title', name)}, {'from ' * free}{options['temperature']:g} K"
+    return found
 
 
 def titles(dynamics: Mapping) -> dict[str, str]:

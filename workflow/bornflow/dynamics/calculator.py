@@ -177,7 +177,9 @@ class BornflowCalculator(Calculator):
                 where = f"{what} of atom {atom} ({self.atoms.symbols[atom]}) are"
                 raise BornflowError(f"{where} not finite: the model does not hold this structure")
         if not np.isfinite(out["energy"]):
-            raise BornflowError("the energy is not finite: the model does not hold this structure")
+            atom = int(np.argmax(np.linalg.norm(out["forces"][:n], axis=1)))
+            where = f"atom {atom} ({self.atoms.symbols[atom]}) has the largest force"
+            raise BornflowError(f"the energy is not finite: the model does not hold this structure; {where}")
 
     def forget_path(self) -> None:
         """Let M₀ be the dipole of the next structure."""

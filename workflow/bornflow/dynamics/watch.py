@@ -77,17 +77,15 @@ class Watch:
             )
         jump = abs(conserved - self.state["last"]) / len(atoms)
         if not jump < self.options["energy_limit"]:
-            pushed = int(np.argmax(np.linalg.norm(atoms.get_forces(), axis=1)))
             return (
                 f"the conserved energy changed by {jump:.3g} eV per atom in one step, above "
-                f"{self.options['energy_limit']:g} eV (energy_limit); "
-                f"{_name(atoms, pushed)} has the largest force"
+                f"{self.options['energy_limit']:g} eV (energy_limit); {_most_pushed(atoms)}"
             )
         drift = (conserved - self.state["first"]) / len(atoms)
         if not abs(drift) < self.options["drift_limit"]:
             return (
                 f"the conserved energy has changed by {drift:.3g} eV per atom since the run began, above "
-                f"{self.options['drift_limit']:g} eV (drift_limit)"
+                f"{self.options['drift_limit']:g} eV (drift_limit); {_most_pushed(atoms)}"
             )
         return None
 
@@ -99,6 +97,11 @@ class Watch:
             frame.set_momenta(momenta)
             last.append(frame)
         frames.write(self.failed, last)
+
+
+def _most_pushed(atoms: Atoms) -> str:
+    pushed = int(np.argmax(np.linalg.norm(atoms.get_forces(), axis=1)))
+    return f"{_name(atoms, pushed)} has the largest force"
 
 
 def _name(atoms: Atoms, index: int) -> str:

@@ -1,15 +1,17 @@
-"""Figure: the conserved energy of runs without a thermostat, a panel for each model and kind of forces.
+"""Figure: the conserved energy of runs without a thermostat, panels for models, forces and precisions.
 
 python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-1 --out f.pdf f.png
 """
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..dynamics.conservation import DRIFT, DRIFT_ERROR, FORCES, block_means, tabulate
@@ -21,50 +23,58 @@ POINTS = 1000  # of a curve at most
 
 
 def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figure:
-    """Change of the conserved energy per atom: a column for each model, a row for each kind of forces.
+    """Change of the conserved energy per atom: a column for each model, a row for forces and precision.
 
-    `title` says of what system.
+    A run is a grey line with the means of its blocks in colour. `title` says of what system.
     """
-    table = tabulate(paths, models).set_index(["forces", "model", "precision"])
-    kinds, names, precisions = (list(table.index.unique(level)) for level in range(3))
-    size = (max(3.4, 2.3 * len(names)), 2.1 * len(kinds) + 0.2)
-    figure, axes = plt.subplots(len(kinds), len(names), figsize=size, squeeze=False, sharey="row")
+    table = tabulate(paths, models).set_index(["forces", "precision", "model"])
+    kinds = list(dict.fromkeys(zip(*(table.index.get_level_values(level) for level in (0, 1)), strict=True)))
+    names = list(table.index.unique("model"))
+    size = (max(3.4, 2.3 * len(names)), 1.9 * len(kinds) + 0.3)
+    figure, axes = plt.subplots(len(kinds), len(names), figsize=size, squeeze=False, sharex=True)
     panels = {
-        (forces, name): axis
-        for row, forces in zip(axes, kinds, strict=True)
+        (*kind, name): axis
+        for row, kind in zip(axes, kinds, strict=True)
         for axis, name in zip(row, names, strict=True)
     }
-    labelled = set()
+    drawn: Counter[tuple] = Counter()
     for path, model in zip(paths, models, strict=True):
         attributes, series = read_run(path, "conserved_energy", "numbers")
-        forces, precision = FORCES[bool(attributes["fixed_charges"])], attributes["precision"]
-        axis, color = panels[forces, model], f"C{precisions.index(precision)}"
+        kind = (FORCES[bool(attributes["fixed_charges"])], attributes["precision"], model)
+        axis, color = panels[kind], f"C{drawn[kind]}"
+        drawn[kind] += 1
         energies = 1e3 * series["conserved_energy"] / len(series["numbers"])
         energies -= energies.mean()
         times = np.arange(len(energies)) * float(attributes["timestep [fs]"]) / 1e3
         every = slice(None, None, max(1, len(energies) // POINTS))
-        axis.plot(times[every], energies[every], color=color, linewidth=0.3, alpha=0.3)
-        kind = (forces, model, precision)
-        label = None if kind in labelled else f"{precision}: {_drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]])}"
-        labelled.add(kind)
-        axis.plot(block_means(times), block_means(energies), "o-", color=color, label=label)
-    for letter, ((_, name), axis) in zip(drawing.letters(), panels.items(), strict=False):
-        axis.set_title(f"{letter}  {name}", loc="left")
-        if axis.lines:
-            axis.legend(loc="upper left", fontsize=5.5, handlelength=1.2)
+        axis.plot(times[every], energies[every], color="0.82", linewidth=0.3, zorder=1)
+        axis.plot(block_means(times), block_means(energies), "o-", color=color, markersize=2)
+    for letter, (kind, axis) in zip(drawing.letters(), panels.items(), strict=False):
+        axis.set_title(f"{letter}  {kind[-1]}", loc="left")
+        if kind in table.index:
+            drift = _drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]])
+            axis.text(0.03, 0.97, drift, transform=axis.transAxes, va="top", fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel("time (ps)")
-    for axis, forces in zip(axes[:, 0], kinds, strict=True):
-        low, high = axis.get_ylim()
-        axis.set_ylim(low, high + 0.35 * (high - low))  # room for the legends
-        axis.set_ylabel(f"conserved energy − mean\n{f'{forces} ' * (forces != FORCES[False])}(meV/atom)")
+    for row, (forces, precision) in zip(axes, kinds, strict=True):
+        row[0].set_ylabel(f"{forces}, {precision}\nenergy − mean (meV/atom)")
+    for forces in dict.fromkeys(forces for forces, _ in kinds):
+        _one_scale([axis for kind, axis in panels.items() if kind[0] == forces])
     figure.suptitle(title)
     return figure
 
 
+def _one_scale(axes: Sequence[Axes]) -> None:
+    """Symmetric about zero, with room for the drift; numbers at the first of a row."""
+    reach = max(np.abs(axis.get_ylim()).max() for axis in axes)
+    for axis in axes:
+        axis.set_ylim(-reach, 1.4 * reach)
+        axis.tick_params(labelleft=axis.get_subplotspec().is_first_col())
+
+
 def _drift(slope: float, error: float) -> str:
     digits = min(2, max(0, -math.floor(math.log10(error)))) if error else 2
-    return f"{slope:.{digits}f} ± {error:.{digits}f} meV/atom/100 ps".replace("-", "−")
+    return f"drift {slope:.{digits}f} ± {error:.{digits}f} meV/atom/100 ps".replace("-", "−")
 
 
 @command

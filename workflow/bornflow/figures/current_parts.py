@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
-from ..spectra.susceptibility import ERROR_COLUMN, PARTS, WAVENUMBER_COLUMN
+from ..spectra.susceptibility import ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, drawn_column, grid, shade
+from .spectrum import arguments, drawn_column, grid, line_width, shade
 from .spectrum_linear import HIGHEST, LABELS, factor
 
 NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
@@ -24,7 +24,7 @@ def draw(
 ) -> Figure:
     """A row for each title, a column for each model; `tables[title][model]` have the PARTS.
 
-    `resolution` [cm⁻¹] is named below.
+    `resolution` [cm⁻¹] gives the width of lines that is named below.
     """
     size = (6.8 if len(models) > 1 else 3.4, 2.1 * len(titles))
     figure, axes = plt.subplots(
@@ -42,8 +42,10 @@ def draw(
             column = drawn_column(table)
             scale = factor(column, nu)  # parts of χ'' become parts of α n
             axis.axhline(0, color="0.7", linewidth=0.5)
-            for number, part in enumerate(PARTS):
-                axis.plot(nu, scale * table[part], color=f"C{number}", label=NAMES[part])
+            for number, (part, its_error) in enumerate(zip(PARTS, PART_ERRORS, strict=True)):
+                y, error = scale * table[part], scale * table[its_error]
+                axis.plot(nu, y, color=f"C{number}", label=NAMES[part])
+                shade(axis, nu, y - error, y + error, f"C{number}")
             total = scale * table[list(PARTS)].sum(axis=1)
             axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
             error = scale * table[ERROR_COLUMN]
@@ -51,7 +53,7 @@ def draw(
             axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
         row[0].set_ylabel(LABELS[column])
     for axis in axes[-1]:
-        axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), resolution {resolution:g} cm⁻¹")
+        axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")
     axes[0, 0].legend(loc="upper center", bbox_to_anchor=(0.58, 1))
     return figure
 

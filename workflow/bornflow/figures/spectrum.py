@@ -14,8 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
-from ..spectra import experiment
-from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
+from ..spectra import experiment, signals
+from ..spectra.susceptibility import (
+    CHI_COLUMN,
+    ERROR_COLUMN,
+    INTENSITY_COLUMN,
+    PART_ERRORS,
+    PARTS,
+    WAVENUMBER_COLUMN,
+)
 from ..units import TERAHERTZ, WAVENUMBER
 from . import drawing
 
@@ -32,7 +39,8 @@ def draw(
 ) -> Figure:
     """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them.
 
-    `experiments` says for each panel what is drawn dashed: water or none; `resolution` [cm⁻¹] is named below.
+    `experiments` says for each panel what is drawn dashed: water or none; `resolution` [cm⁻¹] gives the
+    width of lines that is named below.
     """
     figure, axes = plt.subplots(len(titles), 1, figsize=(3.4, 2.4 * len(titles)), squeeze=False)
     rows = zip(drawing.letters(), axes[:, 0], tables, titles, experiments, strict=False)
@@ -52,7 +60,7 @@ def draw(
         axis.set(
             ylim=(low, 5 * top if column == INTENSITY_COLUMN else max(5 * top, 5)), ylabel=LABELS[column]
         )
-        axis.set(xscale="log", yscale="log", xlabel=f"frequency (THz), resolution {resolution:g} cm⁻¹")
+        axis.set(xscale="log", yscale="log", xlabel=f"frequency (THz), {line_width(resolution)}")
         axis.set_xlim(_terahertz(LOWEST), _terahertz(HIGHEST))
         axis.set_title(f"{letter}  {title}", loc="left")
         if measured != "none" or axis is axes[0, 0]:  # models have one colour in all panels
@@ -61,6 +69,11 @@ def draw(
         above.set_xlabel("wavenumber (cm⁻¹)")
         axis.spines["top"].set_visible(True)
     return figure
+
+
+def line_width(resolution: float) -> str:
+    """What the window makes of a sharp line, for labels; `resolution` [cm⁻¹] as in settings."""
+    return f"lines {signals.LINE_WIDTH * resolution:.0f} cm⁻¹ wide or more"
 
 
 def drawn_column(table: pd.DataFrame) -> str:
@@ -97,9 +110,13 @@ def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> 
 def _mean(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if len(seeds) == 1:
         return seeds[0]
-    column = drawn_column(seeds[0])
-    spread = np.std([table[column] for table in seeds], axis=0, ddof=1)
-    return (sum(seeds) / len(seeds)).assign(**{ERROR_COLUMN: spread / np.sqrt(len(seeds))})
+    errors = {drawn_column(seeds[0]): ERROR_COLUMN} | dict(zip(PARTS, PART_ERRORS, strict=True))
+    spreads = {
+        error: np.std([table[of] for table in seeds], axis=0, ddof=1) / np.sqrt(len(seeds))
+        for of, error in errors.items()
+        if of in seeds[0]
+    }
+    return (sum(seeds) / len(seeds)).assign(**spreads)
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:

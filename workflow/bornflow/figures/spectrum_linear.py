@@ -6,7 +6,7 @@
 A peak below that has none above it is a motion which hardly changes the dipole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,12 +18,13 @@ from ..errors import command
 from ..spectra import experiment
 from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, drawn_column, grid, shade
+from .spectrum import arguments, drawn_column, grid, line_width, shade
 
 HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
 # In a cold cluster O–H groups without a hydrogen bond have a band of their own.
 CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
+UNSEEN = "← molecules move as a whole,\n    their dipoles with them:\n    hardly any absorption"
 LABELS = {
     CHI_COLUMN: r"$\alpha n$ (10$^3$ cm$^{-1}$)",
     INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)",
@@ -40,7 +41,7 @@ def draw(
 ) -> Figure:
     """Two panels a title: above `tables[title][model]`, below `velocities[title]` of the first model.
 
-    `resolution` [cm⁻¹] is named below.
+    `resolution` [cm⁻¹] gives the width of lines that is named below.
     """
     figure, axes = plt.subplots(
         2 * len(titles),
@@ -54,9 +55,9 @@ def draw(
         above, below = axes[2 * number], axes[2 * number + 1]
         _absorption(above, panel, models, measured == "water", legend=number == 0 or measured == "water")
         above.set_title(f"{next(letters)}  {title}", loc="left")
-        _motions(below, velocities[number])
+        _motions(below, velocities[number], LIQUID if drawn_column(panel[0]) == CHI_COLUMN else CLUSTER)
         below.set_title(f"{next(letters)}  motion of the atoms, {models[0]}", loc="left")
-    axes[-1].set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), resolution {resolution:g} cm⁻¹")
+    axes[-1].set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")
     return figure
 
 
@@ -71,13 +72,18 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
         nu = np.linspace(1, HIGHEST, 1000)
         alpha = factor(CHI_COLUMN, nu) * experiment.water(nu)
         axis.plot(nu, alpha, "--", color="0.3", label="experiment, 25 °C")
-    axis.set(ylabel=LABELS[column], ylim=(0, 1.12 * axis.get_ylim()[1]))
-    for name, (low, high) in (LIQUID if column == CHI_COLUMN else CLUSTER).items():
+    axis.set(ylabel=LABELS[column])
+    _name_bands(axis, LIQUID if column == CHI_COLUMN else CLUSTER)
+    if legend:
+        axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
+
+
+def _name_bands(axis: Axes, bands: Mapping[str, tuple[float, float]]) -> None:
+    axis.set_ylim(0, 1.12 * axis.get_ylim()[1])
+    for name, (low, high) in bands.items():
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
         place = {"x": (low + high) / 2, "ha": "center"} if low else {"x": 15, "ha": "left"}  # narrow
         axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
-    if legend:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
 
 
 def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.Series | float:
@@ -85,13 +91,16 @@ def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.S
     return 2e-3 * np.pi * wavenumber if column == CHI_COLUMN else 1.0
 
 
-def _motions(axis: Axes, table: pd.DataFrame) -> None:
+def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> None:
     for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
         color = f"C{number + 3}"  # not those of the models
         axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=column.split()[0])
     axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
-    axis.set_ylim(bottom=0)
-    axis.legend(loc="upper center", bbox_to_anchor=(0.56, 1))
+    _name_bands(axis, bands)
+    translation = LIQUID["translation"][1]
+    where = {"x": translation + 20, "y": 0.62, "transform": axis.get_xaxis_transform()}
+    axis.text(s=UNSEEN, va="center", fontsize=6, color="0.3", **where)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.95))
 
 
 @command

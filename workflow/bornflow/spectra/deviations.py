@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import BornflowError, command
 from ..files import whole
 from . import experiment
-from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PARTS, WAVENUMBER_COLUMN
+from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
 # Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
@@ -26,8 +26,8 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
     intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
     error that the spectrum's gives. position: the mean wavenumber of χ'' in the band, with the measured one
     [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured, and noise: what the standard error of
-    χ'' alone would make of it. Of coupled models also the shares of the intensity that PARTS of the current
-    make.
+    χ'' alone would make of it. Of coupled models also what PARTS of the current make of the intensity, with
+    standard errors.
     """
     if CHI_COLUMN not in table:
         raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
@@ -41,32 +41,33 @@ def deviations(table: pd.DataFrame) -> pd.DataFrame:
             raise BornflowError(
                 f"no frequencies between {low} and {high} cm⁻¹; make spectra.resolution finer"
             )
-        nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
-        width = np.gradient(nu)
-        shares = {
-            name: np.sum(nu * part[name] * width) / np.sum(nu * chi * width) for name in PARTS if name in part
-        }
-        if table[WAVENUMBER_COLUMN].max() < high - width[-1]:
+        if table[WAVENUMBER_COLUMN].max() < high - 1.5 * spacings[0]:
             raise BornflowError(f"the spectrum ends below {high:g} cm⁻¹; make spectra.highest larger")
-        for source in SOURCES:
-            measured = experiment.water(nu, source)
-            scale = np.sum(nu * measured * width)
-            rows.append(
-                {
-                    "band": band,
-                    "from [1/cm]": low,
-                    "to [1/cm]": high,
-                    "measured_by": source,
-                    "intensity": np.sum(nu * chi * width) / scale,
-                    "intensity_error": np.sqrt(CORRELATION * np.sum((nu * error * width) ** 2)) / scale,
-                    "position [1/cm]": np.average(nu, weights=chi * width),
-                    "measured_position [1/cm]": np.average(nu, weights=measured * width),
-                    "rms": np.sqrt(np.mean((chi - measured) ** 2)) / np.mean(measured),
-                    "noise": np.sqrt(np.mean(error**2)) / np.mean(measured),
-                }
-                | shares
-            )
+        named = {"band": band, "from [1/cm]": low, "to [1/cm]": high}
+        rows += [named | _beside(part, source) for source in SOURCES]
     return pd.DataFrame(rows)
+
+
+def _beside(part: pd.DataFrame, source: str) -> dict[str, str | float]:
+    """The spectrum within a band beside what `source` measured."""
+    nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
+    measured = experiment.water(nu, source)
+    width = np.gradient(nu)
+    weight = nu * width / np.sum(nu * measured * width)
+    columns: dict[str, str | float] = {"measured_by": source}
+    for name, of, its_error in (
+        ("intensity", CHI_COLUMN, ERROR_COLUMN),
+        *zip(PARTS, PARTS, PART_ERRORS, strict=True),
+    ):
+        if its_error in part:
+            columns[name] = np.sum(weight * part[of])
+            columns[f"{name}_error"] = np.sqrt(CORRELATION * np.sum((weight * part[its_error]) ** 2))
+    return columns | {
+        "position [1/cm]": np.average(nu, weights=chi * width),
+        "measured_position [1/cm]": np.average(nu, weights=measured * width),
+        "rms": np.sqrt(np.mean((chi - measured) ** 2)) / np.mean(measured),
+        "noise": np.sqrt(np.mean(error**2)) / np.mean(measured),
+    }
 
 
 def tabulate(tables: Sequence[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:

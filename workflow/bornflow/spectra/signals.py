@@ -12,6 +12,8 @@ from jaxtyping import Float
 from ..errors import BornflowError
 from ..units import spectral_steps
 
+LINE_WIDTH = 1.44  # full width at half maximum of a Hann window's power, in spacings of frequencies
+
 
 def segment_spectra(
     series: Sequence[Float[np.ndarray, "steps components"]], timestep: float, resolution: float
@@ -21,8 +23,8 @@ def segment_spectra(
     Transforms are complex [segments, components, frequencies], scaled so that their squared magnitude is
     the two-sided spectral density ∫ dt exp(iωt) ⟨x(0) x(t)⟩ in (unit of the series)² fs. Segments overlap
     by about half or less, so that the last of two or more ends with the series. They have a Hann window and
-    the length whose frequencies are `resolution` [cm⁻¹] apart (a line is 1.44 of them wide at half its
-    height); `timestep` is in fs.
+    the length whose frequencies are `resolution` [cm⁻¹] apart (a sharp line becomes LINE_WIDTH of them
+    wide at half its height); `timestep` is in fs.
     Raises BornflowError if a series is shorter than one segment.
     """
     length = spectral_steps(resolution, timestep)

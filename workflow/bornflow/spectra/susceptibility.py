@@ -46,6 +46,7 @@ ALIKE = (
     "model_sha256",
 )
 PARTS = ("static_part", "flux_part", "cross_part")  # of CHI_COLUMN or INTENSITY_COLUMN, for coupled models
+PART_ERRORS = tuple(f"{part}_error" for part in PARTS)
 
 
 def densities(segments: Sequence[np.ndarray]) -> Float[np.ndarray, "samples frequencies"]:
@@ -89,7 +90,8 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
 
     Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
     N_A σ [km cm mol⁻¹]; the standard error of χ'' or N_A σ; and for coupled models the PARTS of the same
-    quantity. The temperature is the mean of the runs, which a short one may have off its thermostat's.
+    quantity and their standard errors. The temperature is the mean of the runs, which a short one may have
+    off its thermostat's.
 
     Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster keep their
     energy through a run, so that its error is over replicas alone, and unknown for one.
@@ -128,26 +130,30 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
 def _table(
     frequencies: np.ndarray, samples: dict[str, np.ndarray], real: np.ndarray | None, options: Mapping
 ):
-    values = {"mean": samples["total"].mean(axis=0)} | ({} if real is None else {"real": real})
     kept = frequencies * WAVENUMBER <= options["highest"]
-    frequencies = frequencies[kept]
-    values |= {name: samples[name].mean(axis=0) for name in PARTS if name in samples}
-    everything = {name: value[..., kept] for name, value in (values | {"samples": samples["total"]}).items()}
+    frequencies = centres = frequencies[kept]
+    values = samples if real is None else samples | {"real": real}
+    values = {name: value[..., kept] for name, value in values.items()}
     if options["binning"] == "logarithmic":
-        binned = {
-            name: signals.logarithmic_bins(frequencies, value, options["bins_per_decade"])
-            for name, value in everything.items()
-        }
-        frequencies, everything = binned["mean"][0], {name: value for name, (_, value) in binned.items()}
-    spread = everything.pop("samples")
-    table = {WAVENUMBER_COLUMN: frequencies * WAVENUMBER}
-    table[INTENSITY_COLUMN if real is None else CHI_COLUMN] = everything.pop("mean")
-    unknown = np.full(len(frequencies), np.nan)
-    table[ERROR_COLUMN] = spread.std(axis=0, ddof=1) / np.sqrt(len(spread)) if len(spread) > 1 else unknown
+        for name, value in values.items():
+            centres, values[name] = signals.logarithmic_bins(frequencies, value, options["bins_per_decade"])
+    table = {WAVENUMBER_COLUMN: centres * WAVENUMBER}
+    column = INTENSITY_COLUMN if real is None else CHI_COLUMN
+    table[column], table[ERROR_COLUMN] = _mean_and_error(values["total"])
     if real is not None:
-        table[CHI_REAL_COLUMN] = everything.pop("real")
+        table[CHI_REAL_COLUMN] = values["real"]
         table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
-    return pd.DataFrame(table | everything)
+    for part, error in zip(PARTS, PART_ERRORS, strict=True):
+        if part in values:
+            table[part], table[error] = _mean_and_error(values[part])
+    return pd.DataFrame(table)
+
+
+def _mean_and_error(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of one sample the error is not known."""
+    unknown = np.full(samples.shape[1:], np.nan)
+    error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else unknown
+    return samples.mean(axis=0), error
 
 
 def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:
