@@ -8,6 +8,7 @@ import time
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from examples import variant, water
@@ -21,6 +22,7 @@ from bornflow.settings import complete
 from bornflow.training import checkpoint, data, metrics
 from bornflow.training.compare import QUANTITIES
 from bornflow.training.loss import by_structure, means
+from bornflow.training.state import write_validation
 from bornflow.training.train import Diverged, train
 from bornflow.units import FORCE_AU, HARTREE
 
@@ -283,6 +285,11 @@ def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(stru
     assert (tmp_path / "short/state.msgpack").exists(), "nothing to go on from"
     assert run("short") == undisturbed
     assert not (tmp_path / "short/state.msgpack").exists()
+
+
+def test_the_time_of_a_first_stage_counts(tmp_path):
+    write_validation(tmp_path / "v.csv", np.array([[10, 2.5, 1, 1, 1], [20, 4.5, 1, 1, 1]]), before=8.0)
+    assert list(pd.read_csv(tmp_path / "v.csv")["seconds"]) == [10.5, 12.5]
 
 
 def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, tmp_path):

@@ -110,7 +110,7 @@ use rule train as train_by_recipe with:
     input:
         train=f"{RESULTS}/training/train.extxyz",
         valid=f"{RESULTS}/training/valid.extxyz",
-        pretraining=SETTINGS["training"]["pretraining"],
+        pretraining=lambda wildcards: parts.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"],
         config=f"{RESULTS}/settings/recipe-{{recipe}}.yaml",
     output:
         multiext(

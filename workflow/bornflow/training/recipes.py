@@ -21,7 +21,7 @@ def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
     """A row for each model, seed and kind of structure; each `metrics.json` is in the folder of a model.
 
     `changes` are the settings that the same model has otherwise in the recipe named first; `minutes` those of
-    training until the last epoch that was followed (`validate_epochs`), compilation included.
+    training until the last epoch that was followed (`validate_epochs`), with compilation and a first stage.
     """
     described = [yaml.safe_load((path.parent / "config.yaml").read_text()) for path in paths]
     pairs = zip(names, described, strict=True)

@@ -122,8 +122,9 @@ def write_history(path: Path, history: np.ndarray) -> None:
             writer.writerow([epoch, *(f"{value:.6g}" for value in values)])
 
 
-def write_validation(path: Path, validation: np.ndarray) -> None:
-    """validation.csv: errors of the structures held out, over epochs and seconds."""
+def write_validation(path: Path, validation: np.ndarray, before: float = 0) -> None:
+    """validation.csv: errors of the structures held out, over epochs and seconds, after `before` others."""
     table = pd.DataFrame(validation, columns=["epoch", "seconds", *QUANTITIES])
+    table["seconds"] += before
     with whole(path) as scratch:
         table.astype({"epoch": int}).to_csv(scratch, index=False, float_format="%.6g")

@@ -203,11 +203,12 @@ def main() -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     states = [out / "pretraining.msgpack", out / "state.msgpack"]
-    variant, initial = variants[args.model], None
+    variant, initial, before = variants[args.model], None, 0.0
     try:
         if cheap:
             first = options | {"epochs": options["pretraining_epochs"]}
-            initial, _ = train(cheap, variant, first, args.seed, states[0])
+            initial, stage = train(cheap, variant, first, args.seed, states[0])
+            before = stage.seconds
         trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
     except Diverged as error:
         if error.last is None:
@@ -226,7 +227,7 @@ def main() -> None:
     if screened:
         report["screening"] = screened
     write_history(out / "history.csv", end.history)
-    write_validation(out / "validation.csv", end.validation)
+    write_validation(out / "validation.csv", end.validation, before)
     write_json(out / "metrics.json", report)
     checkpoint.save(out, trained, args.model, options, args.seed)
     if end.epoch == options["epochs"]:
