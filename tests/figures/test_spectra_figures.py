@@ -112,3 +112,5 @@ def test_responses_have_a_panel_each():
     assert [labels(axis) for axis in figure.axes] == [
         ["in the field", "from fluctuations", "from χ''(ω)"]
     ] * 2
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert said == ["field / fluctuations 1.00 ± 1.41 (2 fs)\nfield / fluctuations 1.00 ± 1.41 (4 fs)"]

@@ -215,6 +215,21 @@ def test_parts_of_the_current_sum_to_the_whole(tmp_path):
         np.testing.assert_allclose(table[error] / table[part], relative, rtol=1e-9)
 
 
+def test_standard_errors_are_the_spread_of_runs(tmp_path):
+    runs = [oscillator(20_000, 0.5, seed) for seed in range(12)]
+    paths = [write_run(tmp_path, run, static=0.25 * run, name=f"{number}") for number, run in enumerate(runs)]
+    tables = [spectra.spectrum([path], options()) for path in paths]
+    band = tables[0][spectra.WAVENUMBER_COLUMN].between(1500, 1800)
+    for value, error in (
+        (spectra.CHI_COLUMN, spectra.ERROR_COLUMN),
+        (spectra.CHI_REAL_COLUMN, spectra.CHI_REAL_ERROR_COLUMN),
+        ("flux_part", "flux_part_error"),
+    ):
+        spread = np.std([table[value][band] for table in tables], axis=0, ddof=1).mean()
+        said = np.mean([table[error][band] for table in tables])
+        assert said == pytest.approx(spread, rel=0.25), value
+
+
 def test_the_absorption_coefficient_follows_from_chi(tmp_path):
     table = spectra.spectrum([write_run(tmp_path, oscillator(20_000, 0.5, seed=1))], options())
     nu = table[spectra.WAVENUMBER_COLUMN]

@@ -22,7 +22,10 @@ SPECTRUM = ("from_spectrum [e Å]", "from χ''(ω)")
 
 
 def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
-    """A panel for each of `tables`, written by `spectra.response`; `title` says of what, in which field."""
+    """A panel for each of `tables`, written by `spectra.response`, with the ratio of both sides in words.
+
+    `title` says of what, in which field.
+    """
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )
@@ -36,10 +39,21 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") 
         axis.plot(time, table[SPECTRUM[0]], color="black", linestyle="--", linewidth=0.8, label=SPECTRUM[1])
         axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
         axis.set_title(f"{letter}  {name}", loc="left")
+        said = [_ratio(table.iloc[row]) for row in (len(table) // 2, len(table) - 1)]
+        axis.text(0.03, 0.97, "\n".join(said), transform=axis.transAxes, va="top", fontsize=6)
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
+    low, high = axes[0, 0].get_ylim()
+    axes[0, 0].set_ylim(low, high + 0.2 * (high - low))  # room for the ratios
     axes[0, 0].legend(loc="lower right")
     figure.suptitle(title)
     return figure
+
+
+def _ratio(row: pd.Series) -> str:
+    """Field over fluctuations at one time, with the errors of both."""
+    (field, field_error, _), (said, said_error, _) = [[row.get(name) for name in curve] for curve in CURVES]
+    error = abs(field / said) * np.hypot(field_error / field, said_error / said)
+    return f"field / fluctuations {field / said:.2f} ± {error:.2f} ({row['time [fs]']:g} fs)"
 
 
 @command

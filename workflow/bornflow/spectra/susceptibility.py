@@ -26,7 +26,7 @@ from . import signals
 
 WAVENUMBER_COLUMN = "wavenumber [1/cm]"
 CHI_COLUMN = "chi_imaginary"
-CHI_REAL_COLUMN = "chi_real"
+CHI_REAL_COLUMN, CHI_REAL_ERROR_COLUMN = "chi_real", "chi_real_error"
 COEFFICIENT_COLUMN = "absorption_times_index [1/cm]"
 INTENSITY_COLUMN = "absorption_per_molecule [km cm/mol]"
 ERROR_COLUMN = "standard_error"
@@ -89,8 +89,8 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     """The table of one system; `options` is the section `spectra` of a configuration.
 
     Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
-    N_A σ [km cm mol⁻¹]; the standard error of χ'' or N_A σ; and for coupled models the PARTS of the same
-    quantity and their standard errors. The temperature is the mean of the runs, which a short one may have
+    N_A σ [km cm mol⁻¹]; standard errors of χ'' or N_A σ, and of χ'; and for coupled models the PARTS of χ''
+    or N_A σ with their standard errors. The temperature is the mean of the runs, which a short one may have
     off its thermostat's.
 
     Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster keep their
@@ -114,7 +114,7 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     if attributes["kind"] == "bulk":
         volume = float(attributes["volume [Å³]"])
         weighted = absorption(samples["total"], temperature) / (2 * np.pi * volume)  # ν χ''
-        real = signals.kramers_kronig(frequencies, weighted.mean(axis=0))[1:]
+        real = signals.kramers_kronig(frequencies, weighted)[:, 1:]
     frequencies, samples = frequencies[1:], {name: values[:, 1:] for name, values in samples.items()}
     if real is not None:
         samples = {k: susceptibility(frequencies, v, temperature, volume) for k, v in samples.items()}
@@ -141,7 +141,7 @@ def _table(
     column = INTENSITY_COLUMN if real is None else CHI_COLUMN
     table[column], table[ERROR_COLUMN] = _mean_and_error(values["total"])
     if real is not None:
-        table[CHI_REAL_COLUMN] = values["real"]
+        table[CHI_REAL_COLUMN], table[CHI_REAL_ERROR_COLUMN] = _mean_and_error(values["real"])
         table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
     for part, error in zip(PARTS, PART_ERRORS, strict=True):
         if part in values:
