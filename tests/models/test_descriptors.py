@@ -10,9 +10,9 @@ from scipy.special import comb
 
 from bornflow.models import basis
 from bornflow.models.basis import Radial, radial_functions
-from bornflow.models.features import MLP
+from bornflow.models.features import MLP, SMALL_NORM
 from bornflow.models.graph import edges
-from bornflow.models.lorem import SMALL_NORM, TensorProduct, Update
+from bornflow.models.lorem import TensorProduct, Update
 from bornflow.models.variants import Model
 
 ELEMENTS = ("H", "O")
@@ -68,9 +68,15 @@ def layer_norm(weights, x):
     return normal * weights["scale"] + weights["bias"]
 
 
-@pytest.mark.parametrize(("decay", "harmonics"), [(0, "solid"), (1.5, "unit")])
-def test_physical(atoms, decay, harmonics):
-    changes = {"radial_decay": decay, "harmonics": harmonics}
+def relative(powers):
+    return powers / np.sqrt(powers.mean(axis=2, keepdims=True) + SMALL_NORM**2)
+
+
+@pytest.mark.parametrize(
+    ("decay", "harmonics", "invariants"), [(0, "solid", "published"), (1.5, "unit", "relative")]
+)
+def test_physical(atoms, decay, harmonics, invariants):
+    changes = {"radial_decay": decay, "harmonics": harmonics, "invariants": invariants}
     options, weights, graph, features = described(atoms, backbone="physical", **changes)
     centre, neighbour, radial, angular, switch = pairs_of(graph, options)
     n, degrees, channels = len(atoms), options["max_degree"] + 1, options["channels"]
@@ -91,13 +97,15 @@ def test_physical(atoms, decay, harmonics):
         summed(np.einsum("pr,prma,pm->pma", radial, filters, angular), centre, n) / norm[:, None, None]
     )
     power = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
+    power = relative(power) if invariants == "relative" else power
     expected = layer_norm(weights["LayerNorm_0"], x + dense(weights["power"], power.reshape(n, -1)))
     np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
     np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)
 
 
-def test_lorem(atoms):
-    options, weights, graph, features = described(atoms, backbone="lorem")
+@pytest.mark.parametrize("invariants", ["relative", "published"])
+def test_lorem(atoms, invariants):
+    options, weights, graph, features = described(atoms, backbone="lorem", invariants=invariants)
     centre, neighbour, radial, angular, _ = pairs_of(graph, options)
     n, width, degrees = len(atoms), options["features"], options["max_degree"] + 1
     degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
@@ -113,11 +121,10 @@ def test_lorem(atoms):
     spherical = summed(coefficients * angular[..., None], centre, n)
     product = TensorProduct(options["max_degree"], options["channels"])
     spherical = product.apply({"params": weights["TensorProduct_0"]}, jnp.asarray(spherical))
-    norms = [
-        (2 * d + 1) ** 0.25 * np.sqrt((spherical[:, degree == d] ** 2).sum(axis=1) + SMALL_NORM**2)
-        for d in range(degrees)
-    ]
-    expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.concatenate(norms, axis=1))
+    powers = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
+    norms = relative(powers) if invariants == "relative" else np.sqrt(powers + SMALL_NORM**2)
+    norms *= (2 * np.arange(degrees)[:, None] + 1) ** 0.25
+    expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.asarray(norms.reshape(n, -1)))
     np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
     np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)
 

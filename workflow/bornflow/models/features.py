@@ -14,6 +14,7 @@ from .basis import Radial
 from .graph import Graph, lengths
 
 Amplitudes = Float[Array, "atoms lm species radial"]
+SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
 
 
 class Features(NamedTuple):
@@ -33,6 +34,7 @@ class Backbone(nn.Module):
     n_species: int
     radial: Radial
     harmonics: str  # "unit": Y_lm of directions; "solid": of vectors in units of the cutoff
+    invariants: str  # "relative": see `invariants_of`; "published": those of the subclass
     max_degree: int
     embedding: int
     features: int
@@ -46,6 +48,23 @@ class Backbone(nn.Module):
         distances = lengths(vectors)
         arguments = vectors / (distances if self.harmonics == "unit" else self.radial.cutoff)
         return density.expand(arguments, distances, graph, self.radial, self.max_degree)
+
+    def invariants_of(
+        self, spherical: Float[Array, "atoms lm channels"]
+    ) -> Float[Array, "atoms degrees channels"]:
+        """|f_l,c|² over the root mean square of |f_l| over the channels; or `published`.
+
+        It is as large as |f_l,c|, whose derivative jumps where a channel vanishes, and its own does not.
+        """
+        blocks = degrees(spherical, self.max_degree)
+        powers = jnp.stack([jnp.sum(block**2, axis=1) for block in blocks], axis=1)
+        if self.invariants == "published":
+            return self.published(powers)
+        return powers / jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)
+
+    def published(self, powers: Float[Array, "atoms degrees channels"]) -> jax.Array:
+        """What the paper's models make of |f_l,c|²."""
+        raise NotImplementedError
 
     def species_embedding(self) -> Float[Array, "species width"]:
         """The learned vector of each species."""

@@ -13,10 +13,18 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..units import COULOMB
-from .features import MLP, Amplitudes, Backbone, Features, Readout, degree_of_rows, degrees, species_pairs
+from .features import (
+    MLP,
+    SMALL_NORM,
+    Amplitudes,
+    Backbone,
+    Features,
+    Readout,
+    degree_of_rows,
+    degrees,
+    species_pairs,
+)
 from .graph import Graph
-
-SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
 
 
 class Lorem(Backbone):
@@ -25,7 +33,8 @@ class Lorem(Backbone):
     With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, D and C linear
     maps (and the paper's unit-normalised harmonics where `harmonics` is "unit"):
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
-      f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ |f_i,l|)
+      f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ n_i)
+      n_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c' (the paper's: |f_i,lc|)
     """
 
     energy_widths: ClassVar = (128, 128)
@@ -45,12 +54,13 @@ class Lorem(Backbone):
         scalars = Update(self.features)(jnp.zeros_like(sums), sums)
         spherical = self._spherical(amplitudes, filters, centre)
         spherical = TensorProduct(self.max_degree, self.channels)(spherical)
-        scale = ((2 * np.arange(self.max_degree + 1) + 1) ** 0.25).tolist()  # of no precision of their own
-        norms = [
-            factor * jnp.sqrt(jnp.sum(block**2, axis=1) + SMALL_NORM**2)
-            for factor, block in zip(scale, degrees(spherical, self.max_degree), strict=True)
-        ]
-        return Features(Update(self.features)(scalars, jnp.concatenate(norms, axis=-1)), spherical)
+        scale = (2 * np.arange(self.max_degree + 1) + 1) ** 0.25
+        norms = jnp.asarray(scale, spherical.dtype)[:, None] * self.invariants_of(spherical)
+        return Features(Update(self.features)(scalars, norms.reshape(len(norms), -1)), spherical)
+
+    def published(self, powers):
+        """|f|."""
+        return jnp.sqrt(powers + SMALL_NORM**2)
 
     def _spherical(self, amplitudes, filters, centre):
         width = (self.max_degree + 1) * self.channels

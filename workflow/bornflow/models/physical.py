@@ -19,7 +19,7 @@ class Physical(Backbone):
     harmonics where `harmonics` is "solid"):
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
       f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
-      p_i,l = Σ_m f_i,lm²,   x_i ← LayerNorm(x_i + Dense(p_i))
+      p_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c' (the paper's: |f_i,lc|²),   x_i ← LayerNorm(x_i + Dense(p_i))
     """
 
     energy_widths: ClassVar = (128,)
@@ -33,11 +33,13 @@ class Physical(Backbone):
         embedding = self.species_embedding()
         scalars = scale[:, None] * self._scalars(blocks[0].reshape(len(scale), -1), embedding, graph)
         spherical = scale[:, None, None] * self._spherical(amplitudes, blocks, scalars, embedding)
-        power = jnp.stack(
-            [jnp.sum(block**2, axis=1) for block in degrees(spherical, self.max_degree)], axis=1
-        )
-        mixed = nn.Dense(self.features, name="power")(power.reshape(len(power), -1))
+        powers = self.invariants_of(spherical)
+        mixed = nn.Dense(self.features, name="power")(powers.reshape(len(powers), -1))
         return Features(nn.LayerNorm()(scalars + mixed), spherical)
+
+    def published(self, powers):
+        """|f|²."""
+        return powers
 
     def _scalars(self, amplitudes, embedding, graph: Graph):
         weights = nn.Dense(self.radial.number * self.features, name="filter_scalar")(species_pairs(embedding))

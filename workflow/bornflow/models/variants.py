@@ -48,6 +48,7 @@ class Network(nn.Module):
             n_species=self.n_species,
             radial=Radial(options["radial"], options["cutoff"], options["radial_decay"]),
             harmonics=options["harmonics"],
+            invariants=options["invariants"],
             max_degree=options["max_degree"],
             embedding=options["embedding"],
             features=options["features"],

@@ -18,7 +18,7 @@ from ..errors import BornflowError
 from ..files import whole, write_text
 from ..models.variants import Model
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)
