@@ -87,7 +87,8 @@ def _by_size(axis: Axes, seeds: Sequence[Sequence[Atoms]], symbol: str, color: s
         if spread:
             axis.axhspan(mean - spread, mean + spread, color="0.4", alpha=0.15, linewidth=0)
     if bulk or any(map(any, free.values())):
-        axis.legend(loc="best", markerscale=3)
+        # Beside the title, where nothing is hidden.
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, markerscale=3)
     axis.set(xlabel="molecules in the cluster")
 
 

@@ -24,7 +24,7 @@ HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
 # In a cold cluster O–H groups without a hydrogen bond have a band of their own.
 CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
-UNSEEN = "← molecules move as a whole,\n    their dipoles with them:\n    hardly any absorption"
+UNSEEN = "molecules move as a whole,\ntheir dipoles with them:\nlittle absorption"
 LABELS = {
     CHI_COLUMN: r"$\alpha n$ (10$^3$ cm$^{-1}$)",
     INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)",
@@ -97,9 +97,10 @@ def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, f
         axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=column.split()[0])
     axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
     _name_bands(axis, bands)
-    translation = LIQUID["translation"][1]
-    where = {"x": translation + 20, "y": 0.62, "transform": axis.get_xaxis_transform()}
-    axis.text(s=UNSEEN, va="center", fontsize=6, color="0.3", **where)
+    above = axis.get_xaxis_transform()
+    arrow = {"arrowstyle": "->", "color": "0.3", "linewidth": 0.5}
+    place = {"xy": (LIQUID["translation"][1] - 60, 0.62), "xytext": (560, 0.62), "textcoords": above}
+    axis.annotate(UNSEEN, xycoords=above, va="center", fontsize=6, color="0.3", arrowprops=arrow, **place)
     axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.95))
 
 
