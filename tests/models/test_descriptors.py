@@ -12,7 +12,7 @@ from bornflow.models import basis
 from bornflow.models.basis import Radial, radial_functions
 from bornflow.models.features import MLP, SMALL_NORM
 from bornflow.models.graph import edges
-from bornflow.models.lorem import TensorProduct, Update
+from bornflow.models.lorem import Lorem, TensorProduct, Update
 from bornflow.models.variants import Model
 
 ELEMENTS = ("H", "O")
@@ -127,6 +127,20 @@ def test_lorem(atoms, invariants):
     expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.asarray(norms.reshape(n, -1)))
     np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
     np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize(("invariants", "bend"), [("relative", 0.2), ("published", 2.0)])
+def test_invariants_where_a_channel_vanishes(invariants, bend):
+    """The paper's norms of `lorem` have a kink there, on either side of which their slopes are −1 and 1."""
+    sizes = {"n_species": 1, "max_degree": 0, "embedding": 1, "features": 1, "channels": 2}
+    backbone = Lorem(radial=Radial(2, 5.0), harmonics="unit", invariants=invariants, **sizes)
+
+    def invariant(x):
+        return backbone.invariants_of(jnp.array([[[x, 1.0]]]))[0, 0, 0]
+
+    slopes = [jax.grad(invariant)(x) for x in (-0.05, 0.05)]
+    assert slopes[1] - slopes[0] == pytest.approx(bend, rel=0.5)
+    assert invariant(1.0) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_radial_functions_are_those_of_e3x():
