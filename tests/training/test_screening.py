@@ -26,8 +26,10 @@ def test_charges_that_vanish_are_refused():
         screening.least_error(np.ones(3), np.zeros(3))
 
 
-def test_a_model_finds_the_factor_that_made_the_labels():
-    model = Model(variant(charges="global"), ("H", "O"))
+@pytest.mark.parametrize("backbone", ["physical", "lorem"])
+def test_a_model_finds_the_factor_that_made_the_labels(backbone):
+    """With eq. 5, whose energy opposite charges share, its size: then the charges have the right sign."""
+    model = Model(variant(backbone=backbone, charges="global"), ("H", "O"))
     checkpoint = Checkpoint(model, noisy_parameters(model), np.zeros(2))
     plain = Checkpoint(model, screening.with_screening(checkpoint.parameters, 1.0), np.zeros(2))
     structures = [water(2, seed=seed) for seed in range(4)]
@@ -36,8 +38,11 @@ def test_a_model_finds_the_factor_that_made_the_labels():
         for atoms in metrics.predict(plain, structures)
     ]
     fitted, report = screening.fit(checkpoint, labelled, metrics.predict(checkpoint, structures))
-    assert report["screening"] == pytest.approx(-0.19, abs=1e-5)
+    assert report["screening"] == pytest.approx(0.19 if backbone == "physical" else -0.19, abs=1e-5)
     assert report["screening_low"] <= report["screening"] <= report["screening_high"]
     errors = metrics.errors(labelled, metrics.predict(fitted, labelled))
     assert errors["all"]["bec_mae [1e-3 e]"] < 1e-2
     assert "screening" in metrics.predict(fitted, labelled)[0].arrays
+    for before, after in zip(*(metrics.predict(c, structures) for c in (checkpoint, fitted)), strict=True):
+        for key in ("energy", "forces"):
+            np.testing.assert_allclose(frames.label(after, key), frames.label(before, key), atol=1e-5)

@@ -64,6 +64,14 @@ def with_charges(parameters, charges):
     return _replaced(parameters, ["charge", "mean"], charges)
 
 
+def with_opposite_charges(parameters):
+    """The parameters of a model whose charges q have the other sign."""
+    readout = parameters["params"]["charge"]
+    last = max(name for name in readout if name.startswith("Dense"))
+    opposite = {name: jax.tree.map(jnp.negative, readout[name]) for name in ("mean", last)}
+    return {**parameters, "params": {**parameters["params"], "charge": {**readout, **opposite}}}
+
+
 def _replaced(parameters, name: list[str], value):
     def replace(path, leaf):
         found = [entry.key for entry in path[-2:]] == name

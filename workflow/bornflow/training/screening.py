@@ -14,7 +14,7 @@ from ase import Atoms
 
 from .. import frames
 from ..errors import BornflowError
-from ..models.charges import with_screening
+from ..models.charges import with_opposite_charges, with_screening
 from .checkpoint import Checkpoint
 
 BOOTSTRAPS = 200
@@ -42,7 +42,8 @@ def fit(
     """The model with its γ, and γ with the 95 % interval of a bootstrap over structures.
 
     `predicted` are the checkpoint's own predictions, whose γ is divided out. Without labelled Born effective
-    charges γ stays as it is. Clusters and bulk are fitted together.
+    charges γ stays as it is. Clusters and bulk are fitted together. Where opposite charges have the same
+    energy (eq. 5), a negative γ says that training ended with those: it and the charges change their sign.
     """
     pairs = [
         (frames.label(truth, "bec"), frames.label(guess, "bec") / guess.arrays["screening"][:, None, None])
@@ -65,5 +66,8 @@ def fit(
     best = gamma(range(len(pairs)))
     resampled = [gamma(rng.integers(len(pairs), size=len(pairs))) for _ in range(BOOTSTRAPS)]
     low, high = np.percentile(resampled, [2.5, 97.5])
-    fitted = replace(checkpoint, parameters=with_screening(checkpoint.parameters, best))
+    parameters = checkpoint.parameters
+    if best < 0 and checkpoint.model.variant["backbone"] == "physical":
+        parameters, best, low, high = with_opposite_charges(parameters), -best, -high, -low
+    fitted = replace(checkpoint, parameters=with_screening(parameters, best))
     return fitted, {"screening": best, "screening_low": float(low), "screening_high": float(high)}
