@@ -97,12 +97,12 @@ def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_p
         attributes["thermostat"] = "nve"
         parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
     figure = conservation.draw(paths, ["one", "one", "two", "two"], "two waters")
-    assert figure.get_suptitle() == "two waters"
+    assert figure.get_suptitle() == "two waters, 0.2 ps"
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]
     assert "fixed charges, float64" in figure.axes[2].get_ylabel()
     drifts = [[text.get_text() for text in axis.texts] for axis in figure.axes]
-    assert drifts[0] == ["drift 7500 ± 2500 meV/atom/100 ps"], "mean of runs, and its error"
-    assert drifts[1] == ["drift 5000.00 ± 0.00 meV/atom/100 ps"]
+    assert drifts[0] == ["drift 7500 ± 2500 meV/atom/100 ps\n2 runs"], "mean of runs, and its error"
+    assert drifts[1] == ["drift 5000.00 ± 0.00 meV/atom/100 ps\none run"]
 
 
 def test_responses_have_a_panel_each():

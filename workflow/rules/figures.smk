@@ -280,7 +280,7 @@ rule conservation_figure:
         runtime=10,
     params:
         models=[model for run, model in FREE],
-        title="; ".join(dict.fromkeys(TITLES[system] for system in FREE_SYSTEMS)),
+        title="; ".join(dict.fromkeys(SAMPLES[system] for system in FREE_SYSTEMS)),
     shell:
         "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
         " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"

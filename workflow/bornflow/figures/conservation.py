@@ -25,7 +25,8 @@ POINTS = 1000  # of a curve at most
 def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figure:
     """Change of the conserved energy per atom: a column for each model, a row for forces and precision.
 
-    A run is a grey line with the means of its blocks in colour. `title` says of what system.
+    A run is a grey line with the means of its blocks in colour. `title` says of what system;
+    the length of the runs is added.
     """
     table = tabulate(paths, models).set_index(["forces", "precision", "model"])
     kinds = list(dict.fromkeys(zip(*(table.index.get_level_values(level) for level in (0, 1)), strict=True)))
@@ -52,7 +53,7 @@ def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figur
     for letter, (kind, axis) in zip(drawing.letters(), panels.items(), strict=False):
         axis.set_title(f"{letter}  {kind[-1]}", loc="left")
         if kind in table.index:
-            drift = _drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]])
+            drift = _drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]], drawn[kind])
             axis.text(0.03, 0.97, drift, transform=axis.transAxes, va="top", fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel("time (ps)")
@@ -60,7 +61,8 @@ def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figur
         row[0].set_ylabel(f"{forces}, {precision}\nenergy − mean (meV/atom)")
     for forces in dict.fromkeys(forces for forces, _ in kinds):
         _one_scale([axis for kind, axis in panels.items() if kind[0] == forces])
-    figure.suptitle(title)
+    lengths = " and ".join(f"{length:g}" for length in table["length [ps]"].unique())
+    figure.suptitle(f"{title}, {lengths} ps")
     return figure
 
 
@@ -72,9 +74,10 @@ def _one_scale(axes: Sequence[Axes]) -> None:
         axis.tick_params(labelleft=axis.get_subplotspec().is_first_col())
 
 
-def _drift(slope: float, error: float) -> str:
+def _drift(slope: float, error: float, runs: int) -> str:
     digits = min(2, max(0, -math.floor(math.log10(error)))) if error else 2
-    return f"drift {slope:.{digits}f} ± {error:.{digits}f} meV/atom/100 ps".replace("-", "−")
+    said = f"drift {slope:.{digits}f} ± {error:.{digits}f} meV/atom/100 ps"
+    return said.replace("-", "−") + (f"\n{runs} runs" if runs > 1 else "\none run")
 
 
 @command
