@@ -157,3 +157,12 @@ def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
     kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
     names = (*kinds, "pool-p", "model-m", "model-n", "recipe-r", "system-a", "system-b")
     assert {name for name in names if parts.of(before, name) != parts.of(after, name)} == reread
+
+
+def test_a_recipe_changes_single_keys_of_weights():
+    changed = {"loss": {"energy": 7}, "weight_decay": {"physical": 0.5}}
+    given = {"weight_decay": {"lorem": 0}, "recipes": {"a": changed}}
+    training = settings.complete({"training": given})["training"]
+    found = parts.recipe(training, "a")
+    assert found["weight_decay"] == {"lorem": 0, "physical": 0.5}
+    assert found["loss"] == training["loss"] | {"energy": 7}

@@ -53,7 +53,8 @@ def of(settings: Mapping, part: str) -> dict:
 def recipe(training: Mapping, name: str) -> dict:
     """The section `training` as one of its `recipes` changes it."""
     change = training["recipes"][name]
-    return {**training, **change, "loss": training["loss"] | change.get("loss", {})}
+    nested = {key: training[key] | change.get(key, {}) for key in ("loss", "weight_decay")}
+    return {**training, **change, **nested}
 
 
 def _without(table: Mapping, *keys: str) -> dict:
