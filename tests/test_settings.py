@@ -125,6 +125,9 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
     assert settings.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7
 
 
+RECIPE = {"recipe-r.m", "recipe-r.n"}
+
+
 @pytest.mark.parametrize(
     ("change", "reread"),
     [
@@ -132,9 +135,9 @@ def test_numbers_that_yaml_takes_for_text_are_numbers():
         ({"training": {"train_fraction": 0.5}}, {"split"}),
         ({"training": {"seeds": [0, 1]}}, set()),
         ({"training": {"epochs": 3}}, {"model-m", "model-n"}),
-        ({"training": {"loss": {"bec": 3}}}, {"model-m", "model-n", "recipe-r"}),
-        ({"training": {"recipes": {"r": {"epochs": 8}}}}, {"recipe-r"}),
-        ({"models": {"m": {"cutoff": 4.0}}}, {"model-m", "recipe-r", "timing"}),
+        ({"training": {"loss": {"bec": 3}}}, {"model-m", "model-n", *RECIPE}),
+        ({"training": {"recipes": {"r": {"epochs": 8}}}}, RECIPE),
+        ({"models": {"m": {"cutoff": 4.0}}}, {"model-m", "recipe-r.m", "timing"}),
         ({"dynamics": {"systems": {"a": {"steps": 30000}}}}, {"system-a"}),
         ({"dynamics": {"systems": {"a": {"title": "another"}}}}, set()),
         ({"dynamics": {"timestep": 0.25}}, {"system-a", "system-b"}),
@@ -155,7 +158,7 @@ def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
     }
     before, after = (settings.complete(_merge(base, update)) for update in ({}, change))
     kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
-    names = (*kinds, "pool-p", "model-m", "model-n", "recipe-r", "system-a", "system-b")
+    names = (*kinds, "pool-p", "model-m", "model-n", *RECIPE, "system-a", "system-b")
     assert {name for name in names if parts.of(before, name) != parts.of(after, name)} == reread
 
 

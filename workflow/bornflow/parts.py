@@ -17,7 +17,7 @@ NOT_OF_A_MODEL = (
 
 def of(settings: Mapping, part: str) -> dict:
     """The part called `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or
-    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME`, `system-NAME`."""
+    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`, `system-NAME`."""
     kind, _, name = part.partition("-")
     structures, labels, training, models, dynamics = (
         settings[stage] for stage in ("structures", "labels", "training", "models", "dynamics")
@@ -39,7 +39,11 @@ def of(settings: Mapping, part: str) -> dict:
     if kind == "model":
         return {"training": _without(training, *NOT_OF_A_MODEL), "models": {name: models[name]}}
     if kind == "recipe":
-        return {"training": _without(recipe(training, name), *NOT_OF_A_MODEL), "models": models}
+        name, model = name.split(".")
+        return {
+            "training": _without(recipe(training, name), *NOT_OF_A_MODEL),
+            "models": {model: models[model]},
+        }
     if kind == "response":
         return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
     if kind == "timing":

@@ -59,6 +59,11 @@ def pool_files(wildcards):
     return POOLS[wildcards.structure].get("files", [])
 
 
+def pretraining_of_recipe(wildcards):
+    """The files that a model is trained on first by one of the recipes."""
+    return parts.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
+
+
 def has_cp2k():
     """Whether the launcher and the program of labels.cp2k.command are found here."""
     command = shlex.split(SETTINGS["labels"]["cp2k"]["command"])

@@ -110,8 +110,8 @@ use rule train as train_by_recipe with:
     input:
         train=f"{RESULTS}/training/train.extxyz",
         valid=f"{RESULTS}/training/valid.extxyz",
-        pretraining=lambda wildcards: parts.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"],
-        config=f"{RESULTS}/settings/recipe-{{recipe}}.yaml",
+        pretraining=pretraining_of_recipe,
+        config=f"{RESULTS}/settings/recipe-{{recipe}}.{{model}}.yaml",
     output:
         multiext(
             f"{RESULTS}/training/recipes/{{recipe}}/{{model}}/{{seed}}/",

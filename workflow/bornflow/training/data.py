@@ -93,14 +93,17 @@ def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
     return np.array([symbols.count(element) for element in known], dtype=float)
 
 
-def baseline(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
+def baseline(
+    structures: Sequence[Atoms], known: Sequence[str], otherwise: np.ndarray | None = None
+) -> np.ndarray:
     """Energy [eV] per element by minimum-norm least squares over the structures with an energy.
 
-    The minimum norm makes it unique where compositions are proportional, as in water.
+    The minimum norm makes it unique where compositions are proportional, as in water. If no structure has an
+    energy it is `otherwise`, or zero.
     """
     labelled = [atoms for atoms in structures if frames.label(atoms, "energy") is not None]
     if not labelled:
-        return np.zeros(len(known))
+        return np.zeros(len(known)) if otherwise is None else otherwise
     counts = np.stack([composition(atoms, known) for atoms in labelled])
     energies = np.array([frames.label(atoms, "energy") for atoms in labelled])
     return np.linalg.lstsq(counts, energies, rcond=None)[0]

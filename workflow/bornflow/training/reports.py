@@ -1,7 +1,6 @@
 """What training says of itself: errors on the way, and where it diverged."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -48,9 +47,16 @@ def divergence(rows: Sequence[np.ndarray], seen: Sequence[tuple], history: np.nd
 
 
 def _runaway(rows: np.ndarray, seen: Sequence[tuple], history: np.ndarray) -> Divergence | None:
-    """A loss RUNAWAY times that of the best epoch so far, or in the first epoch of the first step."""
+    """A loss RUNAWAY times that of the best epoch so far, or in the first epoch of the first steps.
+
+    Of these there is one for each set of labels: energies alone can be a million times less off than forces.
+    """
     means = rows[:, 0] / np.maximum(rows[:, 1], 1)  # [steps, 1 + terms]
-    best = np.nanmin(history, axis=0, initial=np.inf) if len(history) else means[0]
+    if len(history):
+        best = np.nanmin(history, axis=0, initial=np.inf)
+    else:
+        _, firsts = np.unique(rows[:, 1] > 0, axis=0, return_index=True)
+        best = means[firsts].max(axis=0)
     loss = means[:, 0].mean()
     if loss <= RUNAWAY * best[0]:
         return None
@@ -60,10 +66,8 @@ def _runaway(rows: np.ndarray, seen: Sequence[tuple], history: np.ndarray) -> Di
     return Divergence(step, (term, int(seen[step][1][term].argmax())), what)
 
 
-def explained(
-    found: Divergence, seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int, path: Path | None
-) -> str:
-    """A divergence in words, with what to do and where the last good state is."""
+def explained(found: Divergence, seen: Sequence[tuple], structures: Sequence[Atoms], epoch: int) -> str:
+    """A divergence in words, with what to do."""
     index = seen[found.step][0]
     if found.place:
         term, row = found.place
@@ -72,8 +76,7 @@ def explained(
         names = dict.fromkeys(frames.name(structures[row]) for row in index)
         place = f"the gradient over {', '.join(names)}"
     step = epoch * len(seen) + found.step
-    kept = f" The last good state stays in {path}." if path and path.exists() else ""
     return (
         f"training diverged in epoch {epoch}: {place} in step {step} {found.what}. Look at the labels there, "
-        f"or lower training.learning_rate, with which training starts anew.{kept}"
+        f"or lower training.learning_rate, with which training starts anew."
     )
