@@ -15,6 +15,7 @@ def test_each_model_is_followed_by_the_published_one():
             "structures_of": ["all", "all", "all", "bulk"],
             "structures": [15, 15, 15, 1],
             "bec_mae [1e-3 e]": [10.0, 14.0, 30.0, 99.0],
+            "bec_r2": [0.7, 0.9, None, None],
             "screening_H": [None, None, 1.5, 9.0],
         }
     )
@@ -23,7 +24,8 @@ def test_each_model_is_followed_by_the_published_one():
     assert list(table["model"]) == ["mine", *["physical-local"] * 3]
     assert list(table["structures_of"]) == ["all", "all", "bulk", "all"]
     assert list(table["bec_mae [1e-3 e]"]) == [12, 30, 99, 41.2]
-    assert table["bec_spread [1e-3 e]"][0] == pytest.approx(8**0.5)
+    assert table["bec_mae_spread [1e-3 e]"][0] == pytest.approx(8**0.5)
+    assert table["bec_r2"][0] == pytest.approx(0.8) and table["bec_r2_spread"][0] == pytest.approx(0.02**0.5)
     assert table["source"][0] == "valid.extxyz, mine"
     assert table["structures"][2] == 1
     assert "arXiv" in table["source"][3]

@@ -28,10 +28,11 @@ def origin(path: str, structures: Sequence[Atoms]) -> str:
 def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.DataFrame:
     """Rows of each model trained (all structures, clusters, bulk), and the published one of that name if any.
 
-    Values of several seeds are given as their mean, errors with their standard deviation in another column.
+    Values of several seeds are given as their mean, with their standard deviation in another column.
     `errors` is the table of `training.tabulate`; `data` says what the models were tested on (`origin`).
     """
-    rows = []
+    rows, keys = [], {"model", "seed", "structures_of", "structures"}
+    quantities = [*QUANTITIES, *(name for name in errors if name not in {*keys, *QUANTITIES})]
     for model, kinds in errors.groupby("model", sort=False):
         for kind, part in kinds.groupby("structures_of", sort=False):
             row = {
@@ -41,11 +42,11 @@ def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.Data
                 "source": data,
                 "seeds": len(part),
             }
-            for quantity in (*QUANTITIES, *(name for name in part if name.startswith("screening"))):
+            for quantity in quantities:
                 if quantity in part and part[quantity].notna().any():
                     row[quantity] = part[quantity].mean()
-                    if "_mae" in quantity:
-                        row[quantity.replace("_mae", "_spread")] = part[quantity].std()
+                    name, bracket, unit = quantity.partition(" [")
+                    row[f"{name}_spread{bracket}{unit}"] = part[quantity].std()
             rows.append(row)
         rows.extend(published[published["model"] == model].to_dict("records"))
     return pd.DataFrame(rows)
