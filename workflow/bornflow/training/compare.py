@@ -31,8 +31,9 @@ def compare(errors: pd.DataFrame, published: pd.DataFrame, data: str) -> pd.Data
     Values of several seeds are given as their mean, with their standard deviation in another column.
     `errors` is the table of `training.tabulate`; `data` says what the models were tested on (`origin`).
     """
-    rows, keys = [], {"model", "seed", "structures_of", "structures"}
-    quantities = [*QUANTITIES, *(name for name in errors if name not in {*keys, *QUANTITIES})]
+    rows, others = [], {"model", "seed", "structures_of", *QUANTITIES}
+    others |= {name for name in errors if name.endswith("structures")}
+    quantities = [*QUANTITIES, *(name for name in errors if name not in others)]
     for model, kinds in errors.groupby("model", sort=False):
         for kind, part in kinds.groupby("structures_of", sort=False):
             row = {
