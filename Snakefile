@@ -15,6 +15,7 @@ include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/spectra.smk"
+include: "workflow/rules/backbones.smk"
 include: "workflow/rules/figures.smk"
 
 
