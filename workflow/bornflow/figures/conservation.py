@@ -76,7 +76,7 @@ def _one_scale(axes: Sequence[Axes]) -> None:
 
 def _drift(slope: float, error: float, runs: int) -> str:
     digits = min(2, max(0, -math.floor(math.log10(error)))) if error else 2
-    said = f"drift {slope:.{digits}f} ± {error:.{digits}f} meV/atom/100 ps"
+    said = f"drift {slope:z.{digits}f} ± {error:.{digits}f} meV/atom/100 ps"
     return said.replace("-", "−") + (f"\n{runs} runs" if runs > 1 else "\none run")
 
 
