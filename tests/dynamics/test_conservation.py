@@ -11,12 +11,13 @@ from ase import units
 from ase.data import atomic_masses
 from examples import graph_of, variant, water
 
-from bornflow import frames, settings
+from bornflow import settings
 from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.conservation import drift, tabulate
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.io import frames
 from bornflow.models.variants import Model
 from bornflow.spectra import response, susceptibility
 from bornflow.training.checkpoint import Checkpoint

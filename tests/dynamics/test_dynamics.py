@@ -18,11 +18,11 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from examples import graph_of, noisy_parameters, variant, water
 
-from bornflow import frames
 from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.io import frames
 from bornflow.models.variants import Model
 from bornflow.training import checkpoint
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from ase.build import molecule
 
-from bornflow import frames
 from bornflow.errors import BornflowError
 from bornflow.figures import bec_parity, errors, screening
+from bornflow.io import frames
 
 
 def water(name: str, periodic: bool = False, molecules: int = 1):

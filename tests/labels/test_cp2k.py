@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.build import molecule
 from examples import ROOT, water
 
-from bornflow import frames
 from bornflow.errors import BornflowError, Refused
+from bornflow.io import frames
 from bornflow.labels import cp2k_input, cp2k_program, cp2k_relax, cp2k_run, engines, linear_response
 from bornflow.labels.cp2k_cache import Cache
 from bornflow.labels.cp2k_output import Output

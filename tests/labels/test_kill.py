@@ -13,7 +13,7 @@ import pytest
 import yaml
 from examples import water
 
-from bornflow import frames
+from bornflow.io import frames
 
 KILLS = 20
 # Notes every calculation it starts (`-i`), then becomes CP2K.

@@ -10,8 +10,8 @@ import yaml
 from ase import Atoms
 from examples import ROOT, water
 
-from bornflow import frames
 from bornflow.errors import BornflowError, Refused
+from bornflow.io import frames
 from bornflow.labels.engines import ENGINES, text_hash
 from bornflow.labels.finite_field import accept, central_difference
 from bornflow.labels.label import label_structures, write_refused

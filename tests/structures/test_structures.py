@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from examples import PUBLISHED, ROOT, water
 
-from bornflow import frames
 from bornflow.errors import BornflowError
+from bornflow.io import frames
 from bornflow.settings import complete
 from bornflow.structures.bonds import dangling, hydrogen_bonds
 from bornflow.structures.generate import generate

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from examples import ROOT
 
-from bornflow import frames
+from bornflow.io import frames
 from bornflow.training.compare import compare, origin
 
 

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from examples import variant, water
 
-from bornflow import frames
+from bornflow.io import frames
 from bornflow.models.variants import Model
 from bornflow.settings import complete
 from bornflow.training import data

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from examples import noisy_parameters, variant, water
 
-from bornflow import frames
 from bornflow.errors import BornflowError
+from bornflow.io import frames
 from bornflow.models.variants import Model
 from bornflow.training import metrics, screening
 from bornflow.training.checkpoint import Checkpoint

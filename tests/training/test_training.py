@@ -13,8 +13,8 @@ import pytest
 import yaml
 from examples import variant, water
 
-from bornflow import frames
 from bornflow.errors import BornflowError
+from bornflow.io import frames
 from bornflow.labels import xtb
 from bornflow.labels.finite_field import central_difference
 from bornflow.models.variants import Model

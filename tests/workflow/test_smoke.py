@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from examples import ROOT
 
-from bornflow import frames
+from bornflow.io import frames
 
 PARTS = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
 SMOKE = ("--configfile", "config/smoke.yaml")

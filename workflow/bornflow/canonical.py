@@ -11,8 +11,8 @@ from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_mom
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
-from . import frames
 from .errors import BornflowError
+from .io import frames
 
 
 def degrees_of_freedom(atoms: Atoms, turns: bool = False) -> int:

@@ -14,7 +14,7 @@ import yaml
 
 from .contradictions import contradictions
 from .errors import BornflowError, command
-from .files import write_text
+from .io.files import write_text
 from .schema import filled, refuse
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import BornflowError
-from .files import whole
+from .io.files import atomic_write
 from .progress import track
 
 PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
@@ -88,5 +88,5 @@ def record(module: str, by: str, jobs: Sequence[tuple[str, object]], args: argpa
     """Compare, print the table and write it to `args.out`."""
     table = compare(module, by, jobs, args.config, args.seconds)
     print(table.to_string(index=False))
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")

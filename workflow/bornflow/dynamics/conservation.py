@@ -13,7 +13,7 @@ import scipy.stats
 from jaxtyping import Float
 
 from ..errors import BornflowError, command
-from ..files import whole
+from ..io.files import atomic_write
 from .series import read_run
 
 FORCES = {False: "gradient", True: "fixed charges"}  # by `fixed_charges` of a run
@@ -89,7 +89,7 @@ def main() -> None:
     if len(args.runs) != len(args.models):
         raise BornflowError(f"{len(args.runs)} runs for {len(args.models)} models")
     table = tabulate(args.runs, args.models)
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ase import Atoms, units
 
-from .. import frames
 from ..errors import BornflowError, command
+from ..io import frames
 from .series import read_run
 
 

@@ -22,8 +22,9 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 
-from .. import canonical, frames, settings
+from .. import canonical, settings
 from ..errors import BornflowError, command
+from ..io import frames
 from ..progress import Meter
 from ..structures.bonds import molecules
 from . import start

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from ase import Atoms
 
-from ..frames import kind
+from ..io.frames import kind
 from ..models.graph import Graph, Shape, common_shape, pad
 from ..models.variants import Model
 from ..training.data import composition

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from ..errors import BornflowError
-from ..files import whole
+from ..io.files import atomic_write
 
 # Name: unit, what it is. The first axis is time.
 QUANTITIES = {
@@ -45,7 +45,7 @@ class Parts:
         if not owner.exists() or owner.read_text() != self.identity:
             for stale in self.folder.glob("*"):
                 stale.unlink()
-            with whole(owner) as scratch:
+            with atomic_write(owner) as scratch:
                 scratch.write_text(self.identity)
         while self._path(self.count).exists():
             self.count += 1
@@ -58,13 +58,13 @@ class Parts:
     def add(self, series: dict[str, np.ndarray], state: dict) -> None:
         """Store one stretch of steps and the state after it."""
         arrays = {f"state_{name}": state.pop(name) for name in ("positions", "momenta")}
-        with whole(self._path(self.count)) as scratch, scratch.open("wb") as handle:
+        with atomic_write(self._path(self.count)) as scratch, scratch.open("wb") as handle:
             np.savez(handle, state=json.dumps(state), **arrays, **series)
         self.count += 1
 
     def join(self, out: Path, attributes: dict, atoms: dict[str, np.ndarray]) -> None:
         """Write all parts as one HDF5 file and remove the folder."""
-        with whole(out) as scratch, h5py.File(scratch, "w") as file:
+        with atomic_write(out) as scratch, h5py.File(scratch, "w") as file:
             file.attrs.update(attributes)
             for name, values in atoms.items():
                 file[name] = values

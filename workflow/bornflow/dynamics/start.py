@@ -9,8 +9,9 @@ from ase import Atoms
 from ase.constraints import FixCom
 from ase.optimize import FIRE
 
-from .. import canonical, frames
+from .. import canonical
 from ..errors import BornflowError
+from ..io import frames
 from ..structures.bonds import molecules
 
 RELAXED = 0.01  # eV/Å

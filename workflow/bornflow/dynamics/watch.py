@@ -9,8 +9,9 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 
-from .. import canonical, frames
+from .. import canonical
 from ..errors import BornflowError
+from ..io import frames
 
 LAST_FRAMES = 20  # kept for who wants to see what happened
 

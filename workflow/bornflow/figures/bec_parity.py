@@ -15,8 +15,8 @@ from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .. import frames
 from ..errors import command
+from ..io import frames
 from . import drawing
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from ..errors import BornflowError
-from ..files import whole
+from ..io.files import atomic_write
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def plain_numbers(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Write a figure to each path, in the format of its suffix, without a date inside."""
     for path in paths:
-        with whole(path) as scratch:
+        with atomic_write(path) as scratch:
             metadata = {"CreationDate": None} if Path(path).suffix == ".pdf" else {"Software": None}
             figure.savefig(scratch, metadata=metadata)
     plt.close(figure)

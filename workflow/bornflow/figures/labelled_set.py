@@ -12,8 +12,8 @@ import numpy as np
 from ase import Atoms
 from matplotlib.figure import Figure
 
-from .. import frames
 from ..errors import command
+from ..io import frames
 from . import drawing
 
 COLOURS = {"cluster": "C0", "bulk": "C1"}

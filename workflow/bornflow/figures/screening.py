@@ -17,8 +17,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from scipy.spatial.transform import Rotation
 
-from .. import frames
 from ..errors import BornflowError, command
+from ..io import frames
 from ..structures.bonds import dangling, hydrogen_bonds, molecules
 from . import drawing
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, command
-from ..files import whole
+from ..io import frames
+from ..io.files import atomic_write
 from .engines import cp2k
 
 LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # what another version of CP2K may differ by
@@ -62,7 +63,7 @@ def main() -> None:
             f"{bad.to_dict('records')}; the shipped set was made with {smallest.info['label_settings']}. "
             "Do not mix labels made here with it before you know why"
         )
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.3g")
 
 

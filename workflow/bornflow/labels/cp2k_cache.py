@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import locked, write_json
+from ..io.files import locked, write_json
 from .cp2k_output import Output
 from .cp2k_program import Program
 

@@ -19,7 +19,7 @@ from ase import Atoms
 from cp2k_input_tools.generator import CP2KInputGenerator
 
 from ..errors import Refused
-from ..frames import kind, name
+from ..io.frames import kind, name
 
 PROJECT = "label"
 START_WAVEFUNCTION = "start.wfn"

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from ..errors import BornflowError, Refused
-from ..files import LOCKS
+from ..io.files import LOCKS
 from . import cp2k_input
 from .cp2k_output import abort_reason
 

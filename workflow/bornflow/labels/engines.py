@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from ..files import locked
+from ..io.files import locked
 from ..units import FORCE_AU, HARTREE
 from . import cp2k_input, cp2k_relax, xtb
 from .cp2k_cache import Cache

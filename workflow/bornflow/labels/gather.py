@@ -6,8 +6,9 @@
 
 import argparse
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, command
+from ..io import frames
 from . import refusals
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, Refused, command
-from ..files import whole
+from ..io import frames
+from ..io.files import atomic_write
 from ..progress import track
 from .engines import ENGINES
 from .finite_field import accept, sum_rule
@@ -90,7 +91,7 @@ def refusal(name: str, error: Refused) -> tuple[str, str]:
 
 def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:
     """The table of refusals."""
-    with whole(path) as scratch, scratch.open("w", newline="") as handle:
+    with atomic_write(path) as scratch, scratch.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["structure", "reason"])
         writer.writerows(refused)

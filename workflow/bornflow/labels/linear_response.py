@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from .. import settings
 from ..errors import BornflowError, Refused, command
-from ..files import whole
+from ..io.files import atomic_write
 from ..progress import track
 from . import cp2k_input
 from .cp2k_cache import Cache, once
@@ -118,7 +118,7 @@ def main() -> None:
         compare(structures[name], options, workdir, args.threads)
         for name in track(args.names, "linear response", len(args.names), "structures")
     ]
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         pd.DataFrame(rows).to_csv(scratch, index=False, float_format="%.5g")
 
 

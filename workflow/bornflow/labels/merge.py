@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from ase import Atoms
 
-from .. import frames
 from ..errors import BornflowError, command
+from ..io import frames
 
 WAY = ("label_program", "label_settings", "field_operator")  # what says how a frame was labelled
 

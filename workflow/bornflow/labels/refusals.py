@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import command
-from ..files import whole
+from ..io.files import atomic_write
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--tables", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         pd.concat([read(path) for path in args.tables]).to_csv(scratch, index=False)
 
 

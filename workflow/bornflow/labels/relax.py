@@ -9,8 +9,9 @@ A finished relaxation is kept in the cache, and one that was killed goes on from
 import argparse
 from pathlib import Path
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, Refused, command
+from ..io import frames
 from ..progress import track
 from .engines import ENGINES
 from .label import refusal, write_refused

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, Refused, command
-from ..files import whole
+from ..io import frames
+from ..io.files import atomic_write
 from ..progress import track
 from .cp2k_input import cell_edge, operator
 from .engines import Label, cp2k
@@ -131,7 +132,7 @@ def main() -> None:
         table = compare(structures, study, options, workdir, args.threads)
     except BornflowError as error:
         raise BornflowError(f"labels.studies.{args.study}: {error}") from error
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
     if table[REFUSED].isna().all():
         shutil.rmtree(workdir, ignore_errors=True)  # reasons name outputs there

@@ -7,7 +7,7 @@ from scipy.io import FortranEOFError, FortranFile
 from scipy.linalg import orthogonal_procrustes
 
 from ..errors import BornflowError
-from ..files import whole
+from ..io.files import atomic_write
 
 # Records before the orbitals: [atoms, spins, basis functions, ...], three of the basis, [orbitals, ...],
 # eigenvalues with occupations.
@@ -29,7 +29,7 @@ def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
         raise BornflowError(f"{in_field} and {field_free} are wave functions of different systems")
     rotation, _ = orthogonal_procrustes(polarised.T, free.T)
     mirrored = 2 * free - rotation.T @ polarised
-    with whole(out) as scratch, FortranFile(scratch, "w") as file:
+    with atomic_write(out) as scratch, FortranFile(scratch, "w") as file:
         for record in [*records, *mirrored]:
             file.write_record(record)
 

@@ -18,7 +18,7 @@ from tblite.interface import Calculator
 from tblite.library import ffi
 
 from ..errors import Refused
-from ..frames import name
+from ..io.frames import name
 from ..units import BOHR
 from .finite_field import FIELDS
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BornflowError, command
-from ..files import whole
+from ..io.files import atomic_write
 from . import experiment
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
 
@@ -87,7 +87,7 @@ def main() -> None:
     if len(args.spectra) != len(args.models):
         raise BornflowError(f"{len(args.spectra)} spectra for {len(args.models)} models")
     table = tabulate([pd.read_csv(path) for path in args.spectra], args.models)
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table[["model", *table.columns.drop("model")]].to_csv(scratch, index=False, float_format="%.4g")
 
 

@@ -27,7 +27,7 @@ from ..dynamics.export import frames_of
 from ..dynamics.series import read_run
 from ..dynamics.start import hold_centre
 from ..errors import BornflowError, command
-from ..files import whole
+from ..io.files import atomic_write
 from ..progress import track
 from ..units import BOLTZMANN, COULOMB, WAVENUMBER
 from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
@@ -147,7 +147,7 @@ def main() -> None:
     section = settings.load(args.config, "dynamics")
     calculator = BornflowCalculator.from_checkpoint(args.checkpoint, np.zeros(3), section["dtype"])
     table = compare(args.run, args.spectrum, calculator, section["response"])
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
 
 

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from .. import settings
 from ..dynamics.series import read_run
 from ..errors import BornflowError, command
-from ..files import whole
+from ..io.files import atomic_write
 from ..units import BOLTZMANN, COULOMB, INTENSITY, WAVENUMBER
 from . import signals
 
@@ -182,7 +182,7 @@ def write(spectrum: Callable[[Sequence[Path], Mapping], pd.DataFrame], descripti
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.6g")
 
 

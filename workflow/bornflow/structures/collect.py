@@ -5,8 +5,8 @@ python -m bornflow.structures.collect --structures a.extxyz b.extxyz --out selec
 
 import argparse
 
-from .. import frames
 from ..errors import command
+from ..io import frames
 
 
 @command

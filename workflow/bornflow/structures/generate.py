@@ -14,8 +14,9 @@ from ase import Atoms
 from ase.optimize import FIRE
 from tblite.ase import TBLite
 
-from .. import canonical, frames, settings
+from .. import canonical, settings
 from ..errors import command
+from ..io import frames
 from ..progress import Meter
 from .isomers import lowest
 from .packing import pack_water

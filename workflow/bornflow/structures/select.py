@@ -16,8 +16,9 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, command
+from ..io import frames
 
 
 def descriptors(pool: Sequence[Atoms], soap: Mapping) -> Float[np.ndarray, "structures features"]:

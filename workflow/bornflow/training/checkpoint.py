@@ -15,7 +15,7 @@ import yaml
 from flax import serialization
 
 from ..errors import BornflowError
-from ..files import whole, write_text
+from ..io.files import atomic_write, write_text
 from ..models.variants import Model
 
 FORMAT = 6
@@ -50,7 +50,7 @@ def save(
     }
     weights = serialization.to_bytes(checkpoint.parameters)
     description["parameters"] = f"sha256:{hashlib.sha256(weights).hexdigest()}"
-    with whole(directory / "parameters.msgpack") as scratch:
+    with atomic_write(directory / "parameters.msgpack") as scratch:
         scratch.write_bytes(weights)
     write_text(directory / "config.yaml", yaml.safe_dump(description, sort_keys=False))
 

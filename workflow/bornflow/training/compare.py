@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import pandas as pd
 from ase import Atoms
 
-from .. import frames
 from ..errors import command
-from ..files import whole
+from ..io import frames
+from ..io.files import atomic_write
 
 QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
 
@@ -64,7 +64,7 @@ def main() -> None:
     args = parser.parse_args()
     data = origin(args.data, frames.read(args.data))
     table = compare(pd.read_csv(args.errors), pd.read_csv(args.published), data)
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")
 
 

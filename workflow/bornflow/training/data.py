@@ -13,8 +13,8 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Array, Float, Int
 
-from .. import frames
 from ..errors import BornflowError
+from ..io import frames
 from ..models.graph import Graph, Pairs, Shape, common_shape, pad
 from ..models.variants import Model
 

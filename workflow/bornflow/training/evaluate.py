@@ -8,9 +8,10 @@ import argparse
 import json
 from pathlib import Path
 
-from .. import frames, runtime, settings
+from .. import runtime, settings
 from ..errors import command
-from ..files import write_json
+from ..io import frames
+from ..io.files import write_json
 from . import checkpoint, metrics
 
 

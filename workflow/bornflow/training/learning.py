@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 from ..errors import command
-from ..files import whole
+from ..io.files import atomic_write
 from .compare import QUANTITIES
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         tabulate(args.metrics).to_csv(scratch, index=False, float_format="%.4g")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from ase import Atoms
 
-from .. import frames
+from ..io import frames
 from ..models.variants import Model
 from .checkpoint import Checkpoint
 from .data import Bucket, composition, prepare, take

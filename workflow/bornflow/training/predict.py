@@ -5,8 +5,9 @@ python -m bornflow.training.predict --checkpoint DIR --structures A.extxyz B.ext
 
 import argparse
 
-from .. import frames, runtime
+from .. import runtime
 from ..errors import command
+from ..io import frames
 from . import checkpoint, metrics
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from ..errors import command
-from ..files import whole
+from ..io.files import atomic_write
 from .compare import QUANTITIES
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--metrics", required=True, nargs="+", type=Path, help="metrics.json of these models")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         tabulate(args.names, args.metrics).to_csv(scratch, index=False, float_format="%.4g")
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from ase import Atoms
 
-from .. import frames
+from ..io import frames
 from .loss import TERMS
 
 RUNAWAY = 1e3  # times the least loss; noise between epochs stays far below

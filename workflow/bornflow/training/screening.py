@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
-from .. import frames
 from ..errors import BornflowError
+from ..io import frames
 from ..models.charges import with_opposite_charges, with_screening
 from .checkpoint import Checkpoint
 

@@ -7,8 +7,9 @@
 import argparse
 import sys
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, command
+from ..io import frames
 from .data import split
 
 

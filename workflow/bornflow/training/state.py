@@ -14,9 +14,9 @@ import pandas as pd
 from ase import Atoms
 from flax import serialization
 
-from .. import frames
 from ..errors import BornflowError
-from ..files import whole
+from ..io import frames
+from ..io.files import atomic_write
 from ..parts import NOT_OF_A_MODEL
 from .checkpoint import FORMAT, Checkpoint
 from .compare import QUANTITIES
@@ -60,7 +60,7 @@ def identity(
 
 def store(state: State, path: Path, identity: str) -> None:
     """Write a state, whole or not at all, with the identity of its run."""
-    with whole(path) as scratch:
+    with atomic_write(path) as scratch:
         content = {"identity": identity, "state": serialization.to_state_dict(state)}
         scratch.write_bytes(serialization.msgpack_serialize(jax.tree.map(_host, content)))
 
@@ -114,7 +114,7 @@ def write_history(path: Path, history: np.ndarray) -> None:
         "bec_rms [e]",
         "charge_penalty",
     ]
-    with whole(path) as scratch, scratch.open("w", newline="") as handle:
+    with atomic_write(path) as scratch, scratch.open("w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(header)
         for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):
@@ -126,5 +126,5 @@ def write_validation(path: Path, validation: np.ndarray, before: float = 0) -> N
     """validation.csv: errors of the structures held out, over epochs and seconds, after `before` others."""
     table = pd.DataFrame(validation, columns=["epoch", "seconds", *QUANTITIES])
     table["seconds"] += before
-    with whole(path) as scratch:
+    with atomic_write(path) as scratch:
         table.astype({"epoch": int}).to_csv(scratch, index=False, float_format="%.6g")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import command
-from ..files import whole
+from ..io.files import atomic_write
 
 
 @command
@@ -25,7 +25,7 @@ def main() -> None:
         model, _, seed = path.stem.rpartition("-")
         for part, errors in json.loads(path.read_text()).items():
             rows.append({"model": model, "seed": seed, "structures_of": part, **errors})
-    with whole(args.out) as scratch:
+    with atomic_write(args.out) as scratch:
         pd.DataFrame(rows).to_csv(scratch, index=False, float_format="%.4g")
 
 

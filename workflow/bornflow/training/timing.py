@@ -16,8 +16,9 @@ import optax
 from ase import Atoms
 from jax.flatten_util import ravel_pytree
 
-from .. import frames, settings
+from .. import settings
 from ..errors import BornflowError, command
+from ..io import frames
 from ..models.variants import Model
 from ..structures.packing import pack_water
 from ..turns import PEER, arguments, has_peer, record, repeat

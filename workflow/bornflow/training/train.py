@@ -16,9 +16,10 @@ from pathlib import Path
 
 from ase import Atoms
 
-from .. import frames, runtime, settings
+from .. import runtime, settings
 from ..errors import BornflowError, command
-from ..files import write_json
+from ..io import frames
+from ..io.files import write_json
 from ..parts import NOT_OF_A_MODEL
 from . import checkpoint, data, metrics, screening
 from .loop import Diverged, train

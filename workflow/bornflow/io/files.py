@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a scratch path beside `path`; rename it to `path` when the block succeeds.
 
     The scratch name keeps the suffix, since several writers choose a format by it.
@@ -65,7 +65,7 @@ def locked(directory: str | Path) -> Iterator[None]:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
-    with whole(path) as scratch:
+    with atomic_write(path) as scratch:
         scratch.write_text(text)
 
 

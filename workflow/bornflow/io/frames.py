@@ -16,8 +16,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from .errors import BornflowError
-from .files import whole
+from ..errors import BornflowError
+from .files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,6 @@ def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sourc
 
 def write(path: str | Path, frames: Sequence[Atoms]) -> None:
     """Write frames as extxyz, whole or not at all."""
-    with whole(path) as scratch:
+    with atomic_write(path) as scratch:
         if frames:  # no frame is an empty file
             ase.io.write(scratch, list(frames), format="extxyz")

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from examples import water
 
-from bornflow import frames
 from bornflow.errors import BornflowError
+from bornflow.io import frames
+from bornflow.io.files import atomic_write
 
 
 def labelled(n=2):
@@ -105,11 +106,10 @@ def test_mixed_periodicity_is_refused():
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
-    from bornflow.files import whole
 
     target = tmp_path / "a.txt"
     target.write_text("good")
-    with pytest.raises(RuntimeError), whole(target) as scratch:
+    with pytest.raises(RuntimeError), atomic_write(target) as scratch:
         scratch.write_text("half")
         raise RuntimeError
     assert target.read_text() == "good"

@@ -9,13 +9,13 @@ import pytest
 from examples import ROOT
 
 from bornflow.errors import command
-from bornflow.files import locked, whole, write_json
+from bornflow.io.files import atomic_write, locked, write_json
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"good": 1})
-    with pytest.raises(OSError, match="No space"), whole(path) as scratch:
+    with pytest.raises(OSError, match="No space"), atomic_write(path) as scratch:
         scratch.write_text("{")
         raise OSError(28, "No space left on device")
     assert path.read_text() == '{\n "good": 1\n}\n'
@@ -24,7 +24,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
 
 JOB = """
 import os, subprocess
-from bornflow.files import LOCKS, locked
+from bornflow.io.files import LOCKS, locked
 with locked("d"):
     subprocess.Popen(["sleep", "2"], pass_fds=tuple(LOCKS), stdout=subprocess.DEVNULL)
     os._exit(9)
