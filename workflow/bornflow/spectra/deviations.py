@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..errors import BornflowError, command
 from ..io.files import atomic_write
-from . import experiment
+from . import experiment, tables
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
@@ -86,7 +86,7 @@ def main() -> None:
     args = parser.parse_args()
     if len(args.spectra) != len(args.models):
         raise BornflowError(f"{len(args.spectra)} spectra for {len(args.models)} models")
-    table = tabulate([pd.read_csv(path) for path in args.spectra], args.models)
+    table = tabulate([tables.spectrum(path) for path in args.spectra], args.models)
     with atomic_write(args.out) as scratch:
         table[["model", *table.columns.drop("model")]].to_csv(scratch, index=False, float_format="%.4g")
 

@@ -30,7 +30,8 @@ from ..errors import BornflowError, command
 from ..io.files import atomic_write
 from ..progress import track
 from ..units import BOLTZMANN, COULOMB, WAVENUMBER
-from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
+from . import tables
+from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN, mean_temperature
 
 BLOCKS = 5  # of the equilibrium run, whose spread gives the error of what it predicts
 
@@ -100,7 +101,7 @@ def compare(
     attributes, series = read_run(run, "dipole", "temperature")
     if np.any(attributes["electric_field [V/Å]"]):
         raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
-    table = pd.read_csv(spectrum)
+    table = tables.spectrum(spectrum)
     if CHI_COLUMN not in table:
         raise BornflowError(
             f"{spectrum} has no column {CHI_COLUMN}: only periodic systems have a susceptibility"
@@ -118,7 +119,8 @@ def compare(
         raise BornflowError(f"{run} holds {count} frames; two are needed: make frame_interval smaller")
     starts = [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
     moved = measured(starts, calculator, options["field"], timestep, steps)
-    said, doubt = predicted(series["dipole"], options["field"], float(series["temperature"].mean()), steps)
+    temperature = mean_temperature([Path(run)], [series["temperature"]])
+    said, doubt = predicted(series["dipole"], options["field"], temperature, steps)
     times = np.arange(steps + 1) * timestep
     return pd.DataFrame(
         {

@@ -99,7 +99,7 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     series = "current" if options["route"] == "current" else "dipole"
     runs = [read_run(path, series, "temperature", optional=("static_current",)) for path in paths]
     attributes = common(paths, [found for found, _ in runs])
-    temperature = float(np.mean([values["temperature"].mean() for _, values in runs]))
+    temperature = mean_temperature(paths, [values["temperature"] for _, values in runs])
     timestep = float(attributes["timestep [fs]"])
     totals = [values[series] for _, values in runs]
     if series == "dipole":
@@ -154,6 +154,15 @@ def _mean_and_error(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     unknown = np.full(samples.shape[1:], np.nan)
     error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else unknown
     return samples.mean(axis=0), error
+
+
+def mean_temperature(paths: Sequence[Path], series: Sequence[np.ndarray]) -> float:
+    """The mean [K] over runs of their means; BornflowError for a run whose atoms do not move."""
+    means = [float(values.mean()) for values in series]
+    for path, mean in zip(paths, means, strict=True):
+        if not mean > 0:
+            raise BornflowError(f"{path}: the mean temperature is {mean:g} K; no spectrum can be made of it")
+    return float(np.mean(means))
 
 
 def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:

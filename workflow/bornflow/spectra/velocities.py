@@ -15,10 +15,10 @@ import pandas as pd
 from ase import data
 
 from ..dynamics.series import read_run
-from ..errors import command
+from ..errors import BornflowError, command
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
-from .susceptibility import WAVENUMBER_COLUMN, common, densities, write
+from .susceptibility import WAVENUMBER_COLUMN, common, densities, mean_temperature, write
 
 
 def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
@@ -29,7 +29,10 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     shared = common(paths, attributes, "velocity_interval [steps]")
     timestep = float(shared["timestep [fs]"]) * int(shared["velocity_interval [steps]"])
     numbers = found[0]["numbers"]
-    temperature = float(np.mean([series["temperature"].mean() for series in found]))
+    for path, series in zip(paths, found, strict=True):
+        if not np.array_equal(series["numbers"], numbers):
+            raise BornflowError(f"{path}: its atoms are not those of {paths[0]}; spectra are of one system")
+    temperature = mean_temperature(paths, [series["temperature"] for series in found])
     table = {}
     for number in np.unique(numbers):
         atoms = np.flatnonzero(numbers == number)

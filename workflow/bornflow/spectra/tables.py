@@ -1,0 +1,74 @@
+"""Reading the tables that the modules of this folder write: spectra, motions of atoms, responses."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import BornflowError
+from ..io import tables
+from .susceptibility import (
+    CHI_COLUMN,
+    CHI_REAL_COLUMN,
+    COEFFICIENT_COLUMN,
+    ERROR_COLUMN,
+    INTENSITY_COLUMN,
+    PARTS,
+    WAVENUMBER_COLUMN,
+)
+
+SPECTRUM = "make it again with spectra.susceptibility"
+VELOCITIES = "make it again with spectra.velocities"
+RESPONSE = "make it again with spectra.response"
+TIME = "time [fs]"
+DIPOLE, DIPOLE_ERROR = "dipole_in_field [e Å]", "standard_error [e Å]"
+PREDICTED, PREDICTED_ERROR = "predicted [e Å]", "predicted_error [e Å]"
+FROM_SPECTRUM = "from_spectrum [e Å]"
+
+
+def spectrum(path: str | Path) -> pd.DataFrame:
+    """A table of `spectra.susceptibility`: χ'' of a liquid or the absorption per molecule of a cluster.
+
+    Standard errors may be unknown, all else is there. Raises BornflowError as `io.tables.read`.
+    """
+    table = tables.read(path, SPECTRUM, positive=[WAVENUMBER_COLUMN], sparse=[ERROR_COLUMN], others="numbers")
+    kinds = [name for name in (CHI_COLUMN, INTENSITY_COLUMN) if name in table]
+    if len(kinds) != 1 or ERROR_COLUMN not in table:
+        raise BornflowError(
+            f"{path} is no spectrum: it needs {ERROR_COLUMN} and one of {CHI_COLUMN} and {INTENSITY_COLUMN}; "
+            f"{SPECTRUM}"
+        )
+    whole = [name for name in (*kinds, CHI_REAL_COLUMN, COEFFICIENT_COLUMN, *PARTS) if name in table]
+    _check(path, table, WAVENUMBER_COLUMN, whole, SPECTRUM)
+    return table
+
+
+def velocities(path: str | Path) -> pd.DataFrame:
+    """A table of `spectra.velocities`: a column for each element. Raises BornflowError."""
+    table = tables.read(path, VELOCITIES, positive=[WAVENUMBER_COLUMN], others="numbers")
+    elements = [name for name in table if name != WAVENUMBER_COLUMN]
+    odd = [name for name in elements if not name.endswith(" [cm]")]
+    if odd or not elements:
+        raise BornflowError(f"{path}: columns like 'H [cm]' expected, found {odd or 'none'}; {VELOCITIES}")
+    _check(path, table, WAVENUMBER_COLUMN, elements, VELOCITIES)
+    return table
+
+
+def response(path: str | Path) -> pd.DataFrame:
+    """A table of `spectra.response`: the dipole in a field over time. Raises BornflowError."""
+    curves = (DIPOLE, DIPOLE_ERROR, PREDICTED, PREDICTED_ERROR, FROM_SPECTRUM)
+    table = tables.read(path, RESPONSE, numbers=[TIME, *curves], others="none")
+    _check(path, table, TIME, [], RESPONSE)
+    return table
+
+
+def _check(path: str | Path, table: pd.DataFrame, axis: str, whole: list[str], remedy: str) -> None:
+    """Raise BornflowError unless the axis rises and the columns `whole` have no gaps."""
+    falls = np.flatnonzero(np.diff(table[axis]) <= 0)
+    if len(falls):
+        first, second = table[axis][falls[0]], table[axis][falls[0] + 1]
+        raise BornflowError(f"{path}: '{axis}' does not rise from {first:g} to {second:g}; {remedy}")
+    for name in whole:
+        if table[name].isna().any():
+            at = table[axis][int(np.argmax(table[name].isna()))]
+            raise BornflowError(f"{path}: '{name}' is unknown at {axis} {at:g}, a number expected; {remedy}")
