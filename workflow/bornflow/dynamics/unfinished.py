@@ -102,8 +102,8 @@ class Parts:
         else:
             if parts:
                 _say(
-                    f"{self.folder} holds {len(parts)} parts of a run of another structure, model or settings; "
-                    "they are removed, and this run starts at its beginning"
+                    f"{self.folder} holds {len(parts)} parts of a run of another structure, model or "
+                    "settings; they are removed, and this run starts at its beginning"
                 )
             for stale in self.folder.glob("*"):
                 stale.unlink()

@@ -49,7 +49,10 @@ def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Sequence[At
                 for guesses in seeds
             ]
             _panel(axis, pairs[0], [1e3 * _error(found) for found in pairs])
-            axis.set_title(f"{next(letters)}  {model}" if kind == kinds[0] else next(letters), loc="left")
+            axis.set_title(
+                f"{next(letters)}  {drawing.literal(model)}" if kind == kinds[0] else next(letters),
+                loc="left",
+            )
         count = "1 structure" if len(pairs[0]) == 1 else f"{len(pairs[0])} structures"
         row[0].set_ylabel(f"{drawing.KINDS[kind]}, {count}\npredicted $Z_{{\\alpha\\beta}}$ (e)")
         _frame(list(row))
@@ -118,7 +121,7 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, nargs="+", help="one file a model and seed")
     parser.add_argument("--models", required=True, nargs="+", help="their names, in the same order")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     drawing.style(args.style)
     predicted = drawing.by_model(args.models, args.predictions, frames.read)

@@ -51,18 +51,18 @@ def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figur
         axis.plot(times[every], energies[every], color="0.82", linewidth=0.3, zorder=1)
         axis.plot(block_means(times), block_means(energies), "o-", color=color, markersize=2)
     for letter, (kind, axis) in zip(drawing.letters(), panels.items(), strict=False):
-        axis.set_title(f"{letter}  {kind[-1]}", loc="left")
+        axis.set_title(f"{letter}  {drawing.literal(kind[-1])}", loc="left")
         if kind in table.index:
             drift = _drift(*table.loc[kind, [DRIFT, DRIFT_ERROR]], drawn[kind])
             axis.text(0.03, 0.97, drift, transform=axis.transAxes, va="top", fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel("time (ps)")
     for row, (forces, precision) in zip(axes, kinds, strict=True):
-        row[0].set_ylabel(f"{forces}, {precision}\nenergy − mean (meV/atom)")
+        row[0].set_ylabel(f"{forces}, {drawing.literal(precision)}\nenergy − mean (meV/atom)")
     for forces in dict.fromkeys(forces for forces, _ in kinds):
         _one_scale([axis for kind, axis in panels.items() if kind[0] == forces])
     lengths = " and ".join(f"{length:g}" for length in table["length [ps]"].unique())
-    figure.suptitle(f"{title}, {lengths} ps")
+    figure.suptitle(f"{drawing.literal(title)}, {lengths} ps")
     return figure
 
 
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", required=True, help="the model of each run")
     parser.add_argument("--title", default="", help="of what system")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     if len(args.runs) != len(args.models):
         raise BornflowError(f"{len(args.runs)} runs for {len(args.models)} models")

@@ -50,7 +50,7 @@ def draw(
             axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
             error = scale * table[ERROR_COLUMN]
             shade(axis, nu, total - error, total + error, "0.1")
-            axis.set_title(f"{next(letters)}  {title}\n{model}", loc="left")
+            axis.set_title(f"{next(letters)}  {drawing.literal(title)}\n{drawing.literal(model)}", loc="left")
         row[0].set_ylabel(LABELS[column])
     for axis in axes[-1]:
         axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")

@@ -15,17 +15,47 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from ..errors import BornflowError
+from ..io import documents
 from ..io.files import atomic_write
 
 T = TypeVar("T")
 
+# Formats a figure is written in, and what keeps its date or version out of the file.
+FORMATS: dict[str, dict[str, None]] = {
+    ".pdf": {"CreationDate": None},
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".eps": {},
+    ".jpg": {},
+    ".tif": {},
+    ".webp": {},
+}
 KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 
 def style(path: str | Path = STYLE) -> None:
-    """Switch the style on."""
-    plt.style.use(str(path))
+    """Switch the style on. Raises BornflowError for a file that matplotlib cannot read."""
+    documents.read_text(path, "give another --style")  # matplotlib says nothing of one in another encoding
+    try:
+        plt.style.use(str(path))
+    except (OSError, ValueError) as error:
+        raise BornflowError(f"{path} is no style of matplotlib: {' '.join(str(error).split())}") from error
+
+
+def picture(path: str) -> str:
+    """The path, whose suffix says a format that can be written; for `--out`, so before any work."""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise BornflowError(
+            f"--out {path}: figures are written as {', '.join(FORMATS)}; give the name one of these endings"
+        )
+    return path
+
+
+def literal(text: str) -> str:
+    """Text of a user as it stands: matplotlib would take what is between two $ as a formula, and leave out
+    of a legend what begins with an underscore."""
+    return ("\N{ZERO WIDTH SPACE}" if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def letters() -> Iterator[str]:
@@ -54,7 +84,7 @@ def plain_numbers(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Write a figure to each path, in the format of its suffix, without a date inside."""
     for path in paths:
+        metadata = FORMATS[Path(picture(str(path))).suffix.lower()]
         with atomic_write(path) as scratch:
-            metadata = {"CreationDate": None} if Path(path).suffix == ".pdf" else {"Software": None}
             figure.savefig(scratch, metadata=metadata)
     plt.close(figure)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
+from ..training import tables
 from . import drawing
 
 COLUMNS = {
@@ -38,7 +39,9 @@ def draw(table: pd.DataFrame) -> Figure:
             heights = [row + 0.16 * (2 * place - 1) for row in range(len(models))]
             style = {"fmt": marker, "color": color, "markersize": 4, "label": drawing.KINDS[kind]}
             axis.errorbar(mean, heights, xerr=spread, **style)
-        axis.set(xlabel=f"error of {title}", yticks=range(len(models)), yticklabels=models)
+        axis.set(
+            xlabel=f"error of {title}", yticks=range(len(models)), yticklabels=[*map(drawing.literal, models)]
+        )
         axis.set_xlim(0, 1.06 * axis.get_xlim()[1])
         axis.set_title(letter, loc="left")
         axis.grid(axis="y", linewidth=0.3, color="0.9")
@@ -53,10 +56,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--errors", required=True)
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     drawing.style(args.style)
-    drawing.save(draw(pd.read_csv(args.errors)), args.out)
+    drawing.save(draw(tables.errors(args.errors)), args.out)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from matplotlib.figure import Figure
 
 from .. import settings
 from ..errors import BornflowError, command
+from ..io import tables
 from . import drawing
 
 FORCE, CHARGE, FIELD, CELL = "force_difference [meV/Å]", "bec_difference [e]", "field", "cell [Å]"
 MARKS = "osD^v<>p"
+OPERATORS = {"berry": "Berry phase", "position": r"$E\cdot r$"}
 UNITS = {"cutoff": "Ry", "force_cutoff": "Ry", "rel_cutoff": "Ry", "vacuum": "Å", "field": "a.u."}
 LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # what labels may be off by
 
@@ -31,7 +33,8 @@ def convergence(table: pd.DataFrame) -> Figure:
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
         heights = [-rows.index(names[index]) for index in part.index]
         for axis, column in zip(axes, (FORCE, CHARGE), strict=True):
-            axis.plot(part[column], heights, MARKS[number], color=f"C{number}", label=structure, alpha=0.8)
+            style = {"color": f"C{number}", "label": drawing.literal(structure), "alpha": 0.8}
+            axis.plot(part[column], heights, _mark(number), **style)
     for letter, axis, label, column in zip(
         "ab",
         axes,
@@ -49,12 +52,16 @@ def convergence(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def _mark(number: int) -> str:
+    return MARKS[number % len(MARKS)]
+
+
 def _changes(row: pd.Series, usual: pd.Series, options: list[str]) -> str:
     changed = {key: row[key] for key in options if row[key] != usual[key]}
     if changed.get("cutoff") == changed.get("force_cutoff"):
         changed.pop("force_cutoff", None)  # one grid for all runs
     words = [
-        value if isinstance(value, str) else f"{key} {value:g} {UNITS.get(key, '')}".rstrip()
+        drawing.literal(value) if isinstance(value, str) else f"{key} {value:g} {UNITS.get(key, '')}".rstrip()
         for key, value in changed.items()
     ]
     return ", ".join(words) or "settings of the labels"
@@ -69,9 +76,10 @@ def field_strength(table: pd.DataFrame) -> Figure:
         part = part.sort_values(FIELD)
         for colour, column in enumerate(elements):
             symbol = column.removeprefix("bec_").split()[0]
-            style = {"color": f"C{colour}", "marker": MARKS[number]}
-            left.plot(part[FIELD], part[column], label=f"{symbol}, {structure}", **style)
-        right.plot(part[FIELD], part[CHARGE], color=f"C{number + 2}", marker=MARKS[number], label=structure)
+            style = {"color": f"C{colour}", "marker": _mark(number)}
+            left.plot(part[FIELD], part[column], label=f"{symbol}, {drawing.literal(structure)}", **style)
+        style = {"color": f"C{number + 2}", "marker": _mark(number), "label": drawing.literal(structure)}
+        right.plot(part[FIELD], part[CHARGE], **style)
     left.set(ylabel=r"mean of tr $Z_i$ / 3 (e)")
     right.set(yscale="log", ylabel=r"largest difference of $Z$ (e)")
     for letter, axis in zip("ab", (left, right), strict=True):
@@ -85,10 +93,9 @@ def field_strength(table: pd.DataFrame) -> Figure:
 def field_operator(table: pd.DataFrame) -> Figure:
     """The error of Born effective charges over the cell's edge: Berry phase against E·r."""
     figure, axis = plt.subplots()
-    names = {"berry": "Berry phase", "position": r"$E\cdot r$"}
     for number, (kind, part) in enumerate(table.groupby("operator")):
         part = part.sort_values(CELL)
-        axis.plot(part[CELL], part[CHARGE], color=f"C{number}", marker=MARKS[number], label=names[kind])
+        axis.plot(part[CELL], part[CHARGE], color=f"C{number}", marker=_mark(number), label=OPERATORS[kind])
     berry = table[table["operator"] == "berry"].sort_values(CELL)
     edges = np.linspace(berry[CELL].min(), berry[CELL].max(), 50)
     guide = berry[CHARGE].iloc[-1] * (berry[CELL].iloc[-1] / edges) ** 2
@@ -98,12 +105,35 @@ def field_operator(table: pd.DataFrame) -> Figure:
     ticks = sorted(table[CELL].unique())
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=6)
     axis.minorticks_off()
-    axis.set_title(", ".join(table["structure"].unique()), loc="left")
+    axis.set_title(drawing.literal(", ".join(table["structure"].unique())), loc="left")
     axis.legend()
     return figure
 
 
+# Columns of numbers that each figure draws.
+NEEDED = {"convergence": (FORCE, CHARGE), "field_strength": (FIELD, CHARGE), "field_operator": (CELL, CHARGE)}
 STUDIES = {draw.__name__: draw for draw in (convergence, field_strength, field_operator)}
+
+
+def read(path: str, study: str) -> pd.DataFrame:
+    """The rows of a table of `labels.study` whose label was accepted, without a gap in what is drawn."""
+    remedy = "make it again with labels.study"
+    drawn = NEEDED[study]
+    table = tables.read(path, remedy, sparse=drawn, texts=["structure", "operator"], notes=["refused"])
+    table = table[table["refused"] == ""].drop(columns="refused").reset_index(drop=True)
+    if table.empty:
+        raise BornflowError(f"{path} holds no label that was accepted; there is nothing to draw")
+    for name in drawn:
+        gaps = table[name].isna() if name in table else np.ones(len(table), bool)
+        if np.any(gaps):
+            structure = table["structure"][int(np.argmax(gaps))]
+            raise BornflowError(f"{path}: '{name}' of {structure} is missing, a number expected; {remedy}")
+    odd = sorted(set(table["operator"]) - set(OPERATORS))
+    if odd:
+        raise BornflowError(f"{path}: operator is '{odd[0]}', {' or '.join(OPERATORS)} expected; {remedy}")
+    if study == "field_operator" and "berry" not in set(table["operator"]):
+        raise BornflowError(f"{path} holds no label with the Berry phase; there is nothing to draw")
+    return table
 
 
 @command
@@ -113,12 +143,9 @@ def main() -> None:
     parser.add_argument("--study", required=True, choices=sorted(STUDIES))
     parser.add_argument("--table", required=True)
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
-    table = pd.read_csv(args.table)
-    table = table[table["refused"].isna()].drop(columns="refused").reset_index(drop=True)
-    if table.empty:
-        raise BornflowError(f"{args.table} holds no label that was accepted; there is nothing to draw")
+    table = read(args.table, args.study)
     drawing.style(args.style)
     drawing.save(STUDIES[args.study](table), args.out)
 

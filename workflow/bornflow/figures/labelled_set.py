@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--labels", required=True, nargs="+")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     drawing.style(args.style)
     labelled = frames.read_all(args.labels)

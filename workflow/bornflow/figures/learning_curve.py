@@ -15,6 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
+from ..io import tables
+from ..training import tables as training
 from . import drawing
 
 TITLES = {"forces_mae [meV/Å]": "error of forces (meV/Å)", "bec_mae [1e-3 e]": r"error of $Z$ ($10^{-3}$ e)"}
@@ -40,9 +42,11 @@ def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Fi
         for model, part in whole_set.groupby("model", sort=False):
             found = part.groupby("structures")[column].agg(["mean", "std"]).dropna(subset="mean")
             colour = colours.setdefault(model, f"C{len(colours)}")
-            row[0].errorbar(found.index, found["mean"], found["std"], fmt="o-", color=colour, label=model)
-        for model, tables in times.items():
-            followed = [table for table in tables if len(table)]
+            row[0].errorbar(
+                found.index, found["mean"], found["std"], fmt="o-", color=colour, label=drawing.literal(model)
+            )
+        for model, seeds in times.items():
+            followed = [table for table in seeds if len(table)]
             if not followed:
                 continue
             known = pd.concat(followed).dropna(subset=column).groupby("epoch")
@@ -76,11 +80,16 @@ def main() -> None:
     parser.add_argument("--times", nargs="+", required=True, help="validation.csv of each model and seed")
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
-    times = drawing.by_model(args.models, args.times, pd.read_csv)
+    remedy = "make it again with training.learning"
+    texts = ("model", "structures_of")
+    sizes = tables.read(
+        args.sizes, remedy, positive=["structures"], sparse=training.QUANTITIES, texts=texts, others="numbers"
+    )
+    times = drawing.by_model(args.models, args.times, training.followed)
     drawing.style(args.style)
-    drawing.save(draw(pd.read_csv(args.sizes), times), args.out)
+    drawing.save(draw(sizes, times), args.out)
 
 
 if __name__ == "__main__":

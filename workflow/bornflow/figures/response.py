@@ -12,24 +12,25 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
+from ..spectra import tables
 from . import drawing
 
 CURVES = (
-    ("dipole_in_field [e Å]", "standard_error [e Å]", "in the field"),
-    ("predicted [e Å]", "predicted_error [e Å]", "from fluctuations"),
+    (tables.DIPOLE, tables.DIPOLE_ERROR, "in the field"),
+    (tables.PREDICTED, tables.PREDICTED_ERROR, "from fluctuations"),
 )
-SPECTRUM = ("from_spectrum [e Å]", "from χ''(ω)")
+SPECTRUM = (tables.FROM_SPECTRUM, "from χ''(ω)")
 
 
-def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
-    """A panel for each of `tables`, written by `spectra.response`, with the ratio of both sides in words.
+def draw(responses: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
+    """A panel for each of `responses`, written by `spectra.response`, with the ratio of both sides in words.
 
     `title` says of what, in which field.
     """
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )
-    for letter, axis, table, name in zip(drawing.letters(), axes[0], tables, names, strict=False):
+    for letter, axis, table, name in zip(drawing.letters(), axes[0], responses, names, strict=False):
         time = table["time [fs]"]
         for value, error, name_of in CURVES:
             mean = table[value]
@@ -38,14 +39,14 @@ def draw(tables: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") 
             axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
         axis.plot(time, table[SPECTRUM[0]], color="black", linestyle="--", linewidth=0.8, label=SPECTRUM[1])
         axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
-        axis.set_title(f"{letter}  {name}", loc="left")
+        axis.set_title(f"{letter}  {drawing.literal(name)}", loc="left")
         said = [_ratio(table.iloc[row]) for row in (len(table) // 2, len(table) - 1)]
         axis.text(0.03, 0.97, "\n".join(said), transform=axis.transAxes, va="top", fontsize=6)
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
     low, high = axes[0, 0].get_ylim()
     axes[0, 0].set_ylim(low, high + 0.2 * (high - low))  # room for the ratios
     axes[0, 0].legend(loc="lower right")
-    figure.suptitle(title)
+    figure.suptitle(drawing.literal(title))
     return figure
 
 
@@ -64,13 +65,13 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", required=True, help="of the panels")
     parser.add_argument("--title", default="", help="of what, and in which field")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     if len(args.responses) != len(args.names):
         raise BornflowError(f"{len(args.responses)} responses for {len(args.names)} names")
     drawing.style(args.style)
-    tables = [pd.read_csv(path) for path in args.responses]
-    drawing.save(draw(tables, args.names, args.title), args.out)
+    found = [tables.response(path) for path in args.responses]
+    drawing.save(draw(found, args.names, args.title), args.out)
 
 
 if __name__ == "__main__":

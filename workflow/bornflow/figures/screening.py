@@ -98,7 +98,7 @@ def _pictures(figure: SubFigure, pictures: Sequence[Atoms]) -> None:
     axes = figure.subplots(1, len(pictures), squeeze=False)[0]
     for axis, atoms in zip(axes, pictures, strict=True):
         _molecules(axis, atoms, colours)
-        axis.set_title(atoms.info["structure"], fontsize=7)
+        axis.set_title(drawing.literal(str(atoms.info["structure"])), fontsize=7)
     axes[0].set_title("a", loc="left")
     figure.colorbar(colours, ax=list(axes), label=r"$\gamma_i$", shrink=0.8)
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, nargs="+", help="one file a seed")
     parser.add_argument("--pictures", nargs="*", default=[], help="names of structures to draw")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     drawing.style(args.style)
     drawing.save(draw([frames.read(path) for path in args.predictions], args.pictures), args.out)

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import BornflowError, command
-from ..spectra import experiment, signals
+from ..spectra import experiment, signals, tables
 from ..spectra.susceptibility import (
     CHI_COLUMN,
     ERROR_COLUMN,
@@ -49,7 +49,7 @@ def draw(
         for model, table in zip(models, panel, strict=True):
             table = table[table[WAVENUMBER_COLUMN].between(LOWEST, HIGHEST)]
             x, y, error = (table[name] for name in (WAVENUMBER_COLUMN, column, ERROR_COLUMN))
-            (line,) = axis.plot(_terahertz(x), y, label=model)
+            (line,) = axis.plot(_terahertz(x), y, label=drawing.literal(model))
             shade(axis, _terahertz(x), np.maximum(y - error, y / 10), y + error, line.get_color())
         top = max(table[column].max() for table in panel)
         if measured == "water":
@@ -62,7 +62,7 @@ def draw(
         )
         axis.set(xscale="log", yscale="log", xlabel=f"frequency (THz), {line_width(resolution)}")
         axis.set_xlim(_terahertz(LOWEST), _terahertz(HIGHEST))
-        axis.set_title(f"{letter}  {title}", loc="left")
+        axis.set_title(f"{letter}  {drawing.literal(title)}", loc="left")
         if measured != "none" or axis is axes[0, 0]:  # models have one colour in all panels
             axis.legend(loc="lower left")
         above = axis.secondary_xaxis("top", functions=(_wavenumber, _terahertz))
@@ -102,9 +102,34 @@ def grid(paths: Sequence[str], titles: Sequence[str], models: Sequence[str]) -> 
     if len(paths) != len(titles) * len(models):
         raise BornflowError(f"{len(paths)} spectra for {len(titles)} titles and {len(models)} models")
     panels = [paths[first : first + len(models)] for first in range(0, len(paths), len(models))]
-    return [
-        [_mean(seeds) for seeds in drawing.by_model(models, panel, pd.read_csv).values()] for panel in panels
-    ]
+    found = []
+    for panel in panels:
+        read = [tables.spectrum(path) for path in panel]
+        _check_alike(panel, read, models)
+        seeds: dict[str, list[pd.DataFrame]] = {}
+        for model, table in zip(models, read, strict=True):
+            seeds.setdefault(model, []).append(table)
+        found.append([_mean(each) for each in seeds.values()])
+    return found
+
+
+def _check_alike(paths: Sequence[str], read: Sequence[pd.DataFrame], models: Sequence[str]) -> None:
+    """Raise BornflowError for a panel with spectra of liquids and clusters, or seeds that differ in form."""
+    first: dict[str, int] = {}
+    for number, (table, model) in enumerate(zip(read, models, strict=True)):
+        if drawn_column(table) != drawn_column(read[0]):
+            raise BornflowError(
+                f"{paths[number]} has {drawn_column(table)} where {paths[0]} has {drawn_column(read[0])}: "
+                "one panel shows one system"
+            )
+        seed = first.setdefault(model, number)
+        if list(table) != list(read[seed]):
+            raise BornflowError(f"{paths[number]} and {paths[seed]}, seeds of {model}, have other columns")
+        if not np.array_equal(table[WAVENUMBER_COLUMN], read[seed][WAVENUMBER_COLUMN]):
+            raise BornflowError(
+                f"{paths[number]} and {paths[seed]}, seeds of {model}, have other frequencies: "
+                "make them again with the same spectra.resolution and time step"
+            )
 
 
 def _mean(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -127,7 +152,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--models", nargs="+", required=True, help="of the spectra of a title")
     parser.add_argument("--resolution", required=True, type=float, help="spacing of frequencies [1/cm]")
     parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True)
+    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     return parser
 
 

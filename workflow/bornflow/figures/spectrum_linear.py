@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import command
-from ..spectra import experiment
+from ..spectra import experiment, tables
 from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
 from .spectrum import arguments, drawn_column, grid, line_width, shade
@@ -32,14 +32,14 @@ LABELS = {
 
 
 def draw(
-    tables: Sequence[Sequence[pd.DataFrame]],
+    panels: Sequence[Sequence[pd.DataFrame]],
     velocities: Sequence[pd.DataFrame],
     titles: Sequence[str],
     models: Sequence[str],
     experiments: Sequence[str],
     resolution: float,
 ) -> Figure:
-    """Two panels a title: above `tables[title][model]`, below `velocities[title]` of the first model.
+    """Two panels a title: above `panels[title][model]`, below `velocities[title]` of the first model.
 
     `resolution` [cm⁻¹] gives the width of lines that is named below.
     """
@@ -51,12 +51,12 @@ def draw(
         height_ratios=[1.4, 1] * len(titles),
     )
     letters = drawing.letters()
-    for number, (panel, title, measured) in enumerate(zip(tables, titles, experiments, strict=True)):
+    for number, (panel, title, measured) in enumerate(zip(panels, titles, experiments, strict=True)):
         above, below = axes[2 * number], axes[2 * number + 1]
         _absorption(above, panel, models, measured == "water", legend=number == 0 or measured == "water")
-        above.set_title(f"{next(letters)}  {title}", loc="left")
+        above.set_title(f"{next(letters)}  {drawing.literal(title)}", loc="left")
         _motions(below, velocities[number], LIQUID if drawn_column(panel[0]) == CHI_COLUMN else CLUSTER)
-        below.set_title(f"{next(letters)}  motion of the atoms, {models[0]}", loc="left")
+        below.set_title(f"{next(letters)}  motion of the atoms, {drawing.literal(models[0])}", loc="left")
     axes[-1].set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")
     return figure
 
@@ -66,7 +66,7 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
     for model, table in zip(models, panel, strict=True):
         nu = table[WAVENUMBER_COLUMN]
         y, error = (factor(column, nu) * table[name] for name in (column, ERROR_COLUMN))
-        (line,) = axis.plot(nu, y, label=model)
+        (line,) = axis.plot(nu, y, label=drawing.literal(model))
         shade(axis, nu, y - error, y + error, line.get_color())
     if measured:
         nu = np.linspace(1, HIGHEST, 1000)
@@ -94,7 +94,12 @@ def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.S
 def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> None:
     for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
         color = f"C{number + 3}"  # not those of the models
-        axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=column.split()[0])
+        axis.plot(
+            table[WAVENUMBER_COLUMN],
+            1e3 * table[column],
+            color=color,
+            label=drawing.literal(column.split()[0]),
+        )
     axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
     _name_bands(axis, bands)
     above = axis.get_xaxis_transform()
@@ -112,9 +117,9 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
     args = parser.parse_args()
     drawing.style(args.style)
-    tables, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
-    velocities = [pd.read_csv(path) for path in args.velocities]
-    figure = draw(tables, velocities, args.titles, models, args.experiments, args.resolution)
+    panels, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
+    velocities = [tables.velocities(path) for path in args.velocities]
+    figure = draw(panels, velocities, args.titles, models, args.experiments, args.resolution)
     drawing.save(figure, args.out)
 
 

@@ -131,7 +131,7 @@ def member(file: h5py.File, name: str, rule: Dataset, remedy: str) -> h5py.Datas
 
 
 def values(data: h5py.Dataset, name: str, rule: Dataset, remedy: str) -> np.ndarray:
-    """The values of a dataset, finite and within the rule's limits; BornflowError with the place of others."""
+    """The values of a dataset, finite and within limits; BornflowError with the place of others."""
     found = data[:]
     right = np.isfinite(found) & (found >= rule.least) & (found <= rule.most)
     if not right.all():

@@ -49,7 +49,7 @@ def read(
     required = (*numbers, *positive, *texts, *notes)
     for name in required:
         if name not in header:
-            raise BornflowError(f"{path} has no column '{name}'{_hint(name, header)}; {remedy}")
+            raise BornflowError(f"{path} has no column {name}{_hint(name, header)}; {remedy}")
     unknown = [name for name in header if name not in (*required, *sparse)]
     if unknown and others == "none":
         raise BornflowError(f"{path} has an unknown column '{unknown[0]}', expected are {_list(required)}")
@@ -86,10 +86,9 @@ def _rows(path: str | Path, remedy: str) -> tuple[list[str], list[int], list[lis
     except csv.Error as error:
         raise BornflowError(f"{path}, line {reader.line_num}: {error}; {remedy}") from error
     header = [name.strip() for name in rows[0]]
-    twice = [name for name in header if header.count(name) > 1 or not name]
+    twice = [name for name in header if header.count(name) > 1]
     if twice:
-        reason = f"column '{twice[0]}' is there twice" if twice[0] else "a column has no name"
-        raise BornflowError(f"{path}: {reason}; {remedy}")
+        raise BornflowError(f"{path}: the column '{twice[0]}' is there twice; {remedy}")
     for line, row in zip(lines, rows, strict=True):
         if len(row) != len(header):
             raise BornflowError(

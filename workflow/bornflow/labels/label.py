@@ -22,6 +22,7 @@ from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..io.files import atomic_write
 from ..progress import track
+from . import limits
 from .engines import ENGINES
 from .finite_field import accept, sum_rule
 
@@ -38,13 +39,16 @@ def label_structures(
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
+            limits.refuse_overlaps(atoms)
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
+                limits.refuse_forces(atoms, frames.label(answered, "forces"))
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
                 accept(held | {"sum_rule": sum_rule(frames.label(answered, "bec"))}, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
+            limits.refuse_forces(atoms, label.forces)
             accept(label.residuals, options["gate"])
         except Refused as error:
             refused.append(refusal(name, error))
@@ -91,7 +95,7 @@ def refusal(name: str, error: Refused) -> tuple[str, str]:
 
 def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:
     """The table of refusals."""
-    with atomic_write(path) as scratch, scratch.open("w", newline="") as handle:
+    with atomic_write(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["structure", "reason"])
         writer.writerows(refused)

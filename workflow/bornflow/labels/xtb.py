@@ -19,7 +19,8 @@ from tblite.library import ffi
 
 from ..errors import Refused
 from ..io.frames import name
-from ..units import BOHR
+from ..units import BOHR, HARTREE
+from . import limits
 from .finite_field import FIELDS
 
 METHOD, ACCURACY = "GFN2-xTB", 0.01  # of tblite, in its default of which gradients are too noisy for a field
@@ -45,10 +46,13 @@ def calculate(
 ) -> tuple[tuple[float, np.ndarray], dict[tuple[int, int], np.ndarray], str]:
     """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises Refused as `refuse_unsuited`, and where tblite fails.
+    `field` and all results are in atomic units. Raises Refused as `refuse_unsuited`, where tblite fails, and
+    beyond the `limits`: for energies far from those of free atoms, and atoms that lie in one another.
     """
     refuse_unsuited(atoms)
+    limits.refuse_overlaps(atoms)
     free = _single_point(atoms, np.zeros(3))
+    limits.refuse_energy(atoms, free[0] * HARTREE, _free_atom)
     forces = {}
     for axis, sign in FIELDS:
         vector = np.zeros(3)
@@ -80,6 +84,12 @@ def refuse_unsuited(atoms: Atoms) -> None:
         raise Refused(
             f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: labels are of closed shells"
         )
+
+
+@functools.cache
+def _free_atom(symbol: str) -> float:
+    """The energy [eV] of a free atom of the element, its electrons paired as far as they go."""
+    return _single_point(Atoms(symbol), np.zeros(3))[0] * HARTREE
 
 
 @contextlib.contextmanager

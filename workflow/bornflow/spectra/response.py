@@ -101,11 +101,7 @@ def compare(
     attributes, series = read_run(run, "dipole", "temperature")
     if np.any(attributes["electric_field [V/Å]"]):
         raise BornflowError(f"{run} was made in a field; the fluctuations without one are needed")
-    table = tables.spectrum(spectrum)
-    if CHI_COLUMN not in table:
-        raise BornflowError(
-            f"{spectrum} has no column {CHI_COLUMN}: only periodic systems have a susceptibility"
-        )
+    table = tables.susceptibility(spectrum)
     timestep = float(attributes["timestep [fs]"])
     steps, recorded = round(options["length"] / timestep), len(series["dipole"])
     if recorded < 2 * BLOCKS * (steps + 1):
@@ -117,6 +113,8 @@ def compare(
     count = min(options["pairs"], len(frames))
     if count < 2:
         raise BornflowError(f"{run} holds {count} frames; two are needed: make frame_interval smaller")
+    if table.empty:
+        raise BornflowError(f"{spectrum} has a header and no rows; {tables.SPECTRUM}")
     starts = [frames[index] for index in np.linspace(0, len(frames) - 1, count).round().astype(int)]
     moved = measured(starts, calculator, options["field"], timestep, steps)
     temperature = mean_temperature([Path(run)], [series["temperature"]])
@@ -124,12 +122,12 @@ def compare(
     times = np.arange(steps + 1) * timestep
     return pd.DataFrame(
         {
-            "time [fs]": times,
-            "dipole_in_field [e Å]": moved.mean(axis=0),
-            "standard_error [e Å]": moved.std(axis=0, ddof=1) / np.sqrt(count),
-            "predicted [e Å]": said,
-            "predicted_error [e Å]": doubt,
-            "from_spectrum [e Å]": from_spectrum(
+            tables.TIME: times,
+            tables.DIPOLE: moved.mean(axis=0),
+            tables.DIPOLE_ERROR: moved.std(axis=0, ddof=1) / np.sqrt(count),
+            tables.PREDICTED: said,
+            tables.PREDICTED_ERROR: doubt,
+            tables.FROM_SPECTRUM: from_spectrum(
                 table, options["field"], float(attributes["volume [Å³]"]), times
             ),
         }

@@ -43,6 +43,16 @@ def spectrum(path: str | Path) -> pd.DataFrame:
     return table
 
 
+def susceptibility(path: str | Path) -> pd.DataFrame:
+    """χ'' over wavenumbers alone, of a table that may be without rows. Raises BornflowError."""
+    needed = f"only periodic systems have a susceptibility; {SPECTRUM}"
+    table = tables.read(
+        path, needed, numbers=[CHI_COLUMN], positive=[WAVENUMBER_COLUMN], others="any", allow_empty=True
+    )
+    _check(path, table, WAVENUMBER_COLUMN, [], SPECTRUM)
+    return table
+
+
 def velocities(path: str | Path) -> pd.DataFrame:
     """A table of `spectra.velocities`: a column for each element. Raises BornflowError."""
     table = tables.read(path, VELOCITIES, positive=[WAVENUMBER_COLUMN], others="numbers")

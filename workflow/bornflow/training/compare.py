@@ -13,8 +13,8 @@ from ase import Atoms
 from ..errors import command
 from ..io import frames
 from ..io.files import atomic_write
-
-QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
+from . import tables
+from .tables import QUANTITIES
 
 
 def origin(path: str, structures: Sequence[Atoms]) -> str:
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     data = origin(args.data, frames.read(args.data))
-    table = compare(pd.read_csv(args.errors), pd.read_csv(args.published), data)
+    table = compare(tables.errors(args.errors), tables.published(args.published), data)
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")
 

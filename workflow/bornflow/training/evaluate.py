@@ -5,14 +5,13 @@
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from .. import runtime, settings
 from ..errors import command
 from ..io import frames
 from ..io.files import write_json
-from . import checkpoint, metrics
+from . import checkpoint, metrics, tables
 
 
 @command
@@ -31,7 +30,7 @@ def main() -> None:
     found = metrics.errors(labelled, predicted)
     fitted = Path(args.checkpoint, "metrics.json")
     if fitted.exists():
-        found["all"] |= json.loads(fitted.read_text()).get("screening", {})
+        found["all"] |= tables.screening(fitted)
     write_json(args.out, found)
     if args.predictions:
         frames.write(args.predictions, predicted)

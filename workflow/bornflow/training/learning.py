@@ -4,26 +4,28 @@ python -m bornflow.training.learning --metrics DIR/metrics.json DIR/metrics.json
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from ..errors import command
+from ..io import documents
 from ..io.files import atomic_write
-from .compare import QUANTITIES
+from . import tables
+from .tables import QUANTITIES
 
 
 def tabulate(paths: Sequence[Path]) -> pd.DataFrame:
     """A row for each model, seed and kind of structure; each `metrics.json` is in a model's folder."""
     rows = []
     for path in paths:
-        found = json.loads(path.read_text())
-        described = yaml.safe_load((path.parent / "config.yaml").read_text())
+        found = tables.report(path, "train", "valid")
+        described = tables.described(path.parent)
         trained = {"model": described["name"], "seed": described["seed"]}
-        trained["structures"] = found["train"]["all"]["structures"]
+        whole = found["train"].get("all", {})
+        documents.check_keys(f"{path}: 'train': 'all'", whole, {"structures": int}, tables.MODEL)
+        trained["structures"] = whole["structures"]
         for kind, errors in found["valid"].items():
             known = {name: errors[name] for name in QUANTITIES if name in errors}
             rows.append(trained | {"structures_of": kind} | known)

@@ -5,16 +5,15 @@
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from ..errors import command
 from ..io.files import atomic_write
-from .compare import QUANTITIES
+from . import tables
+from .tables import QUANTITIES
 
 
 def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
@@ -23,12 +22,12 @@ def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
     `changes` are the settings that the same model has otherwise in the recipe named first; `minutes` those of
     training until the last epoch that was followed (`validate_epochs`), with compilation and a first stage.
     """
-    described = [yaml.safe_load((path.parent / "config.yaml").read_text()) for path in paths]
+    described = [tables.described(path.parent, "training") for path in paths]
     pairs = zip(names, described, strict=True)
     first = {text["name"]: text["training"] for name, text in pairs if name == names[0]}
     rows = []
     for name, text, path in zip(names, described, paths, strict=True):
-        followed = pd.read_csv(path.parent / "validation.csv")
+        followed = tables.followed(path.parent / "validation.csv")
         row = {
             "recipe": name,
             "changes": changes(text["training"], first.get(text["name"], text["training"])),
@@ -37,7 +36,7 @@ def tabulate(names: Sequence[str], paths: Sequence[Path]) -> pd.DataFrame:
             "epochs": followed["epoch"].iloc[-1] if len(followed) else None,
             "minutes": followed["seconds"].iloc[-1] / 60 if len(followed) else None,
         }
-        for kind, errors in json.loads(path.read_text())["valid"].items():
+        for kind, errors in tables.report(path, "valid")["valid"].items():
             known = {quantity: errors[quantity] for quantity in QUANTITIES if quantity in errors}
             rows.append(row | {"structures_of": kind} | known)
     return pd.DataFrame(rows)

@@ -18,8 +18,8 @@ from ..errors import BornflowError
 from ..io import frames
 from ..io.files import atomic_write
 from ..parts import NOT_OF_A_MODEL
-from .checkpoint import FORMAT, Checkpoint
-from .compare import QUANTITIES
+from .checkpoint import WEIGHTS, Checkpoint
+from .tables import QUANTITIES
 
 STATE_FORMAT = 2  # of a stored state; others are not gone on from
 # Options of training that a run may change when it is resumed.
@@ -46,7 +46,9 @@ def identity(
     What only says when it ends or what is written on the way may change (FREE).
     """
     fixed = {key: value for key, value in options.items() if key not in FREE}
-    digest = hashlib.sha256(json.dumps([FORMAT, STATE_FORMAT, variant, fixed, seed], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([WEIGHTS, STATE_FORMAT, variant, fixed, seed], sort_keys=True).encode()
+    )
     for leaf in jax.tree.leaves(initial.parameters if initial else None):
         digest.update(np.asarray(leaf).tobytes())
     for atoms in structures:
@@ -59,10 +61,11 @@ def identity(
 
 
 def store(state: State, path: Path, identity: str) -> None:
-    """Write a state, whole or not at all, with the identity of its run."""
+    """Write a state, whole or not at all, with the identity of its run and a checksum."""
+    held = serialization.msgpack_serialize(jax.tree.map(_host, serialization.to_state_dict(state)))
+    content = {"identity": identity, "sha256": hashlib.sha256(held).hexdigest(), "state": held}
     with atomic_write(path) as scratch:
-        content = {"identity": identity, "state": serialization.to_state_dict(state)}
-        scratch.write_bytes(serialization.msgpack_serialize(jax.tree.map(_host, content)))
+        scratch.write_bytes(serialization.msgpack_serialize(content))
 
 
 def _host(leaf):
@@ -70,11 +73,15 @@ def _host(leaf):
 
 
 def restore(state: State, path: Path | None, identity: str) -> State:
-    """The state that the same run stored in `path`, or that was replaced there; else the given one."""
+    """The state that the same run stored in `path`, or that was replaced there; else the given one.
+
+    Raises BornflowError for a file that is damaged or holds the state of another model.
+    """
     if path is None:
         return state
     held = {where: _content(where) for where in (path, replaced(path)) if where.exists()}
     own = next((where for where, content in held.items() if content["identity"] == identity), None)
+    restored = state if own is None else _restored(state, held[own]["state"], own)
     if own != path:
         aside = path.rename(path.with_suffix(".aside" + path.suffix)) if path in held else None
         if own is not None:
@@ -82,21 +89,74 @@ def restore(state: State, path: Path | None, identity: str) -> State:
         if aside is not None:
             aside.replace(replaced(path))
             print(f"{path} is of other data or settings; it is kept as {replaced(path)}", file=sys.stderr)
-    if own is None:
-        return state
-    content = held[own]
-    target = state._replace(**{name: content["state"][name] for name in ("history", "validation")})
-    return serialization.from_state_dict(target, content["state"])
+    return restored
 
 
 def _content(path: Path) -> dict:
+    """Identity and state of a file, whose checksum fits; files of before had none."""
+    data = path.read_bytes()
     try:
-        content = serialization.msgpack_restore(path.read_bytes())
-        return {key: content[key] for key in ("identity", "state")}
+        content = serialization.msgpack_restore(data)
+        identity, state = content["identity"], content["state"]
+        if isinstance(state, bytes):
+            if hashlib.sha256(state).hexdigest() != content["sha256"]:
+                raise ValueError("its checksum is wrong")
+            state = serialization.msgpack_restore(state)
     except Exception as error:  # whatever msgpack stumbles over
-        raise BornflowError(
-            f"{path} is damaged ({type(error).__name__}: {error}); remove it, and training starts anew"
-        ) from error
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if not isinstance(identity, str) or not isinstance(state, dict):
+        raise _damaged(path, "it holds no state of a training")
+    return {"identity": identity, "state": state}
+
+
+def _restored(state: State, stored: Mapping, path: Path) -> State:
+    """`stored` in the form of `state`; BornflowError unless it is one that such a run can have."""
+    if set(stored) != set(State._fields):
+        odd = ", ".join(sorted(map(str, set(stored) ^ set(State._fields))))
+        raise _damaged(path, f"missing or unknown in it: {odd}")
+    try:
+        target = state._replace(**{name: np.asarray(stored[name]) for name in ("history", "validation")})
+        found = serialization.from_state_dict(target, stored)
+    except Exception as error:  # whatever flax stumbles over
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if isinstance(found.epoch, bool) or not isinstance(found.epoch, int) or found.epoch < 0:
+        raise _damaged(path, f"epoch is {found.epoch!r}, a whole number expected")
+    shapes = {
+        "history": (found.epoch, state.history.shape[1]),
+        "validation": (None, state.validation.shape[1]),
+    }
+    for name, shape in shapes.items():
+        table = getattr(found, name)
+        rows = len(table) if shape[0] is None else shape[0]
+        if table.dtype.kind != "f" or table.shape != (rows, shape[1]):
+            raise _damaged(path, f"{name} has the shape {table.shape} after {found.epoch} epochs")
+    if not np.isfinite(found.validation[:, :2]).all() or (found.validation[:, 0] > found.epoch).any():
+        raise _damaged(path, "validation is of epochs that were not made")
+    if np.ndim(found.seconds) or not np.isfinite(found.seconds) or found.seconds < 0:
+        raise _damaged(path, f"seconds are {found.seconds!r}")
+    for name in ("parameters", "average", "optimiser"):
+        _check_alike(path, name, getattr(state, name), getattr(found, name))
+    return found
+
+
+def _check_alike(path: Path, name: str, wanted: Any, found: Any) -> None:
+    """Raise BornflowError unless two trees have the same leaves: shapes and types, and finite values."""
+    pairs = [jax.tree.flatten(tree) for tree in (wanted, found)]
+    if pairs[0][1] != pairs[1][1]:
+        raise _damaged(path, f"{name} are not those of this model")
+    for leaf, other in zip(pairs[0][0], pairs[1][0], strict=True):
+        leaf, other = np.asarray(leaf), np.asarray(other)
+        if leaf.shape != other.shape or leaf.dtype != other.dtype:
+            raise _damaged(
+                path, f"{name}: {other.dtype} {other.shape} found, {leaf.dtype} {leaf.shape} expected"
+            )
+        if not np.isfinite(other).all():
+            raise _damaged(path, f"{name} are not finite")
+
+
+def _damaged(path: Path, reason: str) -> BornflowError:
+    words = " ".join(reason.split())
+    return BornflowError(f"{path} is damaged ({words}); remove it, and training starts anew")
 
 
 def replaced(path: Path) -> Path:
@@ -114,7 +174,7 @@ def write_history(path: Path, history: np.ndarray) -> None:
         "bec_rms [e]",
         "charge_penalty",
     ]
-    with atomic_write(path) as scratch, scratch.open("w", newline="") as handle:
+    with atomic_write(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(header)
         for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):

@@ -4,13 +4,13 @@ python -m bornflow.training.tabulate --metrics a-0.json b-0.json --out errors.cs
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from ..errors import command
+from ..errors import BornflowError, command
 from ..io.files import atomic_write
+from . import tables
 
 
 @command
@@ -23,7 +23,9 @@ def main() -> None:
     rows = []
     for path in map(Path, args.metrics):
         model, _, seed = path.stem.rpartition("-")
-        for part, errors in json.loads(path.read_text()).items():
+        if not model or not seed.isdecimal():
+            raise BornflowError(f"{path}: a name like MODEL-SEED.json is expected")
+        for part, errors in tables.metrics(path).items():
             rows.append({"model": model, "seed": seed, "structures_of": part, **errors})
     with atomic_write(args.out) as scratch:
         pd.DataFrame(rows).to_csv(scratch, index=False, float_format="%.4g")

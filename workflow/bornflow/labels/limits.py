@@ -1,0 +1,62 @@
+"""What no label may be beyond, whichever engine made it: limits that all chemistry is far within.
+
+A program can give finite numbers for atoms that lie in one another (GFN2-xTB: +53 keV for a hydrogen atom
+0.0017 Å from an oxygen atom), and its Born effective charges then meet the sum rule too. One such label
+spoils the training of a model. The limits are constants and no settings: they say what is no structure.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.neighborlist import natural_cutoffs, neighbor_list
+from jaxtyping import Float
+
+from ..errors import Refused
+from ..io.frames import name
+
+# Distance of two atoms over the sum of their covalent radii. The shortest bonds known are near 0.6 (the
+# quintuple bond of Cr₂), a triple bond has 0.77, an O–H bond at 2000 K is rarely below 0.8.
+CLOSEST = 0.5
+# eV/Å. At 2000 K forces reach 20, an O–H bond of 0.6 Å (0.96 at rest) has 90.
+LARGEST_FORCE = 100.0
+# eV per atom between a structure and its free atoms. No solid or molecule is bound by more than 9 (tungsten);
+# one that lies as far above its free atoms is not held together by anything.
+BINDING = 15.0
+
+
+def refuse_overlaps(atoms: Atoms) -> None:
+    """Raise Refused if two atoms are closer than CLOSEST, with periodic images where there are any."""
+    first, second, distances = neighbor_list("ijd", atoms, natural_cutoffs(atoms, CLOSEST))
+    if not len(distances):
+        return
+    pair = int(np.argmin(distances))
+    i, j = int(first[pair]), int(second[pair])
+    radii = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
+    raise Refused(
+        f"{name(atoms)}: atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
+        f"{distances[pair]:.2g} Å apart, {CLOSEST * radii:.2f} Å or more expected ({CLOSEST:g} times the sum of "
+        "their covalent radii): repair the structure or leave it out"
+    )
+
+
+def refuse_forces(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
+    """Raise Refused if a force [eV/Å] is above LARGEST_FORCE or not finite."""
+    sizes = np.linalg.norm(forces, axis=1)
+    if not (sizes <= LARGEST_FORCE).all():
+        atom = int(np.argmax(np.where(np.isfinite(sizes), sizes, np.inf)))
+        raise Refused(
+            f"{name(atoms)}: the force on atom {atom} ({atoms.symbols[atom]}) is {sizes[atom]:.3g} eV/Å, "
+            f"{LARGEST_FORCE:g} or less expected: repair the structure or leave it out"
+        )
+
+
+def refuse_energy(atoms: Atoms, energy: float, free: Callable[[str], float]) -> None:
+    """Raise Refused if an energy [eV] is farther than BINDING per atom from that of its `free` atoms."""
+    apart = (energy - sum(free(symbol) for symbol in atoms.symbols)) / len(atoms)
+    if not abs(apart) <= BINDING:
+        raise Refused(
+            f"{name(atoms)}: the energy is {apart:+.3g} eV per atom from that of free atoms, at most "
+            f"±{BINDING:g} expected: repair the structure or leave it out"
+        )
