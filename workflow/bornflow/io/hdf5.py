@@ -114,8 +114,7 @@ def member(file: h5py.File, name: str, rule: Dataset, remedy: str) -> h5py.Datas
     data = file[name]
     if not isinstance(data, h5py.Dataset):
         raise BornflowError(f"{path}: {name} is a group, a dataset expected; {remedy}")
-    kinds = "iu" if rule.whole else "fiu"
-    if data.dtype.kind not in kinds:
+    if data.dtype.kind not in "fiu":
         raise BornflowError(f"{path}: {name} holds {data.dtype}, numbers expected; {remedy}")
     unit = data.attrs.get("unit")
     if rule.unit is not None and (not isinstance(unit, str) or unit != rule.unit):
@@ -134,13 +133,15 @@ def values(data: h5py.Dataset, name: str, rule: Dataset, remedy: str) -> np.ndar
     """The values of a dataset, finite and within limits; BornflowError with the place of others."""
     found = data[:]
     right = np.isfinite(found) & (found >= rule.least) & (found <= rule.most)
+    if rule.whole:
+        right &= found == np.round(found)
     if not right.all():
         place = tuple(int(index[0]) for index in np.nonzero(~right))
-        expected = "a finite number"
+        expected = "a whole number" if rule.whole else "a finite number"
         expected += f" of {rule.least:g} or more" if np.isfinite(rule.least) else ""
         expected += f" and {rule.most:g} or less" if np.isfinite(rule.most) else ""
         raise BornflowError(
             f"{data.file.filename}: {name} is {found[place]} at {list(place)} (from 0), {expected} expected; "
             f"{remedy}"
         )
-    return found
+    return found.astype(int) if rule.whole else found

@@ -43,7 +43,8 @@ def relax(program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings:
     is taken from the cache. Raises Refused if it does not converge.
     """
     text = build_input(atoms, settings)
-    stored = once(program, cache, workdir, text, partial(_optimise, program, text, atoms))
+    optimise = partial(_optimise, program, text, atoms)
+    stored = once(program, cache, workdir, text, optimise, {"positions": (len(atoms), 3)})
     return np.array(stored["positions"])
 
 
@@ -71,7 +72,7 @@ def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[di
 
 def _last_step(path: Path, atoms: int) -> np.ndarray:
     """Positions of the last frame; earlier ones may have been cut off by a kill."""
-    lines = path.read_text().splitlines()[-atoms - 2 :]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-atoms - 2 :]
     rows = [line.split()[1:] for line in lines[2:]]
     if len(rows) != atoms or lines[0].split() != [str(atoms)] or any(len(row) != 3 for row in rows):
         raise Refused(f"relaxation: {path.name} does not end with a frame of {atoms} atoms")

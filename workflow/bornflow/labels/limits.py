@@ -36,8 +36,8 @@ def refuse_overlaps(atoms: Atoms) -> None:
     radii = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
     raise Refused(
         f"{name(atoms)}: atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
-        f"{distances[pair]:.2g} Å apart, {CLOSEST * radii:.2f} Å or more expected ({CLOSEST:g} times the sum of "
-        "their covalent radii): repair the structure or leave it out"
+        f"{distances[pair]:.2g} Å apart, {CLOSEST * radii:.2f} Å or more expected ({CLOSEST:g} times the "
+        "sum of their covalent radii): repair the structure or leave it out"
     )
 
 

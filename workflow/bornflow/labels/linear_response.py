@@ -79,7 +79,7 @@ def respond(program: Program, cache: Cache, workdir: Path, atoms: Atoms, setting
         printed, wall = program.run(text, directory, "linear-response")
         return {"bec": parse(printed, len(atoms)).tolist()}, wall
 
-    return np.array(once(program, cache, workdir, text, work)["bec"])
+    return np.array(once(program, cache, workdir, text, work, {"bec": (len(atoms), 3, 3)})["bec"])
 
 
 def compare(atoms: Atoms, options: Mapping, workdir: Path, threads: int) -> dict:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import command
+from ..io import tables
 from ..io.files import atomic_write
 
 
 def read(path: str | Path) -> pd.DataFrame:
     """A table of refusals, all text: structure, reason."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    texts = ("structure", "reason")
+    table = tables.read(path, "label the structures again", texts=texts, others="none", allow_empty=True)
+    return table[list(texts)]
 
 
 @command

@@ -125,7 +125,7 @@ def _sha256(data: bytes) -> str:
 
 
 def _hash(description: Mapping) -> str:
-    """Of all that config.yaml says, the hash of the weights included, but for the name and the hash itself."""
+    """Of all that config.yaml says, with the hash of the weights, but for the name and the hash itself."""
     covered = {key: value for key, value in description.items() if key not in ("name", "hash")}
     return _sha256(json.dumps(covered, sort_keys=True, default=str).encode())
 
@@ -193,7 +193,7 @@ def _parameters(path: Path, weights: bytes, model: Model) -> Any:
 
 
 def _flat(parameters: Any) -> dict[str, Any]:
-    """Leaves by their place, with slashes between the names; what is no mapping is one leaf without a name."""
+    """Leaves by their names, joined by slashes; what is no mapping is one leaf without a name."""
     if not isinstance(parameters, dict):
         return {"": parameters}
     flat = traverse_util.flatten_dict(parameters, keep_empty_nodes=True)
