@@ -19,7 +19,6 @@ from ..io.files import locked, write_json
 from .cp2k_output import Output
 from .cp2k_program import Program
 
-
 EXTRA = {"safe": bool, "key": str, "sha256": str}  # entries of before have not all of them
 
 

@@ -21,7 +21,7 @@ from ase import Atoms
 
 from ..io.files import locked
 from ..units import FORCE_AU, HARTREE
-from . import cp2k_input, cp2k_relax, xtb
+from . import cp2k_input, cp2k_relax, limits, xtb
 from .cp2k_cache import Cache
 from .cp2k_program import Program
 from .cp2k_run import calculate
@@ -76,6 +76,7 @@ def cp2k(atoms: Atoms, settings: Mapping, workdir: Path, threads: int, keep: boo
     field-free run on a finer grid where `force_cutoff` is above `cutoff`. The wave function in `workdir` is
     removed at the end unless `keep` says that others will start from it.
     """
+    limits.refuse_overlaps(atoms)  # before hours are spent on it
     options = settings["cp2k"]
     program = _program(options["command"], threads, options["hours"])
     cache = Cache(settings["cache"])

@@ -39,16 +39,15 @@ def label_structures(
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
-            limits.refuse_overlaps(atoms)
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
-                limits.refuse_forces(atoms, frames.label(answered, "forces"))
+                limits.refuse(atoms, frames.label(answered, "forces"))
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
                 accept(held | {"sum_rule": sum_rule(frames.label(answered, "bec"))}, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
-            limits.refuse_forces(atoms, label.forces)
+            limits.refuse(atoms, label.forces)
             accept(label.residuals, options["gate"])
         except Refused as error:
             refused.append(refusal(name, error))

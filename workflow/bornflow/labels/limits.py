@@ -26,6 +26,12 @@ LARGEST_FORCE = 100.0
 BINDING = 15.0
 
 
+def refuse(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
+    """Raise Refused for a label that no engine may give, of a structure and its forces [eV/Å]."""
+    refuse_overlaps(atoms)
+    refuse_forces(atoms, forces)
+
+
 def refuse_overlaps(atoms: Atoms) -> None:
     """Raise Refused if two atoms are closer than CLOSEST, with periodic images where there are any."""
     first, second, distances = neighbor_list("ijd", atoms, natural_cutoffs(atoms, CLOSEST))

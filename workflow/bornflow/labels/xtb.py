@@ -50,8 +50,8 @@ def calculate(
     beyond the `limits`: for energies far from those of free atoms, and atoms that lie in one another.
     """
     refuse_unsuited(atoms)
-    limits.refuse_overlaps(atoms)
     free = _single_point(atoms, np.zeros(3))
+    limits.refuse_overlaps(atoms)
     limits.refuse_energy(atoms, free[0] * HARTREE, _free_atom)
     forces = {}
     for axis, sign in FIELDS:
