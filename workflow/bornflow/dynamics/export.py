@@ -48,7 +48,8 @@ def main() -> None:
     chosen = [atoms for path in args.runs for atoms in frames_of(path)[args.every - 1 :: args.every]]
     if not chosen:
         raise BornflowError(f"the runs hold fewer than {args.every} frames each")
-    frames.write(args.out, frames.unique(chosen))
+    frames.refuse_twins(chosen)
+    frames.write(args.out, chosen)
 
 
 if __name__ == "__main__":

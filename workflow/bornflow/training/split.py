@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     options = settings.load(args.config, "training")
     sources: set[str] = set()
-    structures = frames.unique(frames.read_all(args.labels, options["keys"], sources))
+    structures = frames.read_all(args.labels, options["keys"], sources, unique=True)
     for key, source in options["keys"].items():
         if source not in sources:
             raise BornflowError(
