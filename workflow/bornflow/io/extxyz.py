@@ -37,7 +37,8 @@ MOST_ATOMS = 10**8
 class Frame:
     """A structure as the file has it: values of the comment line are text, columns are arrays."""
 
-    place: str  # file, frame and line, for messages
+    place: str  # file and frame, for messages
+    line: int  # of its comment
     atoms: Atoms  # elements, positions, cell and constraints, no labels
     info: dict[str, str]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)  # [N] or [N, columns]
@@ -144,7 +145,7 @@ def _frame(name: str, line: int, described: str, rows: list[str]) -> Frame:
     atoms = Atoms(numbers, positions, cell=cell, pbc=pbc)
     columns.set_constraints(atoms, arrays, place)
     columns.set_masses(atoms, arrays, name, line)
-    return Frame(name, atoms, info, arrays)
+    return Frame(name, line, atoms, info, arrays)
 
 
 def _structure(info: dict[str, str], place: str) -> dict[str, str]:

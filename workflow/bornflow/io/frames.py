@@ -15,7 +15,21 @@ from ..errors import BornflowError
 from . import extxyz
 from .extxyz import count
 from .normalise import keys_of, normalise, say
-from .quantities import BEC, ENERGY, FORCES, IDENTITY, LABELS, MAPPED, TEXTS, attach, bare, kind, label, name
+from .quantities import (
+    BEC,
+    ENERGY,
+    FORCES,
+    IDENTITY,
+    LABELS,
+    MAPPED,
+    TEXTS,
+    attach,
+    bare,
+    kind,
+    label,
+    name,
+    place,
+)
 
 __all__ = [
     "BEC",
@@ -31,6 +45,7 @@ __all__ = [
     "kind",
     "label",
     "name",
+    "place",
     "read",
     "read_all",
     "refuse_twins",

@@ -118,6 +118,7 @@ def normalise(
         atoms.set_array({"charge": "charges"}.get(key, key), values)
     new = attach(atoms, labels)
     _identify(new, called, place)
+    new.origin = f"{frame.place}, line {frame.line}"
     return new
 
 

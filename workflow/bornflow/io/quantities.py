@@ -44,6 +44,12 @@ def name(atoms: Atoms) -> str:
     return str(atoms.info.get("structure", atoms.get_chemical_formula()))
 
 
+def place(atoms: Atoms) -> str:
+    """The name of a structure and, as long as it is not copied, where it was read."""
+    origin = getattr(atoms, "origin", None)
+    return f"{name(atoms)} ({origin})" if origin else name(atoms)
+
+
 def kind(atoms: Atoms, called: str | None = None) -> str:
     """`cluster` for an isolated structure, `bulk` for one periodic in three directions.
 

@@ -48,28 +48,6 @@ def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
     return tuple(symbol for _, symbol in sorted(found))
 
 
-def split(structures: Sequence[Atoms], fraction: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Random training and validation parts.
-
-    Structures of each kind (cluster, bulk) that have the same labels are split by themselves; of two or more
-    at least one goes to either part.
-    """
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple, list[Atoms]] = {}
-    for atoms in structures:
-        held = tuple(frames.label(atoms, key) is not None for key in frames.LABELS)
-        groups.setdefault((frames.kind(atoms) == "bulk", *held), []).append(atoms)
-    train, valid = [], []
-    for _, part in sorted(groups.items()):
-        order = rng.permutation(len(part))
-        cut = round(fraction * len(part))
-        if len(part) > 1:
-            cut = min(max(cut, 1), len(part) - 1)
-        train += [part[index] for index in order[:cut]]
-        valid += [part[index] for index in order[cut:]]
-    return train, valid
-
-
 def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     """`count` structures spread evenly over the list, so that each kind and size keeps its share.
 

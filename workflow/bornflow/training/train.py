@@ -21,7 +21,7 @@ from ..errors import BornflowError, command
 from ..io import frames
 from ..io.files import write_json
 from ..parts import NOT_OF_A_MODEL
-from . import checkpoint, data, metrics, screening
+from . import checkpoint, data, intake, metrics, screening
 from .loop import Diverged, train
 from .state import write_history, write_validation
 
@@ -72,11 +72,13 @@ def main() -> None:
     if args.model not in variants:
         where = args.config or "the default configuration (give --config)"
         raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")
-    structures = frames.read(args.train, options["keys"])
-    held_out = frames.read(args.valid, options["keys"])
+    structures = intake.read([args.train], options)
+    held_out = intake.read([args.valid], options)
+    cheap = intake.read(args.pretrain, options)
+    for labelled in (structures, cheap):
+        intake.check(labelled, options)
     if args.limit:
         structures = data.subset(structures, args.limit)
-    cheap = frames.read_all(args.pretrain, options["keys"])
     _check(structures, held_out, cheap, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
