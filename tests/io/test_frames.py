@@ -101,7 +101,7 @@ def test_damage_is_named(tmp_path):
     with pytest.raises(BornflowError, match="'apt' holds 36 numbers, 54 expected"):
         frames.read(path, {"bec": "apt"})
     path.write_text(path.read_text()[:150])
-    with pytest.raises(BornflowError, match="the file ends after . of them"):
+    with pytest.raises(BornflowError, match=r"the file ends after . of them"):
         frames.read(path)
     with pytest.raises(BornflowError, match="no such file"):
         frames.read(tmp_path / "none.extxyz")

@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.geometry import find_mic
 from scipy.spatial.transform import Rotation
+from scipy.stats import spearmanr
 
 from ..io import frames
 
@@ -26,9 +27,10 @@ LARGEST_FORCE = 100.0  # eV/Å
 OUT_OF_SCALE = 30.0  # times the median of the frames' largest forces
 SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
 NAMED = 3  # frames of a finding that are named
-NEAR = 0.2  # Å, root mean square displacement of frames that forces connect
-FEW, CORRELATED = 4, 0.7  # pairs of near frames, and their correlation, that tell
-RATIO = (0.5, 2.0)  # of energy differences to the work of the forces
+NEAR = 0.3  # Å, root mean square displacement of frames that forces connect
+FEW, CORRELATED = 6, 0.85  # pairs of near frames, and their rank correlation, that tell
+SMALL = 1e-6  # eV
+RATIO = (0.6, 1.65)  # of energy differences to the work of the forces
 CAUSES = {
     -1.0: "forces are the gradient, with the wrong sign",
     1 / 27.2114: "energies are in hartree, not in eV",
@@ -141,16 +143,16 @@ def charges(structures: Sequence[Atoms]) -> list[Finding]:
 def work(structures: Sequence[Atoms]) -> list[Finding]:
     """Energies and forces that contradict each other.
 
-    Between frames that differ little, E_b − E_a = −½ (F_a + F_b)·(r_b − r_a) up to third order. The ratio of
-    both sides over all such pairs tells wrong signs and units of either; without enough pairs nothing is
-    said.
+    Between frames that differ little, ΔE = E_b − E_a = W up to third order, where W = −½ (F_a + F_b)·Δr. Both
+    are divided by C = |(F_a − F_b)·Δr|, which the error grows with. The slope of ΔE/C over W/C, of all such
+    pairs, tells wrong signs and units of either; without enough pairs nothing is said.
     """
     differences, near = _near(structures)
     if len(differences) < FEW:
         return []
     done, energy = np.array(differences).T
-    if not done.any() or not energy.any() or abs(np.corrcoef(done, energy)[0, 1]) < CORRELATED:
-        return []
+    if np.ptp(done) == 0 or np.ptp(energy) == 0 or abs(spearmanr(done, energy)[0]) < CORRELATED:
+        return []  # no more than noise
     ratio = float(np.sum(done * energy) / np.sum(done**2))
     if RATIO[0] < ratio < RATIO[1]:
         return []
@@ -163,7 +165,7 @@ def work(structures: Sequence[Atoms]) -> list[Finding]:
 
 
 def _near(structures: Sequence[Atoms]) -> tuple[list[tuple[float, float]], list[Atoms]]:
-    """Work of the forces and energy difference [eV] of pairs of similar frames, and the frames."""
+    """W/C and ΔE/C of pairs of similar frames (see `work`), and the frames."""
     alike: dict[tuple, list[Atoms]] = {}
     for atoms in structures:
         if len(atoms) > 1 and all(frames.label(atoms, key) is not None for key in ("energy", "forces")):
@@ -175,8 +177,10 @@ def _near(structures: Sequence[Atoms]) -> tuple[list[tuple[float, float]], list[
             step, force = _moved(a, b)
             if not 0 < np.sqrt(np.mean(np.sum(step**2, axis=1))) < NEAR:
                 continue
-            work = -0.5 * float(np.sum((frames.label(a, "forces") + force) * step))
-            found.append((work, frames.label(b, "energy") - frames.label(a, "energy")))
+            begun, ended = (float(np.sum(each * step)) for each in (frames.label(a, "forces"), force))
+            curvature = abs(begun - ended) + SMALL
+            gain = frames.label(b, "energy") - frames.label(a, "energy")
+            found.append((-0.5 * (begun + ended) / curvature, gain / curvature))
             near |= {id(a): a, id(b): b}
     return found, list(near.values())
 
