@@ -51,11 +51,11 @@ rule train:
         runtime=1440,
     params:
         folder=subpath(output.config, parent=True),
-        limit=[],
+        limit="",  # not quoted: two words, and digits only
     shell:
         "NPROC={threads} python -m bornflow.training.train --train {input.train:q}"
         " --valid {input.valid:q} --pretrain {input.pretraining:q} --model {wildcards.model:q}"
-        " --seed {wildcards.seed:q} {params.limit:q} --config {input.config:q} --out {params.folder:q} &> {log:q}"
+        " --seed {wildcards.seed:q} {params.limit} --config {input.config:q} --out {params.folder:q} &> {log:q}"
 
 
 # Learning curves: a model trained on fewer structures.
@@ -80,7 +80,7 @@ use rule train as train_on_fewer with:
         f"{RESULTS}/benchmarks/learning-{{model}}-{{seed}}-{{size}}.tsv"
     params:
         folder=subpath(output.config, parent=True),
-        limit=["--limit", "{size}"],
+        limit="--limit {size}",
 
 
 rule learning_table:
