@@ -39,8 +39,8 @@ def contradictions(full: Mapping) -> Iterator[str]:
     for name, study in full["labels"]["studies"].items():
         if unknown := sorted(set(study["columns"]) - set(full["labels"]["cp2k"])):
             yield (
-                f"labels.studies.{name}.columns: {', '.join(unknown)} found, which labels.cp2k does not hold; "
-                f"it holds {', '.join(full['labels']['cp2k'])}"
+                f"labels.studies.{name}.columns: {', '.join(unknown)} found, no settings of labels.cp2k, "
+                f"which holds {', '.join(full['labels']['cp2k'])}"
             )
         for change in (
             change for case in study["cases"] for change in (case["reference"], *case["variants"])
@@ -108,7 +108,7 @@ def _command(command: str):
         yield f"labels.cp2k.command: {command!r} found, in which a quote is not closed; close it"
     else:
         if not words:
-            yield f"labels.cp2k.command: {command!r} found, which is empty; give the command that launches CP2K"
+            yield f"labels.cp2k.command: {command!r} found; give the command that launches CP2K"
 
 
 def _rising(training: Mapping, place: str):

@@ -25,10 +25,11 @@ def too_many(full: Mapping) -> Iterator[str]:
     }
     for what, count in jobs.items():
         if count > MOST:
-            yield f"{what} make {count} jobs; {MOST} at most can be planned: raise the batches or ask for less"
+            yield f"{what} make {count} jobs, {MOST} at most can be planned; ask for fewer"
     results, longest = full["results"], max(map(len, full["models"]))
     run = f"{results}/dynamics/{max(systems, key=len, default='')}/{'x' * longest}-4294967295-9999.h5"
-    metrics = f"{results}/training/recipes/{max(training['recipes'], key=len, default='')}/{'x' * longest}/0/metrics.json"
+    recipe = f"{max(training['recipes'], key=len, default='')}/{'x' * longest}"
+    metrics = f"{results}/training/recipes/{recipe}/4294967295/metrics.json"
     lists = {
         "labels.batch_size: the batches": batches * _bytes(f"{results}/labels/batches/{batches}.extxyz"),
         "training.recipes": jobs["training.recipes, with every model and seed,"] * _bytes(metrics),
@@ -44,8 +45,8 @@ def too_many(full: Mapping) -> Iterator[str]:
     for what, length in lists.items():
         if length > LONGEST and max(jobs.values()) <= MOST:
             yield (
-                f"{what} make a list of files of {length} characters; one command takes {LONGEST}: join files, "
-                "shorten their names, or ask for fewer or larger batches"
+                f"{what} make a list of files of {length} characters, one command takes {LONGEST}; "
+                "join files, shorten their names, or ask for fewer or larger batches"
             )
 
 

@@ -57,8 +57,8 @@ def _not_plain(config):
                     yield from walk(item, f"{place}.{key}".lstrip("."), (*above, id(value)))
                 else:
                     yield (
-                        f"{place or 'top level'}: key {key!r} found, which is {kind(key)}; keys are text (YAML "
-                        "reads no, off, yes, on and numbers as values): put it in quotes"
+                        f"{place or 'top level'}: key {key!r} found, which is {kind(key)}; keys are text "
+                        "(YAML reads no, off, yes, on and numbers as values): put it in quotes"
                     )
         elif isinstance(value, list):
             for number, item in enumerate(value):
@@ -134,7 +134,8 @@ def _explain(error) -> str:
         return f"{place}: unknown key {', '.join(hints)}; allowed are {', '.join(known)}"
     message = _hint(error)
     if "expected" in error.schema:
-        return f"{place}: {message or _cut(repr(error.instance)) + ' found'}; expected is {error.schema['expected']}"
+        found = message or f"{_cut(repr(error.instance))} found"
+        return f"{place}: {found}; expected is {error.schema['expected']}"
     allowed = {
         key: error.schema[key]
         for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", *COUNTS)

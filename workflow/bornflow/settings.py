@@ -33,14 +33,14 @@ def complete(config: Mapping, name: str = "config") -> dict:
 def reread(paths: Iterable[str | Path]) -> None:
     """Find what Snakemake loses or guesses when it reads these configuration files.
 
-    Of two sections of one name it keeps the last one, and `1:30` is 90 to it. Raises BornflowError with file and
-    line. Pipes, which cannot be read twice, are left out.
+    Of two sections of one name it keeps the last one, and `1:30` is 90 to it. Raises BornflowError with
+    file and line. Pipes, which cannot be read twice, are left out.
     """
     for path in paths:
         if Path(path).is_file() and strict_yaml.read(path).get("__use_yte__"):
             raise BornflowError(
-                f"{path}: __use_yte__ found, which makes the file a program that Snakemake runs while it reads "
-                "it; a configuration here holds plain values: write out what the program makes, and take it out"
+                f"{path}: __use_yte__ found, which makes the file a program that Snakemake runs while it "
+                "reads it; a configuration here holds plain values: take it out, and write what it makes"
             )
 
 

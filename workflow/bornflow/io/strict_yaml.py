@@ -159,7 +159,7 @@ class _Reader:
             if key in lines:
                 raise self.wrong(
                     key_node,
-                    f"key '{key}' stands a second time, first in line {lines[key]}, and only one of them would "
+                    f"key '{key}' stands a second time, first in line {lines[key]}, and only one would "
                     "count; " + ("write <<: [*a, *b]" if merging else "join the two"),
                 )
             lines[key] = key_node.start_mark.line + 1
