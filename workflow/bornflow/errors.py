@@ -28,7 +28,7 @@ class Refused(BornflowError):
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Run a `main()` so that a user's mistake, or a machine's limit, ends in one clear line and exit status 1."""
+    """Run a `main()` so that a mistake of a user or a limit of the machine ends in one line and exit status 1."""
 
     @functools.wraps(main)
     def run() -> None:
@@ -59,22 +59,20 @@ def _words(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, MemoryError):
         first = (str(error).splitlines() or [""])[0][:200]
         return (
-            f"not enough memory{': ' * bool(first)}{first}; give the job more memory, or take smaller structures "
-            "or batches. What is finished is kept"
+            f"not enough memory{': ' * bool(first)}{first}; give the job more memory, or take smaller "
+            "structures or batches. What is finished is kept"
         )
     return _of_the_system(error, arguments)
 
 
 def _of_the_system(error: OSError, arguments: Sequence[str]) -> str:
-    place = error.filename or _output(arguments) or "writing a file"
     if isinstance(error, FileNotFoundError):
-        return f"{place}: no such file"
+        return f"{error.filename}: no such file"
+    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
     if error.errno in FULL or any(words in str(error) for words in FULL_WORDS):
-        return (
-            f"{place}: {error.strerror or str(error).splitlines()[0]}. The disk is full or a quota is used up: "
-            "make room and run again; what is finished is kept"
-        )
-    return f"{place}: {error.strerror or (str(error).splitlines() or [type(error).__name__])[0]}"
+        place = error.filename or _output(arguments) or "writing a file"
+        return f"{place}: {reason}; make room and run again: what is finished is kept"
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 def _output(arguments: Sequence[str]) -> str | None:
