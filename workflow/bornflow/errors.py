@@ -28,7 +28,7 @@ class Refused(BornflowError):
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Run a `main()` so that a mistake of a user or a limit of the machine ends in one line and exit status 1."""
+    """Run a `main()` so that a user's mistake or a machine's limit ends in one line and exit status 1."""
 
     @functools.wraps(main)
     def run() -> None:

@@ -36,7 +36,7 @@ def collisions(full: Mapping) -> Iterator[str]:
         for name in table:
             for pattern, why in (TAKEN.get(place, {}) | EVERYWHERE).items():
                 if re.fullmatch(pattern, name, re.IGNORECASE):
-                    yield f"{place}.{name}: the name is taken, {why}; choose another one"
+                    yield f"{place}.{name}: this name cannot be used: {why}; choose another one"
             if (other := alike.setdefault(name.lower(), name)) != name:
                 yield (
                     f"{place}: {other} and {name} differ in capital letters only, which some file systems do "

@@ -135,7 +135,7 @@ def _explain(error) -> str:
     message = _hint(error)
     if "expected" in error.schema:
         found = message or f"{_cut(repr(error.instance))} found"
-        return f"{place}: {found}; expected is {error.schema['expected']}"
+        return f"{place}: {found}; expected: {error.schema['expected']}"
     allowed = {
         key: error.schema[key]
         for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", *COUNTS)
@@ -148,7 +148,9 @@ def _explain(error) -> str:
 
 
 def _hint(error) -> str:
-    """What YAML makes of text that is not in quotes."""
+    """Plainer words than the validator's: on long numbers, and on what YAML makes of text without quotes."""
+    if isinstance(error.instance, int) and len(str(error.instance)) > DIGITS:
+        return f"{float(error.instance):g} found"
     if error.validator != "type" or "string" not in error.schema["type"] or error.instance is None:
         return ""
     if not isinstance(error.instance, bool | int | float):
@@ -157,7 +159,7 @@ def _hint(error) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 200 else f"{text[:120]} … {text[-60:]}"
+    return text if len(text) <= 200 else f"{text[:140]} … {text[-40:]}"
 
 
 def _nearest(key: str, known: list[str]) -> list[str]:
