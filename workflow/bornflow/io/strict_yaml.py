@@ -15,7 +15,7 @@ import yaml
 from ..errors import BornflowError
 
 DEEPEST = 50  # levels of nesting; ours have six
-MOST = 1_000_000  # values with all aliases written out; a few short lines could stand for billions
+MOST = 50_000  # values with all aliases written out; a few short lines could stand for billions
 DIGITS = 18  # of a whole number: every one of ours is far below
 TAG = "tag:yaml.org,2002:"
 MERGE = TAG + "merge"  # <<
@@ -75,11 +75,16 @@ def _json(text: str, name: str):
             raise BornflowError(f"{name}: a number of {len(digits)} digits; no setting is so large")
         return int(digits)
 
+    def fraction(text: str) -> float:
+        return float(text) if math.isfinite(float(text)) else constant(text)
+
     def constant(word: str):
         raise BornflowError(f"{name}: {word} found, a finite number expected")
 
     try:
-        return json.loads(text, object_pairs_hook=pairs, parse_int=number, parse_constant=constant)
+        return json.loads(
+            text, object_pairs_hook=pairs, parse_int=number, parse_float=fraction, parse_constant=constant
+        )
     except json.JSONDecodeError:
         return _yaml(text, name)
 
