@@ -174,3 +174,34 @@ def test_names_in_all_other_commands_are_not_run(clone):
     assert f"cheap {word}" in words
     assert any(each.startswith(f'`touch {MARK}`; it\'s "x" & y, 10 K') for each in words)
     assert not list(clone.rglob(MARK))
+
+
+def test_names_that_contain_each_other_share_no_file(clone):
+    """Every file of a plan belongs to one job, also where a name is another one and a number or a name."""
+    start = {
+        "structure": "resources/structures/cage.extxyz",
+        "temperature": 10,
+        "steps": 50000,
+        "replicas": 2,
+    }
+    cases = [{"structures": ["monomer-0-relaxed"], "variants": [{}]}]
+    config = {
+        "results": "results/names",
+        "models": {name: {} for name in ("a", "a-0", "b-a", "a-b-a", "screening-a")},
+        "training": {
+            "seeds": [0, 10],
+            "recipes": {name: {"epochs": 3} for name in ("a", "a-0", "b", "b-a")},
+            "learning_curve": {"sizes": [3, 30]},
+        },
+        "dynamics": {"systems": {name: start for name in ("a", "a-0", "b", "b-a", "timing")}},
+        "labels": {"studies": {name: {"cases": cases} for name in ("errors", "timing", "convergence")}},
+    }
+    (clone / "mine.yaml").write_text(yaml.safe_dump(config))
+    targets = ("all", "recipes", "label_studies", "learning_curve", "field_response")
+    result = snakemake(clone, *targets, "-n", "--configfile", "mine.yaml")
+    assert result.returncode == 0, result.stdout[-3000:]
+    for kind in ("output", "log", "benchmark"):
+        lines = re.findall(rf"^    {kind}: (.*)$", result.stdout, re.MULTILINE)
+        files = [file for line in lines for file in line.split(", ")]
+        assert len(files) > 100
+        assert len(files) == len(set(files)), [file for file in files if files.count(file) > 1][:3]
