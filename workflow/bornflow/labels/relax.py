@@ -9,7 +9,7 @@ A finished relaxation is kept in the cache, and one that was killed goes on from
 import argparse
 from pathlib import Path
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..progress import track
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--structures", required=True)
     parser.add_argument("--config", help="a configuration; its section labels is read")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=arguments.threads, default=1)
     parser.add_argument("--out", required=True)
     parser.add_argument("--refused", required=True, help="CSV of the structures refused")
     args = parser.parse_args()

@@ -15,7 +15,7 @@ from ase.optimize import FIRE
 from tblite.ase import TBLite
 
 from .. import canonical, settings
-from ..errors import command
+from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
 from .isomers import lowest
@@ -103,6 +103,11 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "structures")
+    if args.structure not in options["pools"]:
+        raise BornflowError(
+            f"{args.config}: --structure is {args.structure}, which structures.pools does not hold; it holds "
+            f"{', '.join(options['pools']) or 'nothing'}"
+        )
     pool = generate(args.structure, options["pools"][args.structure], options["seed"])
     frames.write(args.out, pool)
 

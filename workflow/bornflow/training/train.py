@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from .. import runtime, settings
+from .. import arguments, runtime, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..io.files import write_json
@@ -62,8 +62,8 @@ def main() -> None:
     parser.add_argument("--pretrain", nargs="*", default=[], help="extxyz files to train on first")
     parser.add_argument("--model", required=True, help="a key of the configuration's models")
     parser.add_argument("--config", help="a configuration; its sections training and models are read")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, help="train on so many of the structures, for learning curves")
+    parser.add_argument("--seed", type=arguments.seed, default=0)
+    parser.add_argument("--limit", type=arguments.count, help="train on so many of the structures only")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     runtime.keep_compiled()
