@@ -37,6 +37,7 @@ def too_many(full: Mapping) -> Iterator[str]:
         * _bytes(run),
         "training.data": sum(map(_bytes, training["data"])),
         "training.pretraining": sum(map(_bytes, training["pretraining"])),
+        "training.validation": sum(map(_bytes, training["validation"])),
         **{
             f"structures.pools.{name}.files": sum(map(_bytes, pool.get("files", [])))
             for name, pool in pools.items()

@@ -6,14 +6,14 @@ refused with the key, the value found and what is allowed.
 """
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from .contradictions import contradictions
 from .errors import BornflowError, command
-from .io import strict_yaml
+from .io import frames, strict_yaml
 from .io.files import write_text
 from .jobs import too_many
 from .names import collisions
@@ -23,11 +23,33 @@ from .schema import filled, refuse
 def complete(config: Mapping, name: str = "config") -> dict:
     """A whole configuration with every default filled in, or BornflowError naming what is wrong.
 
-    Sections are held against each other too.
+    Sections are compared with each other, and with the files of structures that are there.
     """
     full = filled(config, name)
     refuse([*collisions(full), *contradictions(full), *too_many(full)], name)
+    refuse([*_too_few_frames(full)], name)
     return full
+
+
+def _too_few_frames(full: Mapping) -> Iterator[str]:
+    """Words on files that hold fewer structures than are asked for; files that are not there yet may do."""
+    for name, pool in full["structures"]["pools"].items():
+        files = pool.get("files", [])
+        if files and all(Path(path).is_file() for path in files):
+            held = sum(map(frames.count, files))
+            if held < pool["select"]:
+                yield (
+                    f"structures.pools.{name}.select: {pool['select']} asked for, its files hold {held} "
+                    "structures; select fewer, or add files"
+                )
+    for name, system in full["dynamics"]["systems"].items():
+        if Path(system["structure"]).is_file():
+            held = frames.count(system["structure"])
+            if held <= system["frame"]:
+                yield (
+                    f"dynamics.systems.{name}.frame: {system['frame']} asked for, {system['structure']} "
+                    f"holds {held} structures, counted from 0"
+                )
 
 
 def reread(paths: Iterable[str | Path]) -> None:

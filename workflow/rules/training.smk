@@ -7,6 +7,7 @@ COMPARISON = f"{RESULTS}/training/comparison.csv"
 rule split:
     input:
         labels=DATA,
+        validation=SETTINGS["training"]["validation"],
         config=f"{RESULTS}/settings/split.yaml",
     output:
         train=f"{RESULTS}/training/train.extxyz",
@@ -19,8 +20,8 @@ rule split:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python -m bornflow.training.split --labels {input.labels:q} --config {input.config:q}"
-        " --train {output.train:q} --valid {output.valid:q} &> {log:q}"
+        "python -m bornflow.training.split --labels {input.labels:q} --validation {input.validation:q}"
+        " --config {input.config:q} --train {output.train:q} --valid {output.valid:q} &> {log:q}"
 
 
 rule train:

@@ -38,6 +38,7 @@ def label_structures(
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
+            _refuse_charged(atoms)
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
@@ -56,6 +57,13 @@ def label_structures(
         new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
         labelled.append(new)
     return labelled, refused
+
+
+def _refuse_charged(atoms: Atoms) -> None:
+    """Raise Refused for ions and open shells, which the engines would calculate as neutral closed shells."""
+    for key, expected in (("charge", 0), ("multiplicity", 1)):
+        if (found := atoms.info.get(key, expected)) != expected:
+            raise Refused(f"{key} is {found}; structures of {key} {expected} can be labelled")
 
 
 def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:

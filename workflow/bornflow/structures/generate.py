@@ -49,11 +49,11 @@ def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
             atoms = pack_water(options["molecules"], rng, options.get("density"))
             _relax(atoms, options, meter)
             if options["keep_relaxed"]:
-                pool.append(_frame(atoms, f"{name}-{start}-relaxed", options))
+                pool.append(_frame(atoms, f"{name}-{start}-relaxed", start, options))
             for temperature in options["temperatures"]:
                 run = _run(atoms, float(temperature), options, rng, meter)
                 pool += [
-                    _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", options)
+                    _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", start, options)
                     for index, frame in enumerate(run)
                 ]
     return pool
@@ -83,11 +83,14 @@ def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) 
     return sampled
 
 
-def _frame(atoms: Atoms, name: str, options: Mapping) -> Atoms:
+def _frame(atoms: Atoms, name: str, start: int, options: Mapping) -> Atoms:
+    # All pools of one size and density begin with the same packings.
+    density = f"{options['density']:g}-" if "density" in options else ""
     frame = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     frame.info = {
         "structure": name,
         "source": f"random packing, {options['method']}",
+        "group": f"{frames.kind(atoms)}-{options['molecules']}-{density}{start}",
         "kind": frames.kind(atoms),
         "n_molecules": options["molecules"],
     }
