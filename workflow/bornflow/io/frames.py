@@ -86,8 +86,10 @@ def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Ato
 
 
 def bare(atoms: Atoms) -> Atoms:
-    """A copy with its identity but no labels, and nothing of how it was labelled."""
+    """A copy with its identity and isotopes but no labels, and nothing of how it was labelled."""
     new = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    if atoms.has("masses"):
+        new.set_masses(atoms.get_masses())
     new.info = {key: atoms.info[key] for key in IDENTITY if key in atoms.info}
     return new
 
