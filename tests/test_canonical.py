@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.build import molecule
 from ase.calculators.calculator import Calculator
 from examples import water
 
@@ -104,3 +105,57 @@ def test_cold_bonds_are_warmed_by_the_thermostat_that_equilibrates():
 def test_one_isolated_atom_has_no_motion_of_its_own():
     with pytest.raises(BornflowError, match="O is one atom"):
         canonical.thermalise(Atoms("O"), 300, np.random.default_rng(0))
+
+
+LINEAR = ("CO2", "HCN", "C2H2", "CS2", "OCS")
+BENT = ("H2O", "SO2", "O3", "CH4", "H2CO")
+
+
+@pytest.mark.parametrize("name", [*LINEAR, *BENT])
+def test_a_linear_molecule_keeps_one_more_motion(name):
+    atoms = molecule(name)
+    atoms.rotate(50, [1, 2, 3])
+    out = canonical.rotations(atoms)
+    assert out == (2 if name in LINEAR else 3)
+    assert canonical.degrees_of_freedom(atoms) == 3 * len(atoms) - 3 - out
+    assert canonical.degrees_of_freedom(atoms, canonical.rotations(atoms, turns=True)) == 3 * len(atoms) - 3
+    canonical.thermalise(atoms, 300, np.random.default_rng(2))
+    assert canonical.temperature(atoms) == pytest.approx(300)
+    assert np.linalg.norm(atoms.get_angular_momentum()) < 1e-10
+
+
+def test_a_bent_frame_of_a_linear_molecule_bends_in_both_directions():
+    """At 300 K oxygens of CO2 are some 0.1 Å off its axis; angular momentum about it is that of bending."""
+    atoms = molecule("CO2")
+    atoms.positions[0, 0] += 0.1
+    canonical.thermalise(atoms, 300, np.random.default_rng(4))
+    assert canonical.degrees_of_freedom(atoms) == 4
+    assert canonical.temperature(atoms) == pytest.approx(300)
+    about = np.abs(atoms.get_angular_momentum())
+    assert about[2] > 1e-3
+    assert np.linalg.norm(about[:2]) < 0.1 * about[2]
+
+
+def test_every_motion_of_a_linear_molecule_has_its_share():
+    """Bonds, two bends and nothing else: the mean kinetic energy of free atoms is that of 3N - 5 motions."""
+    atoms, rng = molecule("CO2"), np.random.default_rng(0)
+    atoms.calc = Nothing()
+    held = []
+    for _ in range(4000):
+        copy = atoms.copy()
+        dynamics = canonical.Langevin(copy, 0.5, 300, 1e-3, rng)  # forgets all momenta at once
+        copy.calc = Nothing()
+        dynamics.step()
+        held.append(copy.get_kinetic_energy())
+        if len(held) == 1:
+            assert dynamics.rotations_out == 2
+    assert np.mean(held) == pytest.approx(4 * units.kB * 150, rel=0.05)
+
+
+def test_isotopes_count_by_their_masses():
+    light, heavy = molecule("H2O"), molecule("H2O")
+    heavy.set_masses([15.999, 2.014, 2.014])
+    for atoms in (light, heavy):
+        canonical.thermalise(atoms, 300, np.random.default_rng(1))
+        assert canonical.temperature(atoms) == pytest.approx(300)
+        np.testing.assert_allclose(atoms.get_masses() @ atoms.get_velocities(), 0, atol=1e-12)

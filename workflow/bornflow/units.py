@@ -45,5 +45,5 @@ def spectral_steps(resolution: float, timestep: float) -> int:
     highest = WAVENUMBER / (FEWEST_STEPS * timestep) if timestep else float("nan")
     raise BornflowError(
         f"spectra.resolution is {resolution:g} cm⁻¹, which no series with a step of {timestep:g} fs can "
-        f"have: frequencies have to be above 0 and at most {highest:.4g} cm⁻¹ apart; choose a finer resolution"
+        f"have: frequencies have to be above 0 and at most {highest:.4g} cm⁻¹ apart; choose a finer one"
     )

@@ -34,7 +34,16 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
     atoms = found[frame]
     called = f"{path}, frame {frame} ({frames.name(atoms)})"
     held.refuse(atoms, called, "a run")
-    count = _count(atoms, called)
+    try:
+        count, bonded = molecules(atoms), connected(atoms)
+    except BornflowError as error:
+        raise BornflowError(f"{path}, frame {frame}: {error}") from error
+    if count != bonded:
+        print(
+            f"{called}: n_molecules is {count}, but bonds make {bonded} molecules of its atoms; {count} is "
+            "used for spectra per molecule. Correct n_molecules if that is wrong",
+            file=sys.stderr,
+        )
     if "momenta" in atoms.arrays or "velocities" in atoms.arrays:
         print(f"{called}: its velocities are not used, a run draws its own", file=sys.stderr)
     if list(repeat) != [1, 1, 1]:
@@ -47,21 +56,6 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
         count = count * int(np.prod(repeat)) if is_said else connected(atoms)
     atoms.info["n_molecules"] = count
     return atoms
-
-
-def _count(atoms: Atoms, called: str) -> int:
-    """The number of molecules: the file's word, which is compared with what bonds say."""
-    try:
-        count, bonded = molecules(atoms), connected(atoms)
-    except BornflowError as error:
-        raise BornflowError(f"{called}: {error}") from error
-    if count != bonded:
-        print(
-            f"{called}: n_molecules is {count}, but bonds make {bonded} molecules of its atoms; {count} is "
-            "used for spectra per molecule. Correct n_molecules if that is wrong",
-            file=sys.stderr,
-        )
-    return count
 
 
 def hold_centre(atoms: Atoms) -> None:

@@ -43,7 +43,7 @@ PARTNERS = frozenset(atomic_numbers[symbol] for symbol in ["H", "B", "C", "Si", 
 
 
 class Bonds(NamedTuple):
-    """Every bond once: from atom `first` [n] to the image `shifts` [n, 3] (in cell vectors) of `second` [n]."""
+    """Every bond once: from atoms `first` [n] to the images of `second` [n] by `shifts` [n, 3] cells."""
 
     first: np.ndarray
     second: np.ndarray
@@ -115,9 +115,10 @@ def _whole(said: object, atoms: Atoms) -> int:
     number = isinstance(said, int | float | np.integer | np.floating) and not isinstance(said, bool)
     if number and said == np.floor(said) and 1 <= said <= len(atoms):
         return int(said)
+    shown = said.item() if isinstance(said, np.generic) else said
     raise BornflowError(
-        f"{name(atoms)}: n_molecules is {said!r}; a whole number from 1 to {len(atoms)} (its atoms) is expected: "
-        "correct it, or remove it so that molecules are counted by their bonds"
+        f"{name(atoms)}: n_molecules is {shown!r}; a whole number from 1 to {len(atoms)} (its atoms) is "
+        "expected: correct it, or remove it so that molecules are counted by their bonds"
     )
 
 
