@@ -28,6 +28,7 @@ QUANTITIES = {
     "positions": ("Å", "positions of the frames"),
     "velocities": ("Å / fs", "velocities, every velocity_interval steps"),
 }
+ATOM_UNITS = {"cell": "Å", "masses": "amu"}  # of what does not change in a run
 
 
 @dataclass
@@ -68,8 +69,8 @@ class Parts:
             file.attrs.update(attributes)
             for name, values in atoms.items():
                 file[name] = values
-            if "cell" in file:
-                file["cell"].attrs["unit"] = "Å"
+                if name in ATOM_UNITS:
+                    file[name].attrs["unit"] = ATOM_UNITS[name]
             for index in range(self.count):
                 with np.load(self._path(index)) as part:
                     for name, (unit, text) in QUANTITIES.items():

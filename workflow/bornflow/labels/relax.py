@@ -3,7 +3,8 @@
     python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
         --refused refused.csv
 
-A finished relaxation is kept in the cache, and one that was killed goes on from its last step.
+All atoms move, so that structures with constraints are refused. A finished relaxation is kept in the cache,
+and one that was killed goes on from its last step.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..progress import track
+from ..structures import held
 from .engines import ENGINES
 from .label import refusal, write_refused
 
@@ -29,6 +31,8 @@ def main() -> None:
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
+    for atoms in structures:
+        held.refuse(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
     workdir = Path(options["cache"]).parent / "work"
     relaxed, refused = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):

@@ -7,6 +7,7 @@ dynamics a temperature samples stretched and bent geometries.
 """
 
 import argparse
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,7 @@ from .. import canonical, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
+from . import held
 from .isomers import lowest
 from .packing import pack_water
 
@@ -32,8 +34,19 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
     if "isomers" in options:
         return [lowest(isomer, seed) for isomer in options["isomers"]]
     if "files" in options:
-        return [frames.bare(atoms) for atoms in frames.read_all(options["files"])]
+        return [_candidate(atoms, options) for atoms in frames.read_all(options["files"])]
     return sample(name, options, seed)
+
+
+def _candidate(atoms: Atoms, options: Mapping) -> Atoms:
+    """A frame of a file without labels or constraints; constraints are refused where it will be relaxed."""
+    if options.get("relax"):
+        held.refuse(atoms, frames.name(atoms), "the relaxation of the pool")
+    elif atoms.constraints:
+        print(
+            f"{frames.name(atoms)}: constraints are left out, since labels do not move atoms", file=sys.stderr
+        )
+    return frames.bare(atoms)
 
 
 def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
