@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.build import molecule
 from ase.calculators.calculator import Calculator
 from examples import water
 
@@ -30,10 +31,11 @@ class Nothing(Calculator):
 def test_velocities_hold_the_temperature_and_no_motion_of_the_whole(kind, turns):
     make, *freedom = KINDS[kind]
     atoms = make()
-    canonical.thermalise(atoms, 300, np.random.default_rng(3), turns)
-    assert canonical.degrees_of_freedom(atoms, turns) == freedom[turns]
+    out = canonical.rotations(atoms, turns)
+    canonical.thermalise(atoms, 300, np.random.default_rng(3), out)
+    assert canonical.degrees_of_freedom(atoms, out) == freedom[turns]
     assert atoms.get_kinetic_energy() == pytest.approx(freedom[turns] * units.kB * 150)
-    assert canonical.temperature(atoms, turns=turns) == pytest.approx(300)
+    assert canonical.temperature(atoms, rotations_out=out) == pytest.approx(300)
     np.testing.assert_allclose(atoms.get_momenta().sum(axis=0), 0, atol=1e-10)
     if not atoms.pbc.any():
         turning = np.linalg.norm(atoms.get_angular_momentum())
@@ -48,9 +50,10 @@ THERMOSTATS = {"bussi": (canonical.bussi, 1.0), "langevin": (canonical.Langevin,
 def test_the_thermostat_holds_the_energy_of_these_motions(turns, thermostat):
     atoms, rng = water(1), np.random.default_rng(0)
     atoms.calc = Nothing()
-    canonical.thermalise(atoms, 300, rng, turns)
+    out = canonical.rotations(atoms, turns)
+    canonical.thermalise(atoms, 300, rng, out)
     make, time = THERMOSTATS[thermostat]
-    dynamics = make(atoms, 0.5, 300, time, rng, turns)
+    dynamics = make(atoms, 0.5, 300, time, rng, out)
     energies, first = [], atoms.get_kinetic_energy()
     for _ in range(6000):
         dynamics.run(1)
@@ -102,3 +105,57 @@ def test_cold_bonds_are_warmed_by_the_thermostat_that_equilibrates():
 def test_one_isolated_atom_has_no_motion_of_its_own():
     with pytest.raises(BornflowError, match="O is one atom"):
         canonical.thermalise(Atoms("O"), 300, np.random.default_rng(0))
+
+
+LINEAR = ("CO2", "HCN", "C2H2", "CS2", "OCS")
+BENT = ("H2O", "SO2", "O3", "CH4", "H2CO")
+
+
+@pytest.mark.parametrize("name", [*LINEAR, *BENT])
+def test_a_linear_molecule_keeps_one_more_motion(name):
+    atoms = molecule(name)
+    atoms.rotate(50, [1, 2, 3])
+    out = canonical.rotations(atoms)
+    assert out == (2 if name in LINEAR else 3)
+    assert canonical.degrees_of_freedom(atoms) == 3 * len(atoms) - 3 - out
+    assert canonical.degrees_of_freedom(atoms, canonical.rotations(atoms, turns=True)) == 3 * len(atoms) - 3
+    canonical.thermalise(atoms, 300, np.random.default_rng(2))
+    assert canonical.temperature(atoms) == pytest.approx(300)
+    assert np.linalg.norm(atoms.get_angular_momentum()) < 1e-10
+
+
+def test_a_bent_frame_of_a_linear_molecule_bends_in_both_directions():
+    """At 300 K oxygens of CO2 are some 0.1 Å off its axis; angular momentum about it is that of bending."""
+    atoms = molecule("CO2")
+    atoms.positions[0, 0] += 0.1
+    canonical.thermalise(atoms, 300, np.random.default_rng(4))
+    assert canonical.degrees_of_freedom(atoms) == 4
+    assert canonical.temperature(atoms) == pytest.approx(300)
+    about = np.abs(atoms.get_angular_momentum())
+    assert about[2] > 1e-3
+    assert np.linalg.norm(about[:2]) < 0.1 * about[2]
+
+
+def test_every_motion_of_a_linear_molecule_has_its_share():
+    """Bonds, two bends and nothing else: the mean kinetic energy of free atoms is that of 3N - 5 motions."""
+    atoms, rng = molecule("CO2"), np.random.default_rng(0)
+    atoms.calc = Nothing()
+    held = []
+    for _ in range(4000):
+        copy = atoms.copy()
+        dynamics = canonical.Langevin(copy, 0.5, 300, 1e-3, rng)  # forgets all momenta at once
+        copy.calc = Nothing()
+        dynamics.step()
+        held.append(copy.get_kinetic_energy())
+        if len(held) == 1:
+            assert dynamics.rotations_out == 2
+    assert np.mean(held) == pytest.approx(4 * units.kB * 150, rel=0.05)
+
+
+def test_isotopes_count_by_their_masses():
+    light, heavy = molecule("H2O"), molecule("H2O")
+    heavy.set_masses([15.999, 2.014, 2.014])
+    for atoms in (light, heavy):
+        canonical.thermalise(atoms, 300, np.random.default_rng(1))
+        assert canonical.temperature(atoms) == pytest.approx(300)
+        np.testing.assert_allclose(atoms.get_masses() @ atoms.get_velocities(), 0, atol=1e-12)

@@ -56,7 +56,8 @@ def test_every_stage_leaves_its_results(run):
     expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv", "validation.csv"}
     assert {path.name for path in model.iterdir()} == expected
     errors = pd.read_csv(results / "training/errors.csv")
-    assert errors["bec_mae [1e-3 e]"].between(0, 200).all()
+    # A prediction of zero is off by 182, one of the elements' means by 100.
+    assert errors["bec_mae [1e-3 e]"].between(1, 100).all()
     with h5py.File(results / "dynamics/cage/physical-uncoupled-0-1.h5") as file:
         assert file["current"].shape == (600, 3)
         assert file["current"].attrs["unit"] == "e Å / fs"

@@ -1,50 +1,90 @@
 """Velocities and thermostats for structures whose motion as a whole is taken out.
 
-Translation of everything, and rotation of a cluster, are conserved and stay zero, so they are no
-degrees of freedom: the temperature is 2 E_kin / (k_B × degrees_of_freedom). A cluster in a field `turns`.
+Translation of everything, and `rotations` of an isolated structure, are conserved and stay zero, so they are
+no degrees of freedom: the temperature is 2 E_kin / (k_B × degrees_of_freedom). An isolated structure in a
+field turns: none of its rotations are taken out.
+
+A linear molecule has two rotations. The third component of its angular momentum is that of its bending
+vibrations. A linear molecule bends while it vibrates, so that a run decides once, from its start structure,
+how many rotations it takes out: functions take that number as `rotations_out`; its default is `rotations` of
+the structure as it is.
 """
 
 import numpy as np
 from ase import Atoms, units
 from ase.md.bussi import Bussi
-from ase.md.velocitydistribution import Stationary, ZeroRotation, thermalize_momenta
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
 from .errors import BornflowError
 from .io import frames
 
-
-def degrees_of_freedom(atoms: Atoms, turns: bool = False) -> int:
-    """3N minus the conserved motions of the whole: 3, and for isolated structures 2 or 3 rotations."""
-    rotations = 0 if turns or atoms.pbc.any() else {1: 0, 2: 2}.get(len(atoms), 3)
-    return 3 * len(atoms) - 3 - rotations
+STRAIGHT = 0.2  # Å, the largest distance of an atom of a linear molecule from its axis; H of water has 0.5
 
 
-def thermalise(atoms: Atoms, temperature: float, rng: np.random.Generator, turns: bool = False) -> None:
+def rotations(atoms: Atoms, turns: bool = False) -> int:
+    """The rotations that are taken out: 3 of an isolated structure, 2 of a linear one, else 0.
+
+    An isolated structure that `turns`, as in a field, keeps its rotations.
+    """
+    if turns or atoms.pbc.any() or len(atoms) == 1:
+        return 0
+    places, _, axes = _principal(atoms)
+    across = places - np.outer(places @ axes[:, 0], axes[:, 0])
+    return 2 if np.linalg.norm(across, axis=1).max() < STRAIGHT else 3
+
+
+def _principal(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions [N, 3] from the centre of mass, moments of inertia [3] in ascending order, axes [3, 3]."""
+    masses = atoms.get_masses()
+    places = atoms.positions - masses @ atoms.positions / masses.sum()
+    second = np.einsum("i,ia,ib->ab", masses, places, places)
+    moments, axes = np.linalg.eigh(np.trace(second) * np.eye(3) - second)
+    return places, moments, axes
+
+
+def degrees_of_freedom(atoms: Atoms, rotations_out: int | None = None) -> int:
+    """3N minus the conserved motions of the whole: 3 translations and the `rotations`."""
+    return 3 * len(atoms) - 3 - _number(atoms, rotations_out)
+
+
+def _number(atoms: Atoms, rotations_out: int | None) -> int:
+    return rotations(atoms) if rotations_out is None else rotations_out
+
+
+def thermalise(
+    atoms: Atoms, temperature: float, rng: np.random.Generator, rotations_out: int | None = None
+) -> None:
     """Random velocities at `temperature` [K], without motion of the whole.
 
-    Raises BornflowError for one isolated atom, which has no other motion.
+    Raises BornflowError for one atom, which has no other motion.
     """
-    if not degrees_of_freedom(atoms, turns):
+    out = _number(atoms, rotations_out)
+    if not degrees_of_freedom(atoms, out):
         raise BornflowError(f"{frames.name(atoms)} is one atom, which has no motion but that of the whole")
     thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
-    _hold(atoms, turns)
-    target = 0.5 * units.kB * temperature * degrees_of_freedom(atoms, turns)
+    _hold(atoms, out)
+    target = 0.5 * units.kB * temperature * degrees_of_freedom(atoms, out)
     atoms.set_momenta(atoms.get_momenta() * np.sqrt(target / atoms.get_kinetic_energy()))
 
 
-def _hold(atoms: Atoms, turns: bool) -> None:
-    """Take the motion of the whole out."""
+def _hold(atoms: Atoms, rotations_out: int) -> None:
+    """Take the motion of the whole out: translations, and rotations about the axes of the largest moments."""
     Stationary(atoms, preserve_temperature=False)
-    if not (turns or atoms.pbc.any()):
-        ZeroRotation(atoms, preserve_temperature=False)
+    if rotations_out:
+        places, moments, axes = _principal(atoms)
+        moments, axes = moments[3 - rotations_out :], axes[:, 3 - rotations_out :]
+        angular = np.cross(places, atoms.get_momenta()).sum(axis=0)
+        spin = axes @ (axes.T @ angular / moments)
+        turning = np.cross(spin, places) * atoms.get_masses()[:, None]
+        atoms.set_momenta(atoms.get_momenta() - turning)
 
 
-def temperature(atoms: Atoms, kinetic: float | None = None, turns: bool = False) -> float:
-    """The instantaneous temperature [K]; who has the `kinetic` energy [eV] at hand saves its calculation."""
+def temperature(atoms: Atoms, kinetic: float | None = None, rotations_out: int | None = None) -> float:
+    """The instantaneous temperature [K]; `kinetic` [eV] is the kinetic energy, if known."""
     kinetic = atoms.get_kinetic_energy() if kinetic is None else kinetic
-    return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, turns))
+    return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, rotations_out))
 
 
 def bond_vectors(
@@ -74,11 +114,11 @@ def bussi(
     temperature: float,
     time: float,
     rng: np.random.Generator,
-    turns: bool = False,
+    rotations_out: int | None = None,
 ) -> Bussi:
     """ASE's Bussi thermostat (canonical); `timestep` and relaxation `time` in fs, `temperature` in K."""
     dynamics = Bussi(atoms, timestep * units.fs, temperature_K=temperature, taut=time * units.fs, rng=rng)
-    dynamics.ndof = degrees_of_freedom(atoms, turns)
+    dynamics.ndof = degrees_of_freedom(atoms, rotations_out)
     dynamics.target_kinetic_energy = 0.5 * dynamics.temp * dynamics.ndof
     return dynamics
 
@@ -100,18 +140,19 @@ class Langevin(VelocityVerlet):
         temperature: float,
         time: float,
         rng: np.random.Generator,
-        turns: bool = False,
+        rotations_out: int | None = None,
     ):
         super().__init__(atoms, timestep * units.fs)
         self.keep = np.exp(-timestep / time)
         self.width = np.sqrt((1 - self.keep**2) * units.kB * temperature * atoms.get_masses())[:, None]
-        self.rng, self.turns, self.transferred_energy = rng, turns, 0.0
+        self.rng, self.transferred_energy = rng, 0.0
+        self.rotations_out = _number(atoms, rotations_out)
 
     def step(self, forces=None):
         """One step of all momenta and one of velocity Verlet."""
         atoms, before = self.atoms, self.atoms.get_kinetic_energy()
         noise = self.width * self.rng.standard_normal((len(atoms), 3))
         atoms.set_momenta(self.keep * atoms.get_momenta() + noise)
-        _hold(atoms, self.turns)
+        _hold(atoms, self.rotations_out)
         self.transferred_energy += atoms.get_kinetic_energy() - before
         return super().step(forces)

@@ -1,11 +1,14 @@
 """Values of a configuration that are allowed each by itself but not together."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from .errors import BornflowError
 from .parts import NOT_OF_A_MODEL, recipe
 from .schema import filled
 from .units import WAVENUMBER, spectral_steps
+
+SHORTEST = 4  # velocities of a segment
 
 
 def contradictions(full: Mapping) -> Iterator[str]:
@@ -32,7 +35,13 @@ def contradictions(full: Mapping) -> Iterator[str]:
             yield f"training.learning_curve.models: {name} is not among models: {', '.join(full['models'])}"
     if "computed" in training["data"] and not pools:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
+    yield from _command(full["labels"]["cp2k"]["command"])
     for name, study in full["labels"]["studies"].items():
+        if unknown := sorted(set(study["columns"]) - set(full["labels"]["cp2k"])):
+            yield (
+                f"labels.studies.{name}.columns: {', '.join(unknown)} found, no settings of labels.cp2k, "
+                f"which holds {', '.join(full['labels']['cp2k'])}"
+            )
         for change in (
             change for case in study["cases"] for change in (case["reference"], *case["variants"])
         ):
@@ -64,6 +73,16 @@ def contradictions(full: Mapping) -> Iterator[str]:
             "frames need the velocities of their step"
         )
     spectra, timestep = full["spectra"], full["dynamics"]["timestep"]
+    if spectra["resolution"] > spectra["highest"]:
+        yield (
+            f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ is above spectra.highest = "
+            f"{spectra['highest']:g}, so that no frequency is left; lower it"
+        )
+    if spectral_steps(spectra["resolution"], between * timestep) < SHORTEST:
+        yield (
+            f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ takes segments of fewer than {SHORTEST} "
+            f"velocities, which are {between * timestep:g} fs apart; lower it, or dynamics.velocity_interval"
+        )
     limit = WAVENUMBER / (2 * between * timestep)
     if full["dynamics"]["systems"] and limit < spectra["highest"]:
         yield (
@@ -80,6 +99,16 @@ def contradictions(full: Mapping) -> Iterator[str]:
                 f"dynamics.systems.{name}.steps: {system['steps']} cannot resolve "
                 f"{spectra['resolution']:g} cm⁻¹ (spectra.resolution), which takes {needed}"
             )
+
+
+def _command(command: str):
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        yield f"labels.cp2k.command: {command!r} found, in which a quote is not closed; close it"
+    else:
+        if not words:
+            yield f"labels.cp2k.command: {command!r} found; give the command that launches CP2K"
 
 
 def _rising(training: Mapping, place: str):

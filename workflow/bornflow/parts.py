@@ -12,6 +12,13 @@ NOT_OF_A_MODEL = (
     "recipes",
     "train_fraction",
     "split_seed",
+    "split_by",
+    "validation",
+)
+# Settings of training that the split reads.
+OF_THE_SPLIT = (
+    *("keys", "bec_order", "implausible_labels", "several_methods"),
+    *("train_fraction", "split_seed", "split_by"),
 )
 
 
@@ -35,7 +42,7 @@ def of(settings: Mapping, part: str) -> dict:
         kept = _without(labels, "threads", "max_refused", "linear_response")
         return {"labels": kept | {"studies": {name: labels["studies"][name]}}}
     if kind == "split":
-        return {"training": {key: training[key] for key in ("keys", "train_fraction", "split_seed")}}
+        return {"training": {key: training[key] for key in OF_THE_SPLIT}}
     if kind == "model":
         return {"training": _without(training, *NOT_OF_A_MODEL), "models": {name: models[name]}}
     if kind == "recipe":

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import functools
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from .errors import BornflowError
+from .io.strict_yaml import DEEPEST, DIGITS, MOST, kind
 
+COUNTS = ("minItems", "maxItems", "uniqueItems", "pattern")
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 
@@ -24,6 +27,7 @@ def schema() -> dict:
 
 def filled(config: Mapping, name: str = "config") -> dict:
     """A configuration with every default, or BornflowError with keys, values and what is allowed."""
+    refuse([*itertools.islice(_not_plain(config), 5)], name)
     full = _with_defaults(config, schema())
     errors = sorted(Draft202012Validator(schema()).iter_errors(full), key=lambda e: list(e.path))
     refuse([_explain(error) for error in errors] or [*_not_finite(full)], name)
@@ -34,6 +38,37 @@ def refuse(wrong: list[str], name: str) -> None:
     """Raise BornflowError with what is wrong in the configuration `name`, if anything is."""
     if wrong:
         raise BornflowError("\n       ".join(f"{name}: {text}" for text in wrong[:5]))
+
+
+def _not_plain(config):
+    """Words on keys that are no text, and on what is no plain data: dates, circles, too much of it."""
+    made = itertools.count()
+
+    def walk(value, place: str, above: tuple[int, ...]):
+        if next(made) > MOST:
+            yield f"{place}: over {MOST} values, perhaps by aliases (*) of aliases; write out what is meant"
+        elif id(value) in above:
+            yield f"{place}: an alias (*) inside of what it stands for makes a circle; take it out"
+        elif len(above) > DEEPEST:
+            yield f"{place[:60]}…: nested more than {DEEPEST} levels deep"
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                if isinstance(key, str):
+                    yield from walk(item, f"{place}.{key}".lstrip("."), (*above, id(value)))
+                else:
+                    yield (
+                        f"{place or 'top level'}: key {key!r} found, which is {kind(key)}; keys are text "
+                        "(YAML reads no, off, yes, on and numbers as values): put it in quotes"
+                    )
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from walk(item, f"{place}.{number}", (*above, id(value)))
+        elif not (value is None or isinstance(value, str | bool | int | float)):
+            yield f"{place}: {str(value)[:60]} found, which is {kind(value)}; put it in quotes"
+        elif type(value) is int and abs(value) >= 10**DIGITS:
+            yield f"{place}: a number of over {DIGITS} digits; no setting is so large"
+
+    return walk(config, "", ())
 
 
 def _with_defaults(value, node: Mapping):
@@ -97,12 +132,34 @@ def _explain(error) -> str:
             for key in unknown
         ]
         return f"{place}: unknown key {', '.join(hints)}; allowed are {', '.join(known)}"
+    message = _hint(error)
+    if "expected" in error.schema:
+        found = message or f"{_cut(repr(error.instance))} found"
+        return f"{place}: {found}; expected: {error.schema['expected']}"
     allowed = {
         key: error.schema[key]
-        for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "pattern", "minItems")
+        for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", *COUNTS)
         if key in error.schema
     }
-    return f"{place}: {error.message}; allowed: {json.dumps(allowed)}. " + error.schema.get("description", "")
+    description = error.schema.get("description", "")
+    return (
+        f"{place}: {message or _cut(error.message)}; allowed: {json.dumps(allowed)}. {description}".rstrip()
+    )
+
+
+def _hint(error) -> str:
+    """Plainer words than the validator's: on long numbers, and on what YAML makes of text without quotes."""
+    if isinstance(error.instance, int) and len(str(error.instance)) > DIGITS:
+        return f"{float(error.instance):g} found"
+    if error.validator != "type" or "string" not in error.schema["type"] or error.instance is None:
+        return ""
+    if not isinstance(error.instance, bool | int | float):
+        return ""
+    return f"{error.instance} found, {kind(error.instance)}; where text is meant, put it in quotes"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:140]} … {text[-40:]}"
 
 
 def _nearest(key: str, known: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from .arguments import duration
 from .errors import BornflowError
 from .io.files import atomic_write
 from .progress import track
@@ -34,7 +35,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
     parser.add_argument("--config", help="a configuration, whose models are timed")
-    parser.add_argument("--seconds", type=float, default=5, help="time of each measurement")
+    parser.add_argument("--seconds", type=duration, default=5, help="time of each measurement")
     parser.add_argument("--one", help="measure this model only, with the first of the cases, and print it")
     parser.add_argument("--out")
     return parser

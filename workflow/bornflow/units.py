@@ -5,7 +5,11 @@ CP2K and tblite speak atomic units; the factors below are the only bridge.
 Values are CODATA 2018, as in `scipy.constants`.
 """
 
+import contextlib
+
 from scipy import constants as si
+
+from .errors import BornflowError
 
 HARTREE = si.physical_constants["Hartree energy in eV"][0]  # eV
 BOHR = si.physical_constants["Bohr radius"][0] / si.angstrom  # Å
@@ -26,6 +30,20 @@ WAVENUMBER = 1e15 / (100 * si.speed_of_light)
 TERAHERTZ = 1e3
 
 
+FEWEST_STEPS = 4  # of a segment, whose spectrum has two frequencies above zero
+
+
 def spectral_steps(resolution: float, timestep: float) -> int:
-    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹], an even number."""
-    return 2 * round(WAVENUMBER / (resolution * timestep) / 2)
+    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹], an even number.
+
+    Raises BornflowError for a resolution that no segment of such steps has.
+    """
+    with contextlib.suppress(ZeroDivisionError, OverflowError, ValueError):
+        steps = 2 * round(WAVENUMBER / (resolution * timestep) / 2)
+        if steps >= FEWEST_STEPS:
+            return steps
+    highest = WAVENUMBER / (FEWEST_STEPS * timestep) if timestep else float("nan")
+    raise BornflowError(
+        f"spectra.resolution is {resolution:g} cm⁻¹, which no series with a step of {timestep:g} fs can "
+        f"have: frequencies have to be above 0 and at most {highest:.4g} cm⁻¹ apart; choose a finer one"
+    )

@@ -17,6 +17,7 @@ from bornflow.errors import BornflowError
 from bornflow.titles import places, samples, titles
 
 try:
+    settings.reread(workflow.configfiles)
     SETTINGS = settings.complete(config)
 except BornflowError as error:
     raise WorkflowError(str(error)) from None

@@ -31,9 +31,9 @@ rule md:
     output:
         f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-{{replica}}.h5",
     log:
-        f"{RESULTS}/logs/dynamics/{{system}}-{{model}}-{{seed}}-{{replica}}.log",
+        f"{RESULTS}/logs/dynamics/{{system}}/{{model}}-{{seed}}-{{replica}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/md-{{system}}-{{model}}-{{seed}}-{{replica}}.tsv"
+        f"{RESULTS}/benchmarks/md/{{system}}/{{model}}-{{seed}}-{{replica}}.tsv"
     conda:
         "../../envs/jax.yaml"
     threads: 1
@@ -44,9 +44,9 @@ rule md:
         folder=subpath(input.model, parent=True),
         frame=start_frame,
     shell:
-        "NPROC={threads} python -m bornflow.dynamics.md --checkpoint {params.folder}"
-        " --structure {input.structure} --frame {params.frame} --system {wildcards.system}"
-        " --config {input.config} --seed {wildcards.replica} --out {output} &> {log}"
+        "NPROC={threads} python -m bornflow.dynamics.md --checkpoint {params.folder:q}"
+        " --structure {input.structure:q} --frame {params.frame:q} --system {wildcards.system:q}"
+        " --config {input.config:q} --seed {wildcards.replica:q} --out {output:q} &> {log:q}"
 
 
 rule timing:
@@ -67,8 +67,8 @@ rule timing:
         atoms=SETTINGS["dynamics"]["timing"]["atoms"],
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.dynamics.timing --models {params.models} --config {input.config}"
-        " --atoms {params.atoms} --seconds {params.seconds} --out {output} &> {log}"
+        "python -m bornflow.dynamics.timing --models {params.models:q} --config {input.config:q}"
+        " --atoms {params.atoms:q} --seconds {params.seconds:q} --out {output:q} &> {log:q}"
 
 
 rule conservation_table:
@@ -86,5 +86,5 @@ rule conservation_table:
     params:
         models=[model for run, model in FREE],
     shell:
-        "python -m bornflow.dynamics.conservation --runs {input} --models {params.models:q}"
-        " --out {output} &> {log}"
+        "python -m bornflow.dynamics.conservation --runs {input:q} --models {params.models:q}"
+        " --out {output:q} &> {log:q}"

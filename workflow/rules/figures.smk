@@ -40,8 +40,8 @@ rule labelled_set:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m bornflow.figures.labelled_set --labels {input.labels} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.labelled_set --labels {input.labels:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule bec_parity:
@@ -67,9 +67,9 @@ rule bec_parity:
     params:
         models=names_for_backbone,
     shell:
-        "python -m bornflow.figures.bec_parity --labels {input.labels}"
-        " --predictions {input.predictions} --models {params.models:q} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.bec_parity --labels {input.labels:q}"
+        " --predictions {input.predictions:q} --models {params.models:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule errors_figure:
@@ -92,8 +92,8 @@ rule errors_figure:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m bornflow.figures.errors --errors {input.errors} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.errors --errors {input.errors:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 # Structures of these names are pictured where the data holds them.
@@ -122,8 +122,9 @@ rule screening:
     params:
         pictured=PICTURED,
     shell:
-        "python -m bornflow.figures.screening --predictions {input.predictions}"
-        " --pictures {params.pictured:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.screening --predictions {input.predictions:q}"
+        " --pictures {params.pictured:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule spectrum:
@@ -151,10 +152,10 @@ rule spectrum:
         models=names_for_backbone,
         experiments=[options["experiment"] for options in SYSTEMS.values()],
     shell:
-        "python -m bornflow.figures.spectrum --spectra {input.spectra} --titles {params.titles:q}"
-        " --models {params.models:q} --experiments {params.experiments}"
-        " --resolution {params.resolution} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.spectrum --spectra {input.spectra:q} --titles {params.titles:q}"
+        " --models {params.models:q} --experiments {params.experiments:q}"
+        " --resolution {params.resolution:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule spectrum_linear:
@@ -183,10 +184,10 @@ rule spectrum_linear:
         resolution=rules.spectrum.params.resolution,
         experiments=rules.spectrum.params.experiments,
     shell:
-        "python -m bornflow.figures.spectrum_linear --spectra {input.spectra}"
-        " --velocities {input.velocities} --titles {params.titles:q} --models {params.models:q}"
-        " --experiments {params.experiments} --resolution {params.resolution} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.spectrum_linear --spectra {input.spectra:q}"
+        " --velocities {input.velocities:q} --titles {params.titles:q} --models {params.models:q}"
+        " --experiments {params.experiments:q} --resolution {params.resolution:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule current_parts:
@@ -213,15 +214,16 @@ rule current_parts:
         resolution=rules.spectrum.params.resolution,
         models=names_of_coupled,
     shell:
-        "python -m bornflow.figures.current_parts --spectra {input.spectra} --titles {params.titles:q}"
-        " --models {params.models:q} --resolution {params.resolution} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.current_parts --spectra {input.spectra:q} --titles {params.titles:q}"
+        " --models {params.models:q} --resolution {params.resolution:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 # Studies of the labels' settings that have a figure.
+WITH_FIGURE = ["convergence", "field_strength", "field_operator"]
 STUDY_FIGURES = expand(
     f"{RESULTS}/figures/{{study}}.{{suffix}}",
-    study=[study for study in ("convergence", "field_strength", "field_operator") if study in STUDIES],
+    study=[study for study in WITH_FIGURE if study in STUDIES],
     suffix=["pdf", "png"],
 )
 
@@ -235,14 +237,16 @@ rule label_study_figure:
         png=f"{RESULTS}/figures/{{study}}.png",
     log:
         f"{RESULTS}/logs/figures/{{study}}.log",
+    wildcard_constraints:
+        study="|".join(WITH_FIGURE),  # a study called `errors` has no figure
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m bornflow.figures.label_studies --study {wildcards.study} --table {input.table}"
-        " --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.label_studies --study {wildcards.study:q} --table {input.table:q}"
+        " --style {input.style:q} --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule timing_figure:
@@ -260,8 +264,8 @@ rule timing_figure:
         mem_mb=1000,
         runtime=10,
     shell:
-        "python -m bornflow.figures.timing --timing {input.timing} --style {input.style}"
-        " --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.timing --timing {input.timing:q} --style {input.style:q}"
+        " --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule conservation_figure:
@@ -282,8 +286,8 @@ rule conservation_figure:
         models=[model for run, model in FREE],
         title="; ".join(dict.fromkeys(SAMPLES[system] for system in FREE_SYSTEMS)),
     shell:
-        "python -m bornflow.figures.conservation --runs {input.runs} --models {params.models:q}"
-        " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.conservation --runs {input.runs:q} --models {params.models:q}"
+        " --title {params.title:q} --style {input.style:q} --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule response_figure:
@@ -305,8 +309,8 @@ rule response_figure:
         title="; ".join(TITLES[system] for system in WATER)
         + f"; fields of ±{SETTINGS['dynamics']['response']['field']:g} V/Å",
     shell:
-        "python -m bornflow.figures.response --responses {input.responses} --names {params.names:q}"
-        " --title {params.title:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.response --responses {input.responses:q} --names {params.names:q}"
+        " --title {params.title:q} --style {input.style:q} --out {output.pdf:q} {output.png:q} &> {log:q}"
 
 
 rule learning_figure:
@@ -327,5 +331,5 @@ rule learning_figure:
     params:
         models=each_seed(CURVE_MODELS),
     shell:
-        "python -m bornflow.figures.learning_curve --sizes {input.sizes} --times {input.times}"
-        " --models {params.models:q} --style {input.style} --out {output.pdf} {output.png} &> {log}"
+        "python -m bornflow.figures.learning_curve --sizes {input.sizes:q} --times {input.times:q}"
+        " --models {params.models:q} --style {input.style:q} --out {output.pdf:q} {output.png:q} &> {log:q}"

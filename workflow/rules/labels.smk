@@ -37,8 +37,8 @@ rule relax:
         mem_mb=label_memory,
         runtime=720,
     shell:
-        "python -m bornflow.labels.relax --structures {input.structures} --config {input.config}"
-        " --threads {threads} --out {output.relaxed} --refused {output.refused} &> {log}"
+        "python -m bornflow.labels.relax --structures {input.structures:q} --config {input.config:q}"
+        " --threads {threads} --out {output.relaxed:q} --refused {output.refused:q} &> {log:q}"
 
 
 rule collect:
@@ -55,7 +55,7 @@ rule collect:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.structures.collect --structures {input} --out {output} &> {log}"
+        "python -m bornflow.structures.collect --structures {input:q} --out {output:q} &> {log:q}"
 
 
 rule label:
@@ -76,9 +76,9 @@ rule label:
         mem_mb=label_memory,
         runtime=720,
     shell:
-        "python -m bornflow.labels.label --structures {input.structures} --batch {wildcards.batch}"
-        " --config {input.config} --threads {threads}"
-        " --out {output.labelled} --refused {output.refused} &> {log}"
+        "python -m bornflow.labels.label --structures {input.structures:q} --batch {wildcards.batch:q}"
+        " --config {input.config:q} --threads {threads} --allow-empty"
+        " --out {output.labelled:q} --refused {output.refused:q} &> {log:q}"
 
 
 # Apart from `gather`, which may fail: the reasons stay.
@@ -97,7 +97,7 @@ rule refusals:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.labels.refusals --tables {input} --out {output} &> {log}"
+        "python -m bornflow.labels.refusals --tables {input:q} --out {output:q} &> {log:q}"
 
 
 rule gather:
@@ -115,8 +115,8 @@ rule gather:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python -m bornflow.labels.gather --labelled {input.labelled} --refused {input.refused}"
-        " --config {input.config} --out {output} &> {log}"
+        "python -m bornflow.labels.gather --labelled {input.labelled:q} --refused {input.refused:q}"
+        " --config {input.config:q} --out {output:q} &> {log:q}"
 
 
 rule label_study:
@@ -136,8 +136,8 @@ rule label_study:
         mem_mb=study_memory,
         runtime=1440,
     shell:
-        "python -m bornflow.labels.study --study {wildcards.study} --config {input.config}"
-        " --threads {threads} --out {output} &> {log}"
+        "python -m bornflow.labels.study --study {wildcards.study:q} --config {input.config:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule linear_response:
@@ -159,8 +159,8 @@ rule linear_response:
     params:
         names=SETTINGS["labels"]["linear_response"],
     shell:
-        "python -m bornflow.labels.linear_response --structures {input.structures} --names {params.names:q}"
-        " --config {input.config} --threads {threads} --out {output} &> {log}"
+        "python -m bornflow.labels.linear_response --structures {input.structures:q} --names {params.names:q}"
+        " --config {input.config:q} --threads {threads} --out {output:q} &> {log:q}"
 
 
 rule check_label:
@@ -180,5 +180,5 @@ rule check_label:
         mem_mb=2000,
         runtime=60,
     shell:
-        "python -m bornflow.labels.check --shipped {input.shipped} --config {input.config}"
-        " --threads {threads} --out {output} &> {log}"
+        "python -m bornflow.labels.check --shipped {input.shipped:q} --config {input.config:q}"
+        " --threads {threads} --out {output:q} &> {log:q}"

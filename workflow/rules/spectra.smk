@@ -24,15 +24,15 @@ rule susceptibility:
     output:
         f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/spectra/{{system}}-{{model}}-{{seed}}.log",
+        f"{RESULTS}/logs/spectra/{{system}}/{{model}}-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     shell:
-        "python -m bornflow.spectra.susceptibility --runs {input.runs} --config {input.config}"
-        " --out {output} &> {log}"
+        "python -m bornflow.spectra.susceptibility --runs {input.runs:q} --config {input.config:q}"
+        " --out {output:q} &> {log:q}"
 
 
 rule velocities:
@@ -42,15 +42,15 @@ rule velocities:
     output:
         f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/spectra/{{system}}-velocities-{{model}}-{{seed}}.log",
+        f"{RESULTS}/logs/spectra/{{system}}/velocities-{{model}}-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
     shell:
-        "python -m bornflow.spectra.velocities --runs {input.runs} --config {input.config}"
-        " --out {output} &> {log}"
+        "python -m bornflow.spectra.velocities --runs {input.runs:q} --config {input.config:q}"
+        " --out {output:q} &> {log:q}"
 
 
 # Liquid water beside measured optical constants, as numbers.
@@ -60,7 +60,7 @@ rule deviations:
     output:
         f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/spectra/{{system}}-deviations-{{seed}}.log",
+        f"{RESULTS}/logs/spectra/{{system}}/deviations-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -69,8 +69,8 @@ rule deviations:
     params:
         models=list(MODELS),
     shell:
-        "python -m bornflow.spectra.deviations --spectra {input} --models {params.models:q}"
-        " --out {output} &> {log}"
+        "python -m bornflow.spectra.deviations --spectra {input:q} --models {params.models:q}"
+        " --out {output:q} &> {log:q}"
 
 
 # The dipole in a field that is switched on, beside what the fluctuations of a run without one say.
@@ -84,7 +84,7 @@ rule response:
     output:
         f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv",
     log:
-        f"{RESULTS}/logs/spectra/{{system}}-response-{{model}}-{{seed}}.log",
+        f"{RESULTS}/logs/spectra/{{system}}/response-{{model}}-{{seed}}.log",
     conda:
         "../../envs/jax.yaml"
     resources:
@@ -93,5 +93,6 @@ rule response:
     params:
         folder=subpath(input.model, parent=True),
     shell:
-        "NPROC={threads} python -m bornflow.spectra.response --checkpoint {params.folder}"
-        " --run {input.run} --spectrum {input.spectrum} --config {input.config} --out {output} &> {log}"
+        "NPROC={threads} python -m bornflow.spectra.response --checkpoint {params.folder:q}"
+        " --run {input.run:q} --spectrum {input.spectrum:q} --config {input.config:q}"
+        " --out {output:q} &> {log:q}"

@@ -17,8 +17,8 @@ rule generate:
         mem_mb=1000,
         runtime=720,
     shell:
-        "python -m bornflow.structures.generate --structure {wildcards.structure}"
-        " --config {input.config} --out {output.pool} &> {log}"
+        "python -m bornflow.structures.generate --structure {wildcards.structure:q}"
+        " --config {input.config:q} --out {output.pool:q} &> {log:q}"
 
 
 rule select:
@@ -37,5 +37,5 @@ rule select:
     params:
         keep=pool_count,
     shell:
-        "python -m bornflow.structures.select --pool {input.pool} --count {params.keep}"
-        " --config {input.config} --out {output.selected} &> {log}"
+        "python -m bornflow.structures.select --pool {input.pool:q} --count {params.keep:q}"
+        " --config {input.config:q} --out {output.selected:q} &> {log:q}"

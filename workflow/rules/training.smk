@@ -7,6 +7,7 @@ COMPARISON = f"{RESULTS}/training/comparison.csv"
 rule split:
     input:
         labels=DATA,
+        validation=SETTINGS["training"]["validation"],
         config=f"{RESULTS}/settings/split.yaml",
     output:
         train=f"{RESULTS}/training/train.extxyz",
@@ -19,8 +20,8 @@ rule split:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python -m bornflow.training.split --labels {input.labels} --config {input.config}"
-        " --train {output.train} --valid {output.valid} &> {log}"
+        "python -m bornflow.training.split --labels {input.labels:q} --validation {input.validation:q}"
+        " --config {input.config:q} --train {output.train:q} --valid {output.valid:q} &> {log:q}"
 
 
 rule train:
@@ -39,7 +40,7 @@ rule train:
             validation="validation.csv",
         ),
     log:
-        f"{RESULTS}/logs/training/{{model}}-{{seed}}.log",
+        f"{RESULTS}/logs/training/model-{{model}}-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
     priority: 1  # runs wait for it
@@ -51,11 +52,11 @@ rule train:
         runtime=1440,
     params:
         folder=subpath(output.config, parent=True),
-        limit="",
+        limit="",  # not quoted: two words, and digits only
     shell:
-        "NPROC={threads} python -m bornflow.training.train --train {input.train}"
-        " --valid {input.valid} --pretrain {input.pretraining} --model {wildcards.model} --seed {wildcards.seed}"
-        " {params.limit} --config {input.config} --out {params.folder} &> {log}"
+        "NPROC={threads} python -m bornflow.training.train --train {input.train:q}"
+        " --valid {input.valid:q} --pretrain {input.pretraining:q} --model {wildcards.model:q}"
+        " --seed {wildcards.seed:q} {params.limit} --config {input.config:q} --out {params.folder:q} &> {log:q}"
 
 
 # Learning curves: a model trained on fewer structures.
@@ -102,7 +103,7 @@ rule learning_table:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.learning --metrics {input} --out {output} &> {log}"
+        "python -m bornflow.training.learning --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 # Recipes: a model trained with other settings.
@@ -122,9 +123,9 @@ use rule train as train_by_recipe with:
             validation="validation.csv",
         ),
     log:
-        f"{RESULTS}/logs/training/recipe-{{recipe}}-{{model}}-{{seed}}.log",
+        f"{RESULTS}/logs/training/recipes/{{recipe}}/{{model}}-{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/recipe-{{recipe}}-{{model}}-{{seed}}.tsv"
+        f"{RESULTS}/benchmarks/recipes/{{recipe}}/{{model}}-{{seed}}.tsv"
 
 
 rule recipes_table:
@@ -148,7 +149,8 @@ rule recipes_table:
     params:
         names=[name for name in ["as configured", *RECIPES] for _ in range(len(MODELS) * len(SEEDS))],
     shell:
-        "python -m bornflow.training.recipes --names {params.names:q} --metrics {input} --out {output} &> {log}"
+        "python -m bornflow.training.recipes --names {params.names:q} --metrics {input:q}"
+        " --out {output:q} &> {log:q}"
 
 
 rule evaluate:
@@ -171,9 +173,9 @@ rule evaluate:
     params:
         folder=subpath(input.model, parent=True),
     shell:
-        "NPROC={threads} python -m bornflow.training.evaluate --checkpoint {params.folder}"
-        " --data {input.valid} --config {input.config} --out {output.metrics}"
-        " --predictions {output.predictions} &> {log}"
+        "NPROC={threads} python -m bornflow.training.evaluate --checkpoint {params.folder:q}"
+        " --data {input.valid:q} --config {input.config:q} --out {output.metrics:q}"
+        " --predictions {output.predictions:q} &> {log:q}"
 
 
 # Predictions for all structures, labelled or not, whether they were trained on or not.
@@ -194,8 +196,8 @@ rule predict:
     params:
         folder=subpath(input.model, parent=True),
     shell:
-        "NPROC={threads} python -m bornflow.training.predict --checkpoint {params.folder}"
-        " --structures {input.structures} --out {output} &> {log}"
+        "NPROC={threads} python -m bornflow.training.predict --checkpoint {params.folder:q}"
+        " --structures {input.structures:q} --out {output:q} &> {log:q}"
 
 
 rule errors:
@@ -211,7 +213,7 @@ rule errors:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.tabulate --metrics {input} --out {output} &> {log}"
+        "python -m bornflow.training.tabulate --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 rule comparison:
@@ -229,8 +231,8 @@ rule comparison:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.compare --errors {input.errors} --published {input.published}"
-        " --data {input.valid} --out {output} &> {log}"
+        "python -m bornflow.training.compare --errors {input.errors:q} --published {input.published:q}"
+        " --data {input.valid:q} --out {output:q} &> {log:q}"
 
 
 rule training_timing:
@@ -250,5 +252,5 @@ rule training_timing:
         models=list(MODELS),
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.training.timing --models {params.models} --config {input.config}"
-        " --seconds {params.seconds} --out {output} &> {log}"
+        "python -m bornflow.training.timing --models {params.models:q} --config {input.config:q}"
+        " --seconds {params.seconds:q} --out {output:q} &> {log:q}"

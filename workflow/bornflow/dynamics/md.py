@@ -11,7 +11,6 @@ A run that was killed goes on after its last finished part, bit for bit as if un
 
 import argparse
 import hashlib
-import json
 import sys
 import time
 import zlib
@@ -26,15 +25,15 @@ from .. import canonical, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
+from ..structures import held
 from ..structures.bonds import molecules
-from . import start
+from . import request, start
 from .calculator import BornflowCalculator
 from .recorder import Recorder
 from .series import Parts, read_run
 from .watch import Watch
 
 EQUILIBRATION_TIME = 50.0  # fs
-FORMAT = 3  # of the parts of a run; those of another one are not gone on from
 
 
 def simulate(
@@ -49,9 +48,10 @@ def simulate(
     """Run `options` (an entry of `dynamics.systems`, completed) and write the series to `out`.
 
     What is in `provenance` becomes attributes of the file. A run of the same `identity` goes on where it was.
-    The first `equilibration` steps are not recorded. Raises
-    BornflowError when the run leaves physics: the step, the atom and what was found are named.
+    The first `equilibration` steps are not recorded. Raises BornflowError for constraints, and when the run
+    leaves physics: the step, the atom and what was found are named.
     """
+    held.refuse(atoms, frames.name(atoms), "a run")
     rng = np.random.default_rng(seed)
     parts = Parts(out.with_suffix(".parts"), identity)
     state = parts.resume()
@@ -59,11 +59,11 @@ def simulate(
     atoms.calc = calculator
     watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state and state["watch"])
     in_field = calculator.electric_field is not None
-    turns = in_field and not atoms.pbc.any()
+    rotations_out = canonical.rotations(atoms, turns=in_field)
     if in_field:
         start.hold_centre(atoms)
     if state is None:
-        start.prepare(atoms, options, rng, turns)
+        start.prepare(atoms, options, rng, rotations_out)
         state = {"step": -options["equilibration"], "heat": 0.0, "dipole": [0.0] * 3, "current": None}
     else:
         atoms.positions = state["positions"]
@@ -80,7 +80,7 @@ def simulate(
     with Meter(f"md {out.stem}", span, "steps", done, speed) as meter:
         while step < total:
             calculator.renew_neighbours()  # so that a resumed run rounds like an undisturbed one
-            dynamics = _integrator(atoms, options, rng, step, turns)
+            dynamics = _integrator(atoms, options, rng, step, rotations_out)
             dynamics.transferred_energy = heat
             last = min(step + options["part_steps"], total if step >= 0 else 0)
             while step < last:
@@ -91,7 +91,7 @@ def simulate(
                     raise watch.fail(atoms, step, error) from error
                 kinetic = atoms.get_kinetic_energy()
                 conserved = calculator.results["energy"] + kinetic - dynamics.transferred_energy
-                temperature = canonical.temperature(atoms, kinetic, turns)
+                temperature = canonical.temperature(atoms, kinetic, rotations_out)
                 watch.look(atoms, step, conserved, temperature)
                 if step > 0:
                     recorder.record(step, atoms, kinetic, conserved, temperature)
@@ -124,22 +124,25 @@ def simulate(
         "seed": seed,
         **(provenance or {}),
     }
-    parts.join(out, attributes, {"numbers": atoms.numbers, "cell": atoms.cell.array})
-    _, held = read_run(out, "temperature", optional=["bond_temperature"])
-    means = ", ".join(f"{name.replace('_', ' ')} {values.mean():.0f} K" for name, values in held.items())
+    constant = {"numbers": atoms.numbers, "masses": atoms.get_masses(), "cell": atoms.cell.array}
+    parts.join(out, attributes, constant)
+    _, temperatures = read_run(out, "temperature", optional=["bond_temperature"])
+    means = ", ".join(
+        f"{name.replace('_', ' ')} {values.mean():.0f} K" for name, values in temperatures.items()
+    )
     print(f"mean {means}", file=sys.stderr)
 
 
-def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int, turns: bool):
+def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: int, rotations_out: int):
     """What moves the atoms in the part of a run that begins after `step`."""
     timestep, temperature = options["timestep"], options["temperature"]
     if step < 0:
-        return canonical.Langevin(atoms, timestep, temperature, EQUILIBRATION_TIME, rng, turns)
+        return canonical.Langevin(atoms, timestep, temperature, EQUILIBRATION_TIME, rng, rotations_out)
     if options["thermostat"] == "nve":
         dynamics = VelocityVerlet(atoms, timestep * units.fs)
         dynamics.transferred_energy = 0.0
         return dynamics
-    return canonical.bussi(atoms, timestep, temperature, options["thermostat_time"], rng, turns)
+    return canonical.bussi(atoms, timestep, temperature, options["thermostat_time"], rng, rotations_out)
 
 
 @command
@@ -163,6 +166,8 @@ def main() -> None:
         raise BornflowError(f"system {system} is not among {', '.join(systems) or 'those of ' + args.config}")
     options = {key: value for key, value in section.items() if key != "systems"}
     options |= systems[system]
+    request.check_seed(args.seed)
+    request.check_output(args.out, args.structure)
     atoms = start.structure(args.structure, args.frame, options["repeat"])
     field = np.array(options["electric_field"], float) if any(options["electric_field"]) else None
     calculator = BornflowCalculator.from_checkpoint(
@@ -170,15 +175,12 @@ def main() -> None:
     )
     # Models have random numbers of their own, so that what they agree on is no accident of one thermostat.
     seed = [args.seed, zlib.crc32((Path(args.checkpoint) / "parameters.msgpack").read_bytes())]
-    digest = hashlib.sha256(json.dumps([FORMAT, options, args.seed], sort_keys=True).encode())
-    for values in (atoms.positions, atoms.numbers, atoms.cell.array, atoms.pbc):
-        digest.update(values.tobytes())
     model = hashlib.sha256()
     for name in ("config.yaml", "parameters.msgpack"):
         model.update((Path(args.checkpoint) / name).read_bytes())
-    digest.update(model.digest())
+    identity = request.identity(atoms, options, args.seed, model.digest())
     provenance = {"model": args.checkpoint, "model_sha256": model.hexdigest(), "replica": args.seed}
-    simulate(atoms, calculator, options, seed, Path(args.out), digest.hexdigest(), provenance)
+    simulate(atoms, calculator, options, seed, Path(args.out), identity, provenance)
 
 
 if __name__ == "__main__":

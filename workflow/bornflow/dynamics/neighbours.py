@@ -7,7 +7,8 @@ import jax
 import numpy as np
 from ase import Atoms
 
-from ..io.frames import kind
+from ..errors import BornflowError
+from ..io.frames import kind, name
 from ..models.graph import Graph, Shape, common_shape, pad
 from ..models.variants import Model
 from ..training.data import composition
@@ -62,7 +63,10 @@ class Neighbours:
 
     def _build(self, atoms: Atoms, cell: np.ndarray | None) -> None:
         composition(atoms, self.model.elements)  # refuses unknown elements
-        pairs = self.model.pairs(atoms.numbers, atoms.positions, cell, SKIN)
+        try:
+            pairs = self.model.pairs(atoms.numbers, atoms.positions, cell, SKIN)
+        except BornflowError as error:
+            raise BornflowError(f"structure {name(atoms)}: {error}") from error
         if self._shape is None or not _holds(self._shape, pairs.shape):
             self._shape = _with_headroom(pairs.shape, self._shape)
         self._graph = jax.device_put(pad(pairs, self._shape, self.dtype))

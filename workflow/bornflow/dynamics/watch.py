@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.neighborlist import natural_cutoffs, neighbor_list
 
 from .. import canonical
 from ..errors import BornflowError
 from ..io import frames
+from ..structures import bonds
+from . import masses
 
 LAST_FRAMES = 20  # kept for who wants to see what happened
 
@@ -19,18 +20,18 @@ LAST_FRAMES = 20  # kept for who wants to see what happened
 class Watch:
     """Looks at every step of a run of `atoms`, as they are before it; `options` are those of its system.
 
-    Limits: `temperature_limit` [K]; `bond_limit`, the length of a bond that the start structure has over the
-    sum of covalent radii; `energy_limit` [eV], the change of the conserved energy per atom in one step;
-    `drift_limit` [eV], that since the run began. A run that goes on has the `state` that it was left in.
+    Limits: `temperature_limit` [K]; `bond_limit`, the length of a covalent bond of the start structure over
+    the sum of covalent radii (`structures.bonds`: a water may leave an ion); `energy_limit` [eV], the change
+    of the conserved energy per atom in one step; `drift_limit` [eV], that since the run began. A run that
+    goes on has the `state` that it was left in.
     """
 
     def __init__(self, atoms: Atoms, options: Mapping, failed: Path, state: Mapping | None = None):
         self.options, self.failed = options, failed
         self.state = dict(state or {"first": None, "last": None})  # conserved energies
         self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
-        first, second, shifts = neighbor_list("ijS", atoms, natural_cutoffs(atoms, mult=1.2))
-        once = (first < second) | ((first == second) & (shifts @ [9, 3, 1] > 0))
-        self.bonds = first[once], second[once], shifts[once] @ atoms.cell.array
+        first, second, shifts = bonds.covalent(atoms)
+        self.bonds = first, second, shifts @ atoms.cell.array
         self._longest = options["bond_limit"] * np.sum(
             covalent_radii[atoms.numbers[list(self.bonds[:2])]], axis=0
         )
@@ -95,6 +96,7 @@ class Watch:
         for step, positions, momenta in self._frames:
             frame = Atoms(atoms.numbers, positions, cell=atoms.cell, pbc=atoms.pbc)
             frame.info = {"structure": f"step-{step}", "step": step}
+            masses.carry(atoms.get_masses(), frame)
             frame.set_momenta(momenta)
             last.append(frame)
         frames.write(self.failed, last)

@@ -11,9 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
-
 from ..errors import BornflowError
+from . import strict_yaml
 
 Kind = type | tuple[type, ...]
 NAMES = {
@@ -61,9 +60,9 @@ def read_yaml(path: str | Path, needed: Mapping[str, Kind], remedy: str) -> dict
     """The mapping that a YAML file holds, with the keys `needed` and the types of their values."""
     text = read_text(path, remedy)
     try:
-        value = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BornflowError(f"{path} is damaged: no whole YAML file ({_line(error)}); {remedy}") from error
+        value = strict_yaml.parse(text, str(path))
+    except BornflowError as error:
+        raise BornflowError(f"{error}; {remedy}") from error
     return _mapping(path, value, needed, remedy)
 
 
@@ -116,21 +115,6 @@ def _unique(pairs: list[tuple]) -> dict:
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} found, a finite number expected")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's plain types, without keys that are given twice: the last one would be taken."""
-
-    def construct_mapping(self, node, deep=False):
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key '{key.value}' is given twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _line(error: Exception) -> str:

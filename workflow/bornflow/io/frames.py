@@ -1,106 +1,56 @@
-"""The table of labelled quantities that every stage reads, and extxyz files of them.
+"""extxyz files of frames: what goes in comes out, what is not understood is an error.
 
-A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `atoms.arrays`
-(per atom) under the keys below, except energy and forces, which ASE keeps in a
-`SinglePointCalculator` and writes under the same keys. Any label may be missing. Beside them `info`
-holds `structure` (a unique name), `source`, `kind` (cluster or bulk), `n_molecules` and `label_hash`.
+water = frames.read("resources/labels/water.extxyz")
+frames.label(water[0], "bec")  # [N, 3, 3], e; None where it is missing
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import ase.io
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from ..errors import BornflowError
-from .files import atomic_write
+from . import extxyz
+from .extxyz import count
+from .normalise import keys_of, normalise, say
+from .quantities import (
+    BEC,
+    ENERGY,
+    FORCES,
+    IDENTITY,
+    LABELS,
+    MAPPED,
+    TEXTS,
+    attach,
+    bare,
+    kind,
+    label,
+    name,
+    place,
+)
 
-
-@dataclass(frozen=True)
-class Quantity:
-    """One labelled quantity: its extxyz key, per-atom shape (None: one number a structure), meaning."""
-
-    key: str
-    shape: tuple[int, ...] | None
-    description: str
-
-
-ENERGY = Quantity("energy", None, "total energy [eV]")
-FORCES = Quantity("forces", (3,), "forces, the negative gradient of the energy [eV/Å]")
-BEC = Quantity("bec", (3, 3), "Born effective charges [e], row-major [field, force]")
-IDENTITY = ("structure", "source", "kind", "n_molecules")  # what `info` says of a structure itself
-LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
-
-
-def name(atoms: Atoms) -> str:
-    """What a structure is called in messages."""
-    return str(atoms.info.get("structure", atoms.get_chemical_formula()))
-
-
-def kind(atoms: Atoms, called: str | None = None) -> str:
-    """`cluster` for an isolated structure, `bulk` for one periodic in three directions.
-
-    Raises BornflowError, which names it as `called`, for one periodic in one or two.
-    """
-    if not atoms.pbc.any():
-        return "cluster"
-    if atoms.pbc.all():
-        return "bulk"
-    raise BornflowError(
-        f"{called or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
-        "directions or in none"
-    )
-
-
-def label(atoms: Atoms, key: str) -> np.ndarray | float | None:
-    """The label `key` of a frame in the shape of the table, or None where it is missing."""
-    quantity = LABELS[key]
-    found = atoms.calc.results.get(key) if atoms.calc is not None else None
-    if found is None:
-        found = atoms.info.get(key) if quantity.shape is None else atoms.arrays.get(key)
-    if found is None:
-        return None
-    if quantity.shape is None:
-        return float(found)
-    return np.asarray(found, dtype=float).reshape(len(atoms), *quantity.shape)
-
-
-def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Atoms:
-    """A copy of `atoms` that carries `labels` (and no others); None means missing."""
-    new = atoms.copy()
-    new.calc = None
-    for key in LABELS:
-        new.info.pop(key, None)
-        new.arrays.pop(key, None)
-    present = {key: value for key, value in labels.items() if value is not None}
-    bec = present.pop(BEC.key, None)
-    if bec is not None:
-        new.arrays[BEC.key] = np.asarray(bec, dtype=float).reshape(len(atoms), 9)
-    if present:
-        new.calc = SinglePointCalculator(new, **present)
-    return new
-
-
-def bare(atoms: Atoms) -> Atoms:
-    """A copy with its identity but no labels, and nothing of how it was labelled."""
-    new = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    new.info = {key: atoms.info[key] for key in IDENTITY if key in atoms.info}
-    return new
-
-
-def unique(frames: Sequence[Atoms]) -> Sequence[Atoms]:
-    """The frames themselves; BornflowError if two have one name."""
-    seen: set[str] = set()
-    for atoms in frames:
-        name = atoms.info["structure"]
-        if name in seen:
-            raise BornflowError(f"two structures are called {name}; give each a name of its own")
-        seen.add(name)
-    return frames
+__all__ = [
+    "BEC",
+    "ENERGY",
+    "FORCES",
+    "IDENTITY",
+    "LABELS",
+    "MAPPED",
+    "TEXTS",
+    "attach",
+    "bare",
+    "count",
+    "kind",
+    "label",
+    "name",
+    "place",
+    "read",
+    "read_all",
+    "refuse_twins",
+    "write",
+]
 
 
 def read(
@@ -111,35 +61,25 @@ def read(
 ) -> list[Atoms]:
     """Read every frame of an extxyz file, its labels brought under bornflow's keys.
 
-    `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}; where a file has
-    such a key at all, nothing else is taken in its place.
-    The keys of the file that labels were taken from are added to `sources`. Frames without a name are
-    `called` that, or like the file, and numbered.
-    Raises BornflowError for an unreadable file, wrong shapes and values that are not finite.
+    `keys` maps bornflow's key to the file's, e.g. {"energy": "energy_rPBE", "bec": "apt"}; a frame without
+    that key has no such label. Keys that are not mapped are bornflow's own or, where those are missing, a
+    known name of another program (`dialects`), which is reported. The keys of the file that labels were taken
+    from are added to `sources`. Frames without a name are `called` that, or like the file, and numbered.
+    Raises BornflowError for whatever is not understood, with the file, frame and line.
     """
     path = Path(path)
-    if not path.exists():
-        raise BornflowError(f"{path}: no such file")
-    try:
-        raw = ase.io.read(path, index=":", format="extxyz")
-    except Exception as error:  # ASE raises whatever its parser stumbles over
-        raise BornflowError(f"{path} cannot be read as extxyz: {error}") from error
+    raw = list(extxyz.read(path))
     if not raw:
         raise BornflowError(f"{path} holds no structures")
-    # A file that an earlier stage wrote, or that keys are not meant for, has bornflow's keys.
-    taken = {
-        key: source if any(_value(atoms, source, LABELS[key]) is not None for atoms in raw) else key
-        for key, source in (keys or {}).items()
-    }
-    for index, atoms in enumerate(raw):
-        atoms.info["structure"] = str(atoms.info.get("structure", f"{called or path.stem}-{index}"))
-    return [_normalise(atoms, index, path, taken, sources) for index, atoms in enumerate(raw)]
-
-
-def _value(atoms: Atoms, source: str, quantity: Quantity):
-    """What a frame as ASE reads it holds under `source`; None if nothing."""
-    results = atoms.calc.results if atoms.calc is not None else {}
-    return results.get(source, (atoms.info if quantity.shape is None else atoms.arrays).get(source))
+    taken, unused = keys_of(path, raw, keys or {}), set()
+    sources = set() if sources is None else sources
+    found = [
+        normalise(frame, f"{called or path.stem}-{index}", taken, sources, unused)
+        for index, frame in enumerate(raw)
+    ]
+    if unused:
+        say(f"{path}: the weights {', '.join(sorted(unused))} are not used, those of training.loss are")
+    return found
 
 
 def read_all(
@@ -147,61 +87,67 @@ def read_all(
     keys: Mapping[str, str] | None = None,
     sources: set[str] | None = None,
     allow_empty: bool = False,
+    unique: bool = False,
 ) -> list[Atoms]:
     """The frames of several files; what is unnamed in files of one name is called after their folders too.
 
-    With `allow_empty` empty files, which a job that refused all has written, are passed over.
+    With `allow_empty` empty files, which a job that rejected all has written, are passed over. With `unique`
+    two frames of one name are an error, which names both.
     """
     paths = [Path(path) for path in paths]
-    stems = Counter(path.stem for path in paths)
-    found = []
-    for path in paths:
+    names = _file_names(paths)
+    found, places = [], []
+    for path, called in zip(paths, names, strict=True):
         if allow_empty and path.exists() and not path.stat().st_size:
             continue
-        called = path.stem if stems[path.stem] == 1 else f"{path.parent.name}-{path.stem}"
-        found += read(path, keys, sources, called)
+        frames = read(path, keys, sources, called)
+        found += frames
+        places += [f"{path}, frame {index}" for index in range(len(frames))]
+    if unique:
+        refuse_twins(found, places)
     return found
 
 
-def _normalise(atoms: Atoms, index: int, path: Path, keys: dict[str, str], sources: set[str] | None) -> Atoms:
-    name = f"{path}, frame {index} ({atoms.info['structure']})"
-    if not np.isfinite(atoms.positions).all():
-        raise BornflowError(f"{name}: positions are not finite; remove or repair the frame")
-    found = {}
-    for key, quantity in LABELS.items():
-        source = keys.get(key, key)
-        value = _value(atoms, source, quantity)
-        if value is None:
-            continue
-        if sources is not None:
-            sources.add(source)
-        try:
-            value = np.asarray(value, dtype=float)
-        except (TypeError, ValueError):
+def _file_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each file, with as many of its folders as tell it from others of its name."""
+    names = [path.name.split(".")[0] for path in paths]
+    depth = 1
+    while (twice := {name for name, times in Counter(names).items() if times > 1}) and depth < 20:
+        depth += 1
+        names = [
+            "-".join(part.strip("/") for part in (*path.absolute().parts[-depth:-1], path.name.split(".")[0]))
+            if name in twice
+            else name
+            for path, name in zip(paths, names, strict=True)
+        ]
+    return names
+
+
+def refuse_twins(frames: Sequence[Atoms], places: Sequence[str] | None = None) -> None:
+    """Raise BornflowError where two frames have one name, with the `places` that they are from."""
+    seen: dict[str, str] = {}
+    for index, atoms in enumerate(frames):
+        place = places[index] if places else f"frame {index}"
+        if name(atoms) in seen:
             raise BornflowError(
-                f"{name}: '{source}' is {value!r}, not a number; remove or repair it"
-            ) from None
-        size = 1 if quantity.shape is None else len(atoms) * int(np.prod(quantity.shape))
-        if value.size != size:
-            raise BornflowError(
-                f"{name}: '{source}' holds {value.size} numbers, {size} expected "
-                f"({quantity.description}); check the key and the file's columns"
+                f"two structures are called {name(atoms)}: {seen[name(atoms)]} and {place}; give each a name "
+                "of its own (structure=… in the comment line)"
             )
-        if not np.isfinite(value).all():
-            raise BornflowError(f"{name}: '{source}' is not finite; remove or repair the frame")
-        found[key] = float(value.reshape(())) if quantity.shape is None else value
-        if source != key:
-            atoms.info.pop(source, None)
-            atoms.arrays.pop(source, None)
-    if FORCES.key in found:
-        found[FORCES.key] = found[FORCES.key].reshape(len(atoms), 3)
-    new = attach(atoms, found)
-    new.info["kind"] = kind(new, name)
-    return new
+        seen[name(atoms)] = place
 
 
 def write(path: str | Path, frames: Sequence[Atoms]) -> None:
-    """Write frames as extxyz, whole or not at all."""
-    with atomic_write(path) as scratch:
-        if frames:  # no frame is an empty file
-            ase.io.write(scratch, list(frames), format="extxyz")
+    """Write frames as extxyz, whole or not at all; they read back the same. No frame makes an empty file."""
+    extxyz.write(path, [_labelled(atoms) for atoms in frames], TEXTS)
+
+
+def _labelled(atoms: Atoms) -> Atoms:
+    """A copy that holds its labels under their keys, after what else it holds."""
+    new = atoms.copy()
+    for key, quantity in LABELS.items():
+        if atoms.calc is not None and (value := atoms.calc.results.get(key)) is not None:
+            if quantity.shape is None:
+                new.info[key] = float(value)
+            else:
+                new.arrays[key] = np.asarray(value, float).reshape(len(atoms), -1)
+    return new

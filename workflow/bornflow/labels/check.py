@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..io.files import atomic_write
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--shipped", required=True)
     parser.add_argument("--config", required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=arguments.threads, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "labels")

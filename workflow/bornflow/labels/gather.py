@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     limit = settings.load(args.config, "labels")["max_refused"]
-    labelled = frames.unique(frames.read_all(args.labelled, allow_empty=True))
+    labelled = frames.read_all(args.labelled, allow_empty=True, unique=True)
     refused = refusals.read(args.refused).to_records(index=False).tolist()
     total = len(labelled) + len(refused)
     if len(refused) > limit * total:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..io.files import atomic_write
@@ -39,6 +39,7 @@ def label_structures(
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
+            _refuse_charged(atoms)
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
                 limits.refuse(atoms, frames.label(answered, "forces"))
@@ -59,6 +60,13 @@ def label_structures(
         new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
         labelled.append(new)
     return labelled, refused
+
+
+def _refuse_charged(atoms: Atoms) -> None:
+    """Raise Refused for ions and open shells, which the engines would calculate as neutral closed shells."""
+    for key, expected in (("charge", 0), ("multiplicity", 1)):
+        if (found := atoms.info.get(key, expected)) != expected:
+            raise Refused(f"{key} is {found}; structures of {key} {expected} can be labelled")
 
 
 def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:
@@ -110,16 +118,24 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--refused", help="CSV of the structures refused")
     parser.add_argument("--workdir", default=None, help="default: beside the cache")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, help="label only this batch (counted from 0)")
+    parser.add_argument("--threads", type=arguments.threads, default=1)
+    parser.add_argument("--batch", type=arguments.index, help="label only this batch (counted from 0)")
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="write an empty file for a batch beyond the last"
+    )
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
     if args.batch is not None:
-        if args.batch < 0:
-            raise BornflowError(f"--batch is {args.batch}; batches are counted from 0")
-        first = args.batch * options["batch_size"]
-        structures = structures[first : first + options["batch_size"]]
+        size = options["batch_size"]
+        first, batches = args.batch * size, -(-len(structures) // size)
+        # Structures that do not relax leave fewer than the rules planned for.
+        if args.batch >= batches and not args.allow_empty:
+            raise BornflowError(
+                f"--batch is {args.batch}, but {args.structures} holds {len(structures)} structures, "
+                f"{batches} batches of {size} (labels.batch_size), counted from 0"
+            )
+        structures = structures[first : first + size]
     workdir = Path(args.workdir or Path(options["cache"]).parent / "work")
     labelled, refused = label_structures(
         structures, args.engine or options["engine"], options, workdir, args.threads

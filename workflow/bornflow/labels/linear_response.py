@@ -18,7 +18,7 @@ import pandas as pd
 from ase import Atoms
 from jaxtyping import Float
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io.files import atomic_write
 from ..progress import track
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--structures", required=True)
     parser.add_argument("--names", required=True, nargs="+")
     parser.add_argument("--config", required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=arguments.threads, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "labels")

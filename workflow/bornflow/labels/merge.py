@@ -35,7 +35,9 @@ def merge(structures: Sequence[Atoms]) -> list[Atoms]:
                 "Label one of them again, or keep two sets: training.data takes several."
             )
         held.setdefault(atoms.info["label_hash"], atoms)
-    return list(frames.unique(list(held.values())))
+    merged = list(held.values())
+    frames.refuse_twins(merged)
+    return merged
 
 
 @command

@@ -3,16 +3,18 @@
     python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
         --refused refused.csv
 
-A finished relaxation is kept in the cache, and one that was killed goes on from its last step.
+All atoms move, so that structures with constraints are refused. A finished relaxation is kept in the cache,
+and one that was killed goes on from its last step.
 """
 
 import argparse
 from pathlib import Path
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..progress import track
+from ..structures import held
 from .engines import ENGINES
 from .label import refusal, write_refused
 
@@ -23,12 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--structures", required=True)
     parser.add_argument("--config", help="a configuration; its section labels is read")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=arguments.threads, default=1)
     parser.add_argument("--out", required=True)
     parser.add_argument("--refused", required=True, help="CSV of the structures refused")
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
+    for atoms in structures:
+        held.refuse(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
     workdir = Path(options["cache"]).parent / "work"
     relaxed, refused = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):

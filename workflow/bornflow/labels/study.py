@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..io.files import atomic_write
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--study", required=True, help="a key of labels.studies")
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=arguments.threads, default=1)
     args = parser.parse_args()
     options = settings.load(args.config, "labels")
     if args.study not in options["studies"]:

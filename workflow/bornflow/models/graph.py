@@ -5,6 +5,7 @@ that sums over them are dense contractions. Padding atoms come last; padding nei
 atom itself with a mask of zero. `edges` and `from_neighbours` are what the device does with the lists.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +17,11 @@ import numpy as np
 import vesin
 from jaxtyping import Array, Float
 
+from .. import geometry
 from ..errors import BornflowError
 
 CLOSEST = 0.1  # Å; two atoms nearer than this are a mistake
+MOST_WAVES = 1e9  # of the long-range sum, which a cube of about 100 nm has; more do not fit into memory
 Leaf = Any  # an array of numpy on the host, of jax on the device, or what jax puts in its place
 
 
@@ -86,9 +89,11 @@ def list_pairs(
 
     A `cell` of None means isolated. Cells smaller than twice the cutoff are treated exactly.
     Wave numbers reach k_max [Å⁻¹]. Raises BornflowError for what is no structure: numbers that are not
-    finite, a cell without volume, two atoms in one place.
+    finite, atoms too far away, a cell without volume or too large for the sum over waves, two atoms in one
+    place.
     """
-    _check(positions, cell)
+    geometry.check(np.asarray(positions), cell)
+    waves = _wave_numbers(cell, k_max)
     first, second, shifts, distances = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
         points=np.asarray(positions, dtype=np.float64),
         box=np.asarray(np.eye(3) if cell is None else cell, dtype=np.float64),
@@ -106,25 +111,23 @@ def list_pairs(
     counts = np.bincount(group, minlength=len(species) * n_species)
     place = np.arange(len(group)) - (np.cumsum(counts) - counts)[group]
     blocks = tuple(int(n) for n in counts.reshape(-1, n_species).max(axis=0, initial=0))
-    shape = Shape(len(species), blocks if any(blocks) else (1, *blocks[1:]), _wave_numbers(cell, k_max))
+    shape = Shape(len(species), blocks if any(blocks) else (1, *blocks[1:]), waves)
     return Pairs(species, positions, cell, first, second.astype(np.int64), shifts, place, shape)
-
-
-def _check(positions: np.ndarray, cell: np.ndarray | None) -> None:
-    bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
-    if len(bad):
-        raise BornflowError(f"the position of atom {bad[0]} is not finite")
-    if cell is not None and not (np.isfinite(cell).all() and abs(np.linalg.det(cell)) > 1e-6):
-        raise BornflowError(
-            f"the cell {np.asarray(cell).tolist()} has no volume; set one, or switch periodicity off"
-        )
 
 
 def _wave_numbers(cell: np.ndarray | None, k_max: float) -> tuple[int, ...]:
     """The highest n along each cell vector with |2π n · cell⁻ᵀ| < k_max."""
     if cell is None:
         return ()
-    return tuple(int(np.floor(k_max * np.linalg.norm(vector) / (2 * np.pi))) for vector in cell)
+    highest = [np.floor(k_max * np.linalg.norm(vector) / (2 * np.pi)) for vector in cell]
+    waves = math.prod(2 * float(n) + 1 for n in highest)
+    if waves > MOST_WAVES:
+        edges = ", ".join(f"{np.linalg.norm(vector):.4g}" for vector in cell)
+        raise BornflowError(
+            f"the cell has edges of {edges} Å: {waves:.1g} waves of the long-range sum, {MOST_WAVES:.0e} are "
+            "possible; make it smaller, or check the unit of its lengths, which is Å"
+        )
+    return tuple(map(int, highest))
 
 
 def common_shape(shapes: Sequence[Shape]) -> Shape:

@@ -4,7 +4,7 @@ A variant is an entry of the configuration's `models`: which backbone describes 
 Born effective charges arise. Nothing here branches on a variant's name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -162,9 +162,10 @@ class Model:
         strained: bool = True,
         fixed_charges: bool = False,
         with_bec: bool = True,
+        with_forces: bool = True,
     ) -> dict[str, jax.Array]:
-        """Everything the model says of one graph; the virial only if `strained`, what moves in a field only
-        `with_bec`.
+        """All that the model predicts for a graph; the virial only if `strained`, what moves in a field only
+        `with_bec`, forces and virial only `with_forces`.
 
         With `fixed_charges` forces and virial are no derivatives of the energy: those of its charges are left
         out, to show what they are needed for.
@@ -189,9 +190,14 @@ class Model:
 
         amplitudes, to_edges = jax.vjp(lambda vectors: network(vectors, graph, method="expand"), vectors)
         scalars, to_amplitudes, features = jax.vjp(describe, amplitudes, has_aux=True)
-        (total, charges), (by_scalars, by_edges, by_positions, *by_cell) = jax.value_and_grad(
-            energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
-        )(scalars, vectors, graph.positions, graph.cell)
+        changes = []  # of scalars, by which sums change: the energy, the total charge
+        if with_forces:
+            (total, charges), (by_scalars, by_edges, by_positions, *by_cell) = jax.value_and_grad(
+                energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
+            )(scalars, vectors, graph.positions, graph.cell)
+            changes.append(by_scalars)
+        else:
+            total, charges = energy(scalars, vectors, graph.positions, graph.cell)
         out = {"energy": total, "charges": charges}
         if with_bec and self.network.is_coupled:
 
@@ -200,20 +206,16 @@ class Model:
                 return jnp.sum(effective), (effective, screening)
 
             charge_by_scalars, (effective, out["screening"]) = jax.grad(total_charge, has_aux=True)(scalars)
-            changes = jnp.stack([to_amplitudes(change)[0] for change in (by_scalars, charge_by_scalars)])
-            # One after the other on processors: there a batch of two takes longer than twice one.
-            energy_by_edges, charge_by_edges = jax.lax.map(
-                lambda change: to_edges(change)[0],
-                changes,
-                batch_size=None if jax.default_backend() == "cpu" else len(changes),
-            )
+            changes.append(charge_by_scalars)
+        elif with_bec:
+            out["bec"] = network(features, graph, method="tensors")
+        pulled = self._to_edges(to_edges, [to_amplitudes(change)[0] for change in changes])
+        if with_bec and self.network.is_coupled:
             out["effective_charges"] = effective
-            out["bec"] = born_effective_charges(effective, vectors, charge_by_edges, graph)
-        else:
-            (energy_by_edges,) = to_edges(*to_amplitudes(by_scalars))
-            if with_bec:
-                out["bec"] = network(features, graph, method="tensors")
-        by_edges = by_edges + energy_by_edges
+            out["bec"] = born_effective_charges(effective, vectors, pulled[-1], graph)
+        if not with_forces:
+            return out
+        by_edges = by_edges + pulled[0]
         pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=2)
         out["forces"] = pairs.T - by_positions
         if strained:
@@ -221,6 +223,15 @@ class Model:
             virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell[0]
             out["virial"] = 0.5 * (virial + virial.T)
         return out
+
+    @staticmethod
+    def _to_edges(to_edges: Callable, changes: Sequence[jax.Array]) -> Sequence[jax.Array]:
+        """Derivatives with respect to the edges of one or two sums, from those with respect to amplitudes."""
+        if len(changes) < 2:
+            return [to_edges(change)[0] for change in changes]
+        # One after the other on processors: there a batch of two takes longer than twice one.
+        size = None if jax.default_backend() == "cpu" else len(changes)
+        return jax.lax.map(lambda change: to_edges(change)[0], jnp.stack(changes), batch_size=size)
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, graph: Graph) -> dict[str, jax.Array]:

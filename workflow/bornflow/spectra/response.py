@@ -28,7 +28,9 @@ from ..dynamics.series import read_run
 from ..dynamics.start import hold_centre
 from ..errors import BornflowError, command
 from ..io.files import atomic_write
+from ..io.frames import name
 from ..progress import track
+from ..structures import held
 from ..units import BOLTZMANN, COULOMB, WAVENUMBER
 from . import tables
 from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN, mean_temperature
@@ -44,6 +46,8 @@ def measured(
     The field's direction goes through x, y, z from start to start; `timestep` in fs, no thermostat.
     """
     found = np.zeros((len(starts), steps + 1))
+    for start in starts:
+        held.refuse(start, name(start), "a run in a field")
     for number, start in track(list(enumerate(starts)), "response", len(starts), "pairs"):
         for sign in (1, -1):
             calculator.forget_path()

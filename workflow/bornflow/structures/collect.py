@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--structures", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    frames.write(args.out, frames.unique(frames.read_all(args.structures, allow_empty=True)))
+    frames.write(args.out, frames.read_all(args.structures, allow_empty=True, unique=True))
 
 
 if __name__ == "__main__":

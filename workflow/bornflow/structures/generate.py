@@ -7,6 +7,7 @@ dynamics a temperature samples stretched and bent geometries.
 """
 
 import argparse
+import sys
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,9 +16,10 @@ from ase.optimize import FIRE
 from tblite.ase import TBLite
 
 from .. import canonical, settings
-from ..errors import command
+from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
+from . import held
 from .isomers import lowest
 from .packing import pack_water
 
@@ -32,8 +34,19 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
     if "isomers" in options:
         return [lowest(isomer, seed) for isomer in options["isomers"]]
     if "files" in options:
-        return [frames.bare(atoms) for atoms in frames.read_all(options["files"])]
+        return [_candidate(atoms, options) for atoms in frames.read_all(options["files"])]
     return sample(name, options, seed)
+
+
+def _candidate(atoms: Atoms, options: Mapping) -> Atoms:
+    """A frame of a file without labels or constraints; constraints are refused where it will be relaxed."""
+    if options.get("relax"):
+        held.refuse(atoms, frames.name(atoms), "the relaxation of the pool")
+    elif atoms.constraints:
+        print(
+            f"{frames.name(atoms)}: constraints are left out, since labels do not move atoms", file=sys.stderr
+        )
+    return frames.bare(atoms)
 
 
 def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
@@ -49,11 +62,11 @@ def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:
             atoms = pack_water(options["molecules"], rng, options.get("density"))
             _relax(atoms, options, meter)
             if options["keep_relaxed"]:
-                pool.append(_frame(atoms, f"{name}-{start}-relaxed", options))
+                pool.append(_frame(atoms, f"{name}-{start}-relaxed", start, options))
             for temperature in options["temperatures"]:
                 run = _run(atoms, float(temperature), options, rng, meter)
                 pool += [
-                    _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", options)
+                    _frame(frame, f"{name}-{start}-{temperature:g}K-{index}", start, options)
                     for index, frame in enumerate(run)
                 ]
     return pool
@@ -83,11 +96,14 @@ def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) 
     return sampled
 
 
-def _frame(atoms: Atoms, name: str, options: Mapping) -> Atoms:
+def _frame(atoms: Atoms, name: str, start: int, options: Mapping) -> Atoms:
+    # All pools of one size and density begin with the same packings.
+    density = f"{options['density']:g}-" if "density" in options else ""
     frame = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     frame.info = {
         "structure": name,
         "source": f"random packing, {options['method']}",
+        "group": f"{frames.kind(atoms)}-{options['molecules']}-{density}{start}",
         "kind": frames.kind(atoms),
         "n_molecules": options["molecules"],
     }
@@ -103,6 +119,11 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     options = settings.load(args.config, "structures")
+    if args.structure not in options["pools"]:
+        raise BornflowError(
+            f"{args.config}: --structure is {args.structure}, which structures.pools does not hold; it holds "
+            f"{', '.join(options['pools']) or 'nothing'}"
+        )
     pool = generate(args.structure, options["pools"][args.structure], options["seed"])
     frames.write(args.out, pool)
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
-from .. import settings
+from .. import arguments, settings
 from ..errors import BornflowError, command
 from ..io import frames
 
@@ -77,7 +77,7 @@ def main() -> None:
     """Write the selected structures of a pool."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--pool", required=True)
-    parser.add_argument("--count", required=True, type=int)
+    parser.add_argument("--count", required=True, type=arguments.count)
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()

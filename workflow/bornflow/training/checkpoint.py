@@ -23,7 +23,7 @@ from flax import serialization, traverse_util
 from jsonschema import Draft202012Validator
 
 from ..errors import BornflowError
-from ..io import documents
+from ..io import documents, strict_yaml
 from ..io.files import atomic_write, write_text
 from ..models.variants import Model
 from ..schema import schema
@@ -63,7 +63,7 @@ def save(
     weights = serialization.to_bytes(checkpoint.parameters)
     description["parameters"] = _sha256(weights)
     # The hash is the last line: a file that has it was not cut.
-    description["hash"] = _hash(yaml.safe_load(yaml.safe_dump(description)))
+    description["hash"] = _hash(strict_yaml.parse(yaml.safe_dump(description), "config.yaml"))
     with atomic_write(directory / "parameters.msgpack") as scratch:
         scratch.write_bytes(weights)
     write_text(directory / "config.yaml", yaml.safe_dump(description, sort_keys=False))

@@ -35,39 +35,18 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Bucket:
-    """All structures of one shape: their place in the list of frames, and one large batch."""
+    """All structures of one shape: their place in the list of frames, one large batch, their labels."""
 
     indices: np.ndarray
     data: Batch
     batch_size: int
+    labels: tuple[str, ...]  # those that any of the structures has
 
 
 def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
     """The elements of a set, sorted by atomic number."""
     found = {(n, s) for a in structures for n, s in zip(a.numbers, a.symbols, strict=True)}
     return tuple(symbol for _, symbol in sorted(found))
-
-
-def split(structures: Sequence[Atoms], fraction: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Random training and validation parts.
-
-    Structures of each kind (cluster, bulk) that have the same labels are split by themselves; of two or more
-    at least one goes to either part.
-    """
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple, list[Atoms]] = {}
-    for atoms in structures:
-        held = tuple(frames.label(atoms, key) is not None for key in frames.LABELS)
-        groups.setdefault((frames.kind(atoms) == "bulk", *held), []).append(atoms)
-    train, valid = [], []
-    for _, part in sorted(groups.items()):
-        order = rng.permutation(len(part))
-        cut = round(fraction * len(part))
-        if len(part) > 1:
-            cut = min(max(cut, 1), len(part) - 1)
-        train += [part[index] for index in order[:cut]]
-        valid += [part[index] for index in order[cut:]]
-    return train, valid
 
 
 def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
@@ -146,14 +125,20 @@ def padded_sizes(sizes: Sequence[int], most: int) -> np.ndarray:
 
 
 def prepare(
-    structures: Sequence[Atoms], model: Model, energies: np.ndarray, batch_atoms: int, shapes: int = 3
+    structures: Sequence[Atoms],
+    model: Model,
+    energies: np.ndarray,
+    batch_atoms: int,
+    shapes: int = 3,
+    by_labels: bool = False,
 ) -> list[Bucket]:
     """Buckets of structures padded to one shape each.
 
     `energies` is the baseline, `batch_atoms` the atoms of a batch, `shapes` the largest number of sizes that
-    clusters, and periodic structures, are padded to: each has a program of its own, compiled in seconds.
+    clusters, and periodic structures, are padded to: each has a program of its own, compiled in seconds. With
+    `by_labels` structures that have other labels are in another bucket, so that a step computes no more.
     """
-    groups: dict[tuple[bool, int], list[int]] = {}
+    groups: dict[tuple, list[int]] = {}
     for periodic in (False, True):
         members = [
             index for index, atoms in enumerate(structures) if (frames.kind(atoms) == "bulk") == periodic
@@ -162,15 +147,23 @@ def prepare(
             sizes = padded_sizes([len(structures[index]) for index in members], shapes)
             for index, size in zip(members, sizes.tolist(), strict=True):
                 composition(structures[index], model.elements)
-                groups.setdefault((periodic, size), []).append(index)
+                held = labels_of(structures[index]) if by_labels else ()
+                groups.setdefault((periodic, size, held), []).append(index)
     buckets = []
     for indices in groups.values():
         members = [structures[index] for index in indices]
         shape = _common_shape(members, model)
         stacked = [_one(structures[index], index, model, energies, shape) for index in indices]
         data = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
-        buckets.append(Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms)))
+        held = {key for atoms in members for key in labels_of(atoms)}
+        labels = tuple(key for key in frames.LABELS if key in held)
+        buckets.append(Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms), labels))
     return buckets
+
+
+def labels_of(atoms: Atoms) -> tuple[str, ...]:
+    """The keys of the labels that a structure has."""
+    return tuple(key for key in frames.LABELS if frames.label(atoms, key) is not None)
 
 
 def padding(buckets: Sequence[Bucket]) -> float:
@@ -229,11 +222,11 @@ def take(bucket: Bucket, rows: np.ndarray) -> Batch:
     )
 
 
-def epoch(buckets: Sequence[Bucket], rng: np.random.Generator) -> list[Batch]:
-    """One pass over all structures in random batches, in random order."""
+def epoch(buckets: Sequence[Bucket], rng: np.random.Generator) -> list[tuple[Batch, tuple[str, ...]]]:
+    """One pass over all structures in random batches with the labels that they have, in random order."""
     batches = []
     for bucket in buckets:
         order = rng.permutation(len(bucket.indices))
         for first in range(0, len(order), bucket.batch_size):
-            batches.append(take(bucket, order[first : first + bucket.batch_size]))
+            batches.append((take(bucket, order[first : first + bucket.batch_size]), bucket.labels))
     return [batches[index] for index in rng.permutation(len(batches))]

@@ -19,7 +19,7 @@ from . import data, metrics
 from .checkpoint import Checkpoint
 from .compare import QUANTITIES
 from .data import Bucket
-from .loss import TERMS
+from .loss import TERMS, scale
 from .reports import divergence, explained, note
 from .schedule import adamw, decay_of_matrices, ending
 from .state import State, identity, restore, store
@@ -52,7 +52,9 @@ def train(
     """
     model = Model(variant, initial.model.elements if initial else data.elements(structures))
     energies = data.baseline(structures, model.elements, initial.baseline if initial else None)
-    buckets = data.prepare(structures, model, energies, options["batch_atoms"], options["shapes"])
+    buckets = data.prepare(
+        structures, model, energies, options["batch_atoms"], options["shapes"], by_labels=True
+    )
     weights = loss_weights(options, model)
     tests = []
     if options["validate_epochs"]:
@@ -72,6 +74,7 @@ def train(
     state = State(parameters, jnp.copy(parameters), optimiser.init(parameters), 0, history, validation, 0.0)
     state = restore(state, state_path, run)
     step = build(model, optimiser, weights, unravel)
+    largest = _largest_loss(buckets, weights)
 
     def followed(state: State) -> State:
         errors = _validate(Checkpoint(model, unravel(state.average), energies), held_out, tests)
@@ -88,17 +91,17 @@ def train(
             good = np.array(state.average)  # the step gives up its own
             parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
             rows, seen = [], []
-            for number, batch in enumerate(data.epoch(buckets, rng)):
+            for number, (batch, labels) in enumerate(data.epoch(buckets, rng)):
                 kept = _kept(options["average"], epoch * steps + number)
                 parameters, average, optimiser_state, row, *terms = step(
-                    parameters, average, optimiser_state, batch, kept
+                    parameters, average, optimiser_state, batch, kept, labels
                 )
                 rows.append(row)
                 seen.append((batch.index, *terms))
             rows, seen = jax.device_get((rows, seen))  # once, not step by step
             sums, counts = np.sum(rows, axis=0)
             row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-            if why := divergence(rows, seen, state.history):
+            if why := divergence(rows, seen, state.history, largest):
                 last = _model(model, unravel, good, energies) if epoch else None
                 raise Diverged(explained(why, seen, structures, epoch), last)
             if not weights["bec"]:
@@ -116,6 +119,15 @@ def train(
     if state_path:
         store(state, state_path, run)  # what another stage starts from is the same after a kill
     return _model(model, unravel, state.average, energies), state
+
+
+def _largest_loss(buckets: Sequence[Bucket], weights: Mapping[str, float]) -> np.ndarray:
+    """Loss and terms [1 + terms] of a model that predicts zero, the largest over the buckets."""
+    found = []
+    for bucket in buckets:
+        terms = scale(bucket.data)
+        found.append([sum(weights[key] * terms[key] for key in TERMS), *(terms[key] for key in TERMS)])
+    return np.max(found, axis=0)
 
 
 def _model(

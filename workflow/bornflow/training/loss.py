@@ -19,11 +19,12 @@ EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
 
 def by_structure(prediction: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
     """The terms of each structure [batch], unweighted: energy, forces, bec, charge; 0 without a label, or
-    a prediction of Born effective charges."""
+    a prediction of it."""
     atoms = batch.graph.atom_mask.sum(axis=1)
     energy = ((prediction["energy"] - batch.energy) / atoms) ** 2
-    forces = jnp.sum((prediction["forces"] - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
-    bec = jnp.zeros_like(energy)
+    forces, bec = jnp.zeros_like(energy), jnp.zeros_like(energy)
+    if "forces" in prediction:
+        forces = jnp.sum((prediction["forces"] - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
     if "bec" in prediction:
         bec = jnp.sum((prediction["bec"] - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
     total, absolute = (f(prediction["charges"]).sum(axis=1) for f in (lambda q: q, jnp.abs))
@@ -46,3 +47,14 @@ def means(terms: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
     """The mean of each term over the structures of a batch that have its label; 0 where none has."""
     held = numbers(batch)
     return {key: jnp.sum(values) / jnp.maximum(held[key], 1) for key, values in terms.items()}
+
+
+def scale(batch: Batch) -> dict[str, float]:
+    """The mean of each term over the structures that have its label, for a prediction of zero."""
+    nothing = {
+        "energy": jnp.zeros_like(batch.energy),
+        "forces": jnp.zeros_like(batch.forces),
+        "bec": jnp.zeros_like(batch.bec),
+        "charges": jnp.zeros_like(batch.graph.atom_mask),
+    }
+    return {key: float(value) for key, value in means(by_structure(nothing, batch), batch).items()}

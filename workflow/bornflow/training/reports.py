@@ -32,31 +32,41 @@ class Divergence(NamedTuple):
     what: str
 
 
-def divergence(rows: Sequence[np.ndarray], seen: Sequence[tuple], history: np.ndarray) -> Divergence | None:
+def divergence(
+    rows: Sequence[np.ndarray],
+    seen: Sequence[tuple],
+    history: np.ndarray,
+    largest: np.ndarray | float = 0.0,
+) -> Divergence | None:
     """The first number of an epoch that is not finite, or where its loss ran away; None if all is well.
 
     `rows` [2, 1 + terms] (sums, numbers of structures) and `seen` (structures, their terms [terms, batch],
-    whether the gradient is finite) are of each step; `history` holds the epochs before.
+    whether the gradient is finite) are of each step; `history` holds the epochs before; `largest` [1 + terms]
+    are loss and terms of a model that predicts zero.
     """
     for step, (_, each, gradient) in enumerate(seen):
         if not np.isfinite(each).all():
             return Divergence(step, tuple(np.argwhere(~np.isfinite(each))[0]), "is not finite")
         if not gradient:
             return Divergence(step, None, "is not finite")
-    return _runaway(np.array(rows), seen, history)
+    return _runaway(np.array(rows), seen, history, largest)
 
 
-def _runaway(rows: np.ndarray, seen: Sequence[tuple], history: np.ndarray) -> Divergence | None:
-    """A loss RUNAWAY times that of the best epoch so far, or in the first epoch of the first steps.
+def _runaway(
+    rows: np.ndarray, seen: Sequence[tuple], history: np.ndarray, largest: np.ndarray | float
+) -> Divergence | None:
+    """A loss RUNAWAY times that of the best epoch so far, in the first epoch that of its first steps.
 
     Of these there is one for each set of labels: energies alone can be a million times less off than forces.
+    A lone atom in the first step has next to no loss, so that of a prediction of zero counts in the first
+    epoch.
     """
     means = rows[:, 0] / np.maximum(rows[:, 1], 1)  # [steps, 1 + terms]
     if len(history):
         best = np.nanmin(history, axis=0, initial=np.inf)
     else:
         _, firsts = np.unique(rows[:, 1] > 0, axis=0, return_index=True)
-        best = means[firsts].max(axis=0)
+        best = np.maximum(means[firsts].max(axis=0), largest)
     loss = means[:, 0].mean()
     if loss <= RUNAWAY * best[0]:
         return None

@@ -22,19 +22,26 @@ def loss_weights(options: Mapping, model: Model) -> dict[str, float]:
 def build(
     model: Model, optimiser: optax.GradientTransformation, weights: Mapping[str, float], unravel: Callable
 ) -> Callable:
-    """The step as a function (parameters, average, optimiser's state, batch, decay) → the first three, sums,
-    each, finite.
+    """The step: a function (parameters, average, optimiser's state, batch, decay, labels) → the first three,
+    sums, each, finite.
 
     Parameters and their moving average, which keeps `decay` of itself, are one vector each: a hundred small
     arrays would make the update as long as the gradient. `unravel` makes the model's parameters of it.
     `sums` [2, 1 + terms] holds loss and terms times the structures behind them, and these numbers; `each` the
-    terms [terms, batch], `finite` whether the gradient is. The first three arguments are given up.
+    terms [terms, batch], `finite` whether the gradient is. The first three arguments are given up. What none
+    of the structures has a label of (`labels` names those there are) is not computed.
     """
 
-    predict = partial(model.evaluate, strained=False, with_bec=weights["bec"] > 0)
+    @partial(
+        jax.jit,
+        donate_argnums=(0, 1, 2),
+        static_argnames="labels",
+        compiler_options=runtime.plain_loops(),
+    )
+    def step(parameters, average, optimiser_state, batch: Batch, decay, labels=TERMS):
+        asked = {key: weights[key] > 0 and key in labels for key in ("forces", "bec")}
+        predict = partial(model.evaluate, strained=False, with_forces=asked["forces"], with_bec=asked["bec"])
 
-    @partial(jax.jit, donate_argnums=(0, 1, 2), compiler_options=runtime.plain_loops())
-    def step(parameters, average, optimiser_state, batch: Batch, decay):
         def objective(parameters):
             prediction = jax.vmap(predict, in_axes=(None, 0))(unravel(parameters), batch.graph)
             each = by_structure(prediction, batch)

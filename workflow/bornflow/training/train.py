@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ase import Atoms
 
-from .. import runtime, settings
+from .. import arguments, runtime, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..io.files import write_json
 from ..parts import NOT_OF_A_MODEL
-from . import checkpoint, data, metrics, screening
+from . import checkpoint, data, intake, metrics, screening
 from .loop import Diverged, train
 from .state import write_history, write_validation
 
@@ -62,8 +62,8 @@ def main() -> None:
     parser.add_argument("--pretrain", nargs="*", default=[], help="extxyz files to train on first")
     parser.add_argument("--model", required=True, help="a key of the configuration's models")
     parser.add_argument("--config", help="a configuration; its sections training and models are read")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, help="train on so many of the structures, for learning curves")
+    parser.add_argument("--seed", type=arguments.seed, default=0)
+    parser.add_argument("--limit", type=arguments.count, help="train on so many of the structures only")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     runtime.keep_compiled()
@@ -72,11 +72,13 @@ def main() -> None:
     if args.model not in variants:
         where = args.config or "the default configuration (give --config)"
         raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")
-    structures = frames.read(args.train, options["keys"])
-    held_out = frames.read(args.valid, options["keys"])
+    structures = intake.read([args.train], options)
+    held_out = intake.read([args.valid], options)
+    cheap = intake.read(args.pretrain, options)
+    for labelled in (structures, cheap):
+        intake.check(labelled, options)
     if args.limit:
         structures = data.subset(structures, args.limit)
-    cheap = frames.read_all(args.pretrain, options["keys"])
     _check(structures, held_out, cheap, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,242 @@
+"""Broken and foreign extxyz files: read right, or rejected with file, frame, place and remedy."""
+
+import numpy as np
+import pytest
+
+from bornflow.errors import BornflowError
+from bornflow.io import frames
+
+ROWS = "O 0.0 0.0 0.1 0.3 -0.4 -0.1\nH 0.8 0.0 -0.5 -0.1 0.2 0.1\nH -0.8 0.0 -0.5 -0.2 0.2 0.0\n"
+PROPERTIES = "Properties=species:S:1:pos:R:3:forces:R:3"
+LATTICE = 'Lattice="9 0 0 0 9 0 0 0 9"'
+GOOD = f"3\n{PROPERTIES} energy=-17.0\n{ROWS}"
+
+
+def read(tmp_path, text: str, keys=None):
+    path = tmp_path / "set.xyz"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return frames.read(path, keys)
+
+
+def with_comment(comment: str) -> str:
+    return f"3\n{comment}\n{ROWS}"
+
+
+# Comment line, then what is found: energy, whether periodic, whether there are forces.
+RIGHT = {
+    "blank around =": (f"{PROPERTIES} energy = -17.0", -17.0, False),
+    "empty value before the energy": (f"{PROPERTIES} note= energy=-17.0", -17.0, False),
+    "empty quotes before the energy": (f'{PROPERTIES} note="" energy=-17.0', -17.0, False),
+    "empty quotes before the cell": (f'note="" {LATTICE} {PROPERTIES} energy=-17.0', -17.0, True),
+    "empty value before the cell": (f"note= {LATTICE} {PROPERTIES} energy=-17.0", -17.0, True),
+    "empty value before a spaced key": (f"{PROPERTIES} note = energy = -17.0", -17.0, False),
+    "empty at the end": (f"{PROPERTIES} energy=-17.0 note=", -17.0, False),
+    "lower case": (f"{LATTICE.lower()} {PROPERTIES.lower()} energy=-17.0", -17.0, True),
+    "upper case": (f"{PROPERTIES} PBC='F F F' ENERGY=-17.0", -17.0, False),
+    "apostrophe": (f"{PROPERTIES} note=it's energy=-17.0 other=isn't", -17.0, False),
+    "braces": (f"{PROPERTIES} note={{a b=c}} energy=-17.0", -17.0, False),
+    "= in a value": (f"{PROPERTIES} url=http://x?energy=3 energy=-17.0", -17.0, False),
+    "six stresses": (f'{LATTICE} {PROPERTIES} stress="1 2 3 4 5 6" energy=-17.0', -17.0, True),
+    "six virials": (f'{LATTICE} {PROPERTIES} virial="1 2 3 4 5 6" energy=-17.0', -17.0, True),
+    "none": (f"{PROPERTIES} dipole=None magmom=nan energy=-17.0", -17.0, False),
+    "Fortran": (f"{PROPERTIES} energy=-1.7D1", -17.0, False),
+    "flag": (f"{PROPERTIES} relaxed energy=-17.0", -17.0, False),
+    "our units": (f"{PROPERTIES} energy=-17.0 energy-unit=eV force-unit=eV/Å units=metal", -17.0, False),
+    "nan": (f"{PROPERTIES} energy=nan", None, False),
+    "no number": (f"{PROPERTIES} energy=None", None, False),
+    "masked": (f"{PROPERTIES} energy=0.0 config_energy_weight=0.0", None, False),
+    "masked in short": (f"{PROPERTIES} energy=0.0 energy_weight=0", None, False),
+    "other weight": (f"{PROPERTIES} energy=-17.0 config_stress_weight=0.0 config_weight=1", -17.0, False),
+    "alias": (f"{PROPERTIES} REF_energy=-17.0 MACE_energy=3", -17.0, False),
+    "dft": (f"{PROPERTIES} dft_energy=-17.0", -17.0, False),
+    "pbc with commas": (f'{LATTICE} pbc="F, F, F" {PROPERTIES} energy=-17.0', -17.0, False),
+    "pbc of one": (f"{LATTICE} pbc=T {PROPERTIES} energy=-17.0", -17.0, True),
+}
+
+
+@pytest.mark.parametrize("case", RIGHT)
+def test_what_other_programs_write_is_read_whole(case, tmp_path):
+    described, energy, periodic = RIGHT[case]
+    (atoms,) = read(tmp_path, with_comment(described))
+    assert frames.label(atoms, "energy") == energy
+    assert bool(atoms.pbc.all()) == periodic
+    assert frames.label(atoms, "forces")[0].tolist() == [0.3, -0.4, -0.1]
+
+
+WRONG = {
+    "no count": ("water\n\nO 0 0 0\n", "line 1: the number of atoms .* found 'water'"),
+    "count with words": ("3 atoms\n", "line 1"),
+    "no atoms": (f"0\n{PROPERTIES}\n{GOOD}", "frame 0, line 1: a frame of 0 atoms"),
+    "count too large": (f"{10**12}\n{PROPERTIES}\n{ROWS}", "1000000000000 atoms are more than can be read"),
+    "count above the file": (
+        f"99999\n{PROPERTIES}\n{ROWS}",
+        "announces 99999 atoms, but the file ends after 3",
+    ),
+    "negative": (f"-3\n{PROPERTIES}\n{ROWS}", "'-3'"),
+    "cut": (GOOD + GOOD[:-30], "frame 1: line 6 announces 3 atoms, but the file ends after 2"),
+    "cut row": (GOOD[:-8], "line 5: 5 columns found|line 5: 6 columns found"),
+    "cut comment": ("3\nProperties=spec", "ends after 0"),
+    "blank in a frame": (GOOD.replace("H 0.8", "\nH 0.8"), "line 4: 0 columns found"),
+    "count below the rows": (GOOD.replace("3\n", "2\n", 1), "frame 1, line 5: the number of atoms"),
+    "damaged Properties": (GOOD.replace("pos:R:3", "pos:R"), "is damaged at"),
+    "type of Properties": (GOOD.replace("pos:R:3", "pos:Q:3"), "is damaged at 'pos:Q:3'"),
+    "no Properties": (GOOD.replace(PROPERTIES, ""), "7 columns found, 4 are expected"),
+    "misspelt Properties": (
+        GOOD.replace("Properties", "Propertis"),
+        "'Propertis' .* Properties may be meant",
+    ),
+    "misspelt Lattice": (
+        with_comment(f"{LATTICE.replace('Latt', 'Lat')} {PROPERTIES}"),
+        "Lattice may be meant",
+    ),
+    "cell": (with_comment(f'cell="9 0 0 0 9 0 0 0 9" {PROPERTIES}'), "'cell' .* Lattice may be meant"),
+    "cell of three": (with_comment(f'Lattice="9 9 9" {PROPERTIES}'), "nine finite numbers"),
+    "cell of nan": (with_comment(f'Lattice="nan 0 0 0 9 0 0 0 9" {PROPERTIES}'), "nine finite numbers"),
+    "flat cell": (
+        with_comment(f'Lattice="9 0 0 9 0 0 0 0 9" {PROPERTIES}'),
+        "three independent cell vectors",
+    ),
+    "periodic without a cell": (with_comment(f'pbc="T T T" {PROPERTIES}'), "no Lattice is given"),
+    "pbc": (with_comment(f'{LATTICE} pbc="yes" {PROPERTIES}'), 'pbc="yes" found'),
+    "periodic in two": (
+        with_comment(f'{LATTICE} pbc="T T F" {PROPERTIES}'),
+        "all three directions or in none",
+    ),
+    "kind": (with_comment(f"kind=bulk {PROPERTIES}"), "kind=bulk found, but the frame is isolated"),
+    "open quote": (with_comment(f'{PROPERTIES} note="a energy=-17'), 'the " in column .* is not closed'),
+    "after a quote": (
+        with_comment(f'{PROPERTIES} note="a"energy=-17'),
+        "a blank is expected after the closing",
+    ),
+    "two energies": (with_comment(f"{PROPERTIES} energy=-17 energy=-18"), "'energy' is there twice"),
+    "two cells": (
+        with_comment(f'{LATTICE} lattice="8 0 0 0 8 0 0 0 8" {PROPERTIES}'),
+        "Lattice is there twice",
+    ),
+    "energy of text": (with_comment(f"{PROPERTIES} energy=low"), "'energy' is 'low', not a number"),
+    "underscore": (with_comment(f"{PROPERTIES} energy=1_000"), "'energy' is '1_000', not a number"),
+    "empty energy": (with_comment(f'{PROPERTIES} energy="-17 -18"'), "'energy' holds 2 numbers, 1 expected"),
+    "infinite": (with_comment(f"{PROPERTIES} energy=inf"), "'energy' is not finite"),
+    "hartree": (
+        with_comment(f"{PROPERTIES} energy=-0.6 energy-unit=hartree"),
+        "'energy-unit=hartree' found, eV",
+    ),
+    "forces in hartree": (
+        with_comment(f"{PROPERTIES} force_unit=Ha/bohr"),
+        "'force_unit=Ha/bohr' found, eV/Å",
+    ),
+    "bohr": (with_comment(f"{PROPERTIES} pos_unit=bohr"), "'pos_unit=bohr' found, Å"),
+    "units": (with_comment(f"{PROPERTIES} units=real"), "'units=real' found"),
+    "weight of text": (with_comment(f"{PROPERTIES} energy=1 energy_weight=low"), "'energy_weight' is 'low'"),
+    "two names": (
+        with_comment(f"{PROPERTIES} REF_energy=-17 dft_energy=-18"),
+        "may stand under several keys",
+    ),
+    "charge": (with_comment(f"{PROPERTIES} charge=half"), "charge=half found; an integer"),
+    "charge of nan": (with_comment(f"{PROPERTIES} charge=nan"), "charge=nan found; an integer"),
+    "multiplicity": (with_comment(f"{PROPERTIES} multiplicity=0"), "multiplicity=0 found"),
+    "molecules": (with_comment(f"{PROPERTIES} n_molecules=-2"), "n_molecules=-2 found"),
+    "dummy": (GOOD.replace("O 0.0", "X 0.0"), "line 3: 'X' is no element"),
+    "site": (GOOD.replace("O 0.0", "Ow 0.0"), "line 3: 'Ow' is no element; O may be meant"),
+    "capitals": (GOOD.replace("O 0.0", "CL 0.0"), "'CL' is no element; Cl may be meant"),
+    "deuterium": (GOOD.replace("H 0.8", "D 0.8"), r"line 4: 'D' is no element; write H, and .* masses:R:1"),
+    "number": (GOOD.replace("O 0.0", "O 0_0"), "line 3: 'pos' is '0_0'; a number is expected"),
+    "position": (GOOD.replace("O 0.0", "O nan"), "line 3: the position is not finite"),
+    "half missing forces": (GOOD.replace("0.3 -0.4", "nan -0.4"), "'forces' of atom 0 is not finite"),
+    "latin": (
+        "3\nProperties=species:S:1:pos:R:3 note=ü\n".encode("latin-1") + b"O 0 0 0\n" * 3,
+        "not text in UTF-8",
+    ),
+    "binary": (bytes(range(256)) * 4, "not text in UTF-8|the number of atoms"),
+    "empty": ("", "holds no structures"),
+    "blank": ("\n\n", "holds no structures"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_not_understood_is_rejected_in_one_line(case, tmp_path):
+    text, message = WRONG[case]
+    with pytest.raises(BornflowError, match=message) as caught:
+        read(tmp_path, text)
+    assert "set.xyz" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_blank_lines_between_frames(tmp_path):
+    found = read(tmp_path, "\n".join([GOOD] * 3) + "\n\n" + GOOD)
+    assert [frames.label(atoms, "energy") for atoms in found] == [-17.0] * 4
+
+
+def test_windows_line_ends_byte_order_marks_and_plain_xyz(tmp_path):
+    (atoms,) = read(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert frames.label(atoms, "energy") == -17.0
+    (atoms,) = read(tmp_path, "1\nwater, by hand: step 5\nh 0 0 0\n")
+    assert atoms.get_chemical_formula() == "H" and not atoms.pbc.any()
+
+
+def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
+    """Wherever a file of two frames is cut, no frame loses a label in silence."""
+    text = GOOD + GOOD.replace("-17.0", "-18.0")
+    for end in range(len(text)):
+        try:
+            found = read(tmp_path, text[:end])
+        except BornflowError:
+            continue
+        energies = [frames.label(atoms, "energy") for atoms in found]
+        # The last number may lose digits, and blank lines are no frame: no other cut is invisible.
+        assert energies in ([-17.0], [-17.0, -18.0])
+        assert end >= len(GOOD) - 3 and (len(found) == 1 or end >= len(text) - 3)
+        assert len(found) == 2 or not text[len(GOOD) : end].strip()
+
+
+def test_columns_of_zeros_that_the_file_does_not_weigh(tmp_path):
+    rows = "O 0 0 0 0 0 0 {}\nH 0 0 1 0 0 0 {}\n"
+    head = "2\nProperties=species:S:1:pos:R:3:forces:R:3:forces_weight:R:1 energy=-1\n"
+    (atoms,) = read(tmp_path, head + rows.format(0, 0))
+    assert frames.label(atoms, "forces") is None and frames.label(atoms, "energy") == -1
+    with pytest.raises(BornflowError, match="'forces_weight' is zero for some atoms only"):
+        read(tmp_path, head + rows.format(0, 1))
+
+
+def test_forces_of_nan_are_missing(tmp_path):
+    (atoms,) = read(tmp_path, "1\nProperties=species:S:1:pos:R:3:forces:R:3 energy=-1\nO 0 0 0 nan nan nan\n")
+    assert frames.label(atoms, "forces") is None and frames.label(atoms, "energy") == -1
+
+
+def test_energies_of_two_methods_are_not_mixed(tmp_path):
+    both = with_comment(f"{PROPERTIES} energy=-1 energy_rPBE=-470")
+    only = with_comment(f"{PROPERTIES} energy=-2")
+    found = read(tmp_path, both + only, {"energy": "energy_rPBE"})
+    assert [frames.label(atoms, "energy") for atoms in found] == [-470, None]
+    with pytest.raises(BornflowError, match="several keys"):
+        read(tmp_path, with_comment(f"{PROPERTIES} REF_energy=-470") + only)
+    with pytest.raises(BornflowError, match="'local' is in the columns"):
+        read(tmp_path, GOOD.replace("forces:R:3", "local:R:3"), {"energy": "local"})
+
+
+def test_files_of_one_name_in_folders_of_one_name(tmp_path):
+    paths = [tmp_path / folder / "data" / "train.xyz" for folder in "xy"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(GOOD)
+    names = [atoms.info["structure"] for atoms in frames.read_all(paths, unique=True)]
+    assert names == ["x-data-train-0", "y-data-train-0"]
+    paths[1].write_text(GOOD.replace("energy", "structure=x-data-train-0 energy"))
+    with pytest.raises(BornflowError, match=r"x/data/train\.xyz, frame 0 and .*y/data/train\.xyz, frame 0"):
+        frames.read_all(paths, unique=True)
+
+
+def test_masses_are_taken_or_rejected(tmp_path):
+    def file(key, mass):
+        return f"2\nProperties=species:S:1:pos:R:3:{key}:R:1\nO 0 0 0 16\nH 0 0 1 {mass}\n"
+
+    for key in ("mass", "masses"):
+        (atoms,) = read(tmp_path, file(key, 2.014))
+        np.testing.assert_allclose(atoms.get_masses(), [16, 2.014])
+        for wrong in (0, -1, "nan", "inf"):
+            with pytest.raises(BornflowError, match="line 4: the mass is"):
+                read(tmp_path, file(key, wrong))
+
+
+def test_the_units_of_a_file_are_those_expected_in_many_spellings(tmp_path):
+    for unit in ("eV/Å", "eV/A", "ev/Ang", "eV/Angstrom", "eV / angstrom"):
+        assert read(tmp_path, with_comment(f'{PROPERTIES} energy=1 forces_unit="{unit}"'))

@@ -1,0 +1,226 @@
+"""Labelled sets that are wrong as a whole: other units, signs, index order, methods. Real labels, changed."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from bornflow.errors import BornflowError
+from bornflow.io import frames
+from bornflow.settings import complete
+from bornflow.training import intake, plausibility
+from bornflow.training.split import parts
+from bornflow.units import BOHR, FORCE_AU, HARTREE
+
+SHIPPED = "resources/labels/water.extxyz"
+OPTIONS = complete({})["training"]
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return frames.read(SHIPPED)
+
+
+@pytest.fixture
+def few(shipped):
+    """Some twenty clusters and a box, copied."""
+    return [relabel(atoms) for atoms in [*shipped[:16], *shipped[50:64]]]
+
+
+def relabel(atoms, **changes):
+    """A copy with labels, some of them changed by a function."""
+    labels = {key: frames.label(atoms, key) for key in frames.LABELS}
+    new = frames.attach(atoms, labels | {key: change(labels[key]) for key, change in changes.items()})
+    new.info.pop("label_hash", None)  # as a file of another program
+    return new
+
+
+def stretched(atoms, factor):
+    new = relabel(atoms)
+    new.set_cell(new.cell.array * factor)
+    new.positions *= factor
+    return new
+
+
+def what(structures) -> str:
+    return " | ".join(found.what for found in plausibility.findings(structures))
+
+
+def test_the_shipped_sets_are_plausible(shipped, few):
+    assert what(shipped) == "" and what(few) == ""
+    assert what(frames.read("resources/labels/water-xtb.extxyz")) == ""
+
+
+WHOLE_SETS = {
+    "energies in hartree": ({"energy": lambda e: e / HARTREE}, "energies are in hartree"),
+    "energies in kcal/mol": ({"energy": lambda e: e * 23.0605}, "energies are in kcal/mol"),
+    "energies in kJ/mol": ({"energy": lambda e: e * 96.4853}, "energies are in kJ/mol"),
+    "forces in hartree/bohr": ({"forces": lambda f: f / FORCE_AU}, "forces are in hartree/bohr"),
+    "gradients": ({"forces": lambda f: -f}, "wrong sign"),
+    "energies and forces in atomic units": (
+        {"energy": lambda e: e / HARTREE, "forces": lambda f: f / FORCE_AU},
+        "forces are in eV/bohr",  # what is left where both are wrong
+    ),
+    "charges of a sign": ({"bec": lambda z: np.abs(z)}, "sum of Born effective charges"),
+    "charges without one atom": (
+        {"bec": lambda z: z * (np.arange(len(z)) > 0)[:, None, None]},
+        "sum of Born",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WHOLE_SETS)
+def test_a_set_in_other_units_is_found(case, few):
+    changes, message = WHOLE_SETS[case]
+    assert message in what([relabel(atoms, **changes) for atoms in few])
+
+
+@pytest.mark.parametrize("factor", [1 / BOHR, 0.1, 10])
+def test_positions_in_other_units_are_found(factor, few):
+    assert "bohr" in what([stretched(atoms, factor) for atoms in few]) or factor < 1
+    assert what([stretched(atoms, factor) for atoms in few])
+
+
+ONE_FRAME = {
+    "energy in hartree": {"energy": lambda e: e / HARTREE},
+    "energy of another method": {"energy": lambda e: e + 5 * 18},
+    "energy of zero": {"energy": lambda e: 0.0},
+    "forces a hundred times": {"forces": lambda f: 100 * f},
+    "charge moved": {"bec": lambda z: z + np.eye(3) / len(z)},
+}
+
+
+@pytest.mark.parametrize("case", ONE_FRAME)
+def test_one_frame_among_many_is_named(case, few):
+    wrong = relabel(few[5], **ONE_FRAME[case])
+    found = plausibility.findings([*few[:5], wrong, *few[6:]])
+    assert found and all(
+        [frames.name(atoms) for atoms in each.frames] == [frames.name(wrong)] for each in found
+    )
+
+
+@pytest.mark.parametrize("factor", [1 / BOHR, 0.1])
+def test_one_frame_in_other_units_of_length_is_named(factor, few):
+    found = plausibility.findings([*few[:5], stretched(few[5], factor), *few[6:]])
+    assert [frames.name(atoms) for atoms in found[0].frames] == [frames.name(few[5])]
+
+
+def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
+    from ase import Atoms
+
+    lone = [
+        frames.attach(Atoms(symbol), {"energy": value}) for symbol, value in (("H", -13.6), ("O", -430.0))
+    ]
+    pair = frames.attach(Atoms("H2", [[0, 0, 0], [0, 0, 6.0]]), {"energy": -27.2})
+    assert what([*few, *lone]) == ""
+    assert "bond" not in what([*few, pair])
+
+
+def test_transposed_born_effective_charges_are_refused_and_can_be_transposed(few, tmp_path):
+    path = tmp_path / "other.extxyz"
+    frames.write(path, [relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) for atoms in few])
+    with pytest.raises(BornflowError, match=r"order \[force, field\].*training.bec_order: force-field"):
+        intake.read([path], OPTIONS)
+    back = intake.read([path], OPTIONS | {"bec_order": "force-field"})
+    for ours, other in zip(few, back, strict=True):
+        np.testing.assert_allclose(frames.label(ours, "bec"), frames.label(other, "bec"), atol=1e-8)
+    # Written and read again, with the same settings, they are not transposed twice.
+    frames.write(path, back)
+    for order in ("field-force", "force-field"):
+        again = intake.read([path], OPTIONS | {"bec_order": order})
+        np.testing.assert_array_equal(frames.label(again[3], "bec"), frames.label(back[3], "bec"))
+    frames.write(path, few)
+    with pytest.raises(BornflowError, match="set it to field-force"):
+        intake.read([path], OPTIONS | {"bec_order": "force-field"})
+
+
+def test_labels_of_bornflow_are_not_transposed(shipped, tmp_path, capsys):
+    path = tmp_path / "own.extxyz"
+    frames.write(path, shipped[:20])
+    found = intake.read([path], OPTIONS | {"bec_order": "force-field"})
+    np.testing.assert_array_equal(frames.label(found[4], "bec"), frames.label(shipped[4], "bec"))
+    boxes = [relabel(atoms) for atoms in shipped if atoms.pbc.all()]
+    frames.write(path, boxes)
+    intake.read([path], OPTIONS)
+    assert "cannot be checked" in capsys.readouterr().err
+
+
+def test_the_order_of_every_cluster_can_be_told(shipped):
+    clusters = [atoms for atoms in shipped if not atoms.pbc.any()]
+    for atoms in clusters:
+        given, transposed, _ = intake.asymmetry([atoms])
+        assert given < transposed or transposed < 1e-3, frames.name(atoms)
+    given, transposed, count = intake.asymmetry(clusters)
+    assert count == len(clusters) and transposed > 10 * given
+
+
+def test_methods_are_not_mixed_unless_asked_for(few, shipped):
+    other = frames.read("resources/labels/water-xtb.extxyz")[:30]
+    mixed = [*few, *other]
+    for atoms in other:
+        atoms.info["structure"] = "xtb-" + frames.name(atoms)
+    with pytest.raises(
+        BornflowError, match=r"several methods: cp2k revPBE-D3 .* \(30 structures\), tblite GFN2"
+    ):
+        intake.check(mixed, OPTIONS)
+    energies = np.array([frames.label(atoms, "energy") / len(atoms) for atoms in other])
+    intake.check(mixed, OPTIONS | {"several_methods": "baselines"})
+    shifted = np.array([frames.label(atoms, "energy") / len(atoms) for atoms in other])
+    assert np.ptp(shifted - energies) < 1e-6 and abs(shifted.mean() - energies.mean()) > 1
+    ours = np.mean([frames.label(atoms, "energy") / len(atoms) for atoms in few])
+    assert abs(shifted.mean() - ours) < 0.1
+    # Versions, cells and accuracies of one method are no other methods: the shipped set has two settings.
+    assert len({atoms.info["label_settings"] for atoms in shipped}) == 2
+    assert len({intake.method(atoms) for atoms in shipped}) == 1
+
+
+def test_methods_without_a_name_are_told_by_their_energies(few):
+    other = [relabel(atoms, energy=lambda e, atoms=atoms: e + 5.0 * len(atoms)) for atoms in few[::2]]
+    assert "eV an atom from all others" in what([*few[1::2], *other])
+
+
+def test_charged_structures_are_refused(few):
+    few[2].info["charge"] = 1
+    with pytest.raises(BornflowError, match=f"{frames.name(few[2])}.*charge is not 0"):
+        intake.check(few, OPTIONS)
+
+
+def test_findings_can_be_overruled(few, tmp_path, capsys):
+    path = tmp_path / "a.extxyz"
+    frames.write(path, [relabel(atoms, energy=lambda e: e / HARTREE) for atoms in few])
+    with pytest.raises(BornflowError, match=r"implausible(.|\n)*monomer-0-relaxed.*frame 0, line 2"):
+        parts([str(path)], [], OPTIONS)
+    train, valid = parts([str(path)], [], OPTIONS | {"implausible_labels": "warn"})
+    assert len(train) + len(valid) == len(few)
+    assert "warning: the labels are implausible" in capsys.readouterr().err
+
+
+def test_a_validation_file_of_ones_own(few, tmp_path, capsys):
+    train_file, valid_file = tmp_path / "t.extxyz", tmp_path / "v.extxyz"
+    held = [relabel(atoms) for atoms in few[:3]]
+    for atoms in held:
+        atoms.info["structure"] = "held-" + frames.name(atoms)
+        atoms.positions += 1.0
+    frames.write(train_file, few)
+    frames.write(valid_file, held)
+    train, valid = parts([str(train_file)], [str(valid_file)], OPTIONS)
+    assert [frames.name(atoms) for atoms in valid] == [frames.name(atoms) for atoms in held]
+    assert [frames.name(atoms) for atoms in train] == [frames.name(atoms) for atoms in few[3:]]
+    assert "it is not trained on" in capsys.readouterr().err
+
+
+def test_the_command_ends_in_one_clear_error(few, tmp_path):
+    frames.write(tmp_path / "a.extxyz", [relabel(atoms, forces=lambda f: -f) for atoms in few])
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({}))
+    command = ["--labels", "a.extxyz", "--config", "cfg.yaml", "--train", "t.extxyz", "--valid", "v.extxyz"]
+    result = subprocess.run(
+        [sys.executable, "-m", "bornflow.training.split", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert "wrong sign" in result.stderr and "training.implausible_labels: warn" in result.stderr
+    assert not (tmp_path / "t.extxyz").exists()

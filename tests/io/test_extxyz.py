@@ -1,0 +1,143 @@
+"""The strict reader and writer of extxyz files: everything that is written reads back, here and with ASE."""
+
+import gzip
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.constraints import FixAtoms, FixCartesian
+from examples import water
+
+from bornflow.io import comment, frames
+from bornflow.io.files import atomic_write
+
+
+def back(path, atoms: Atoms) -> Atoms:
+    frames.write(path, [atoms])
+    (read,) = frames.read(path)
+    return read
+
+
+NAMES = [
+    "007",
+    "1_23",
+    "1e5",
+    "T",
+    "true",
+    "nan",
+    "a b",
+    "ends\\",
+    'a"b',
+    "it's",
+    "{x}",
+    "a=b",
+    "_JSON 3",
+    "ü 水",
+    "a\\nb",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_text(name, tmp_path):
+    atoms = water(1)
+    atoms.info |= {"structure": name, "source": name, "group": name}
+    read = back(tmp_path / "a.extxyz", atoms)
+    assert [read.info[key] for key in ("structure", "source", "group")] == [name] * 3
+
+
+VALUES = [
+    *NAMES,
+    "",
+    " ",
+    "a\nb",
+    None,
+    True,
+    0,
+    -3,
+    2.5e-300,
+    [1],
+    [1, 2],
+    [[1, 2], [3, 4]],
+    {"a": [1, "b"]},
+    ["x", "y"],
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_values_keep_their_type(value, tmp_path):
+    atoms = water(1)
+    atoms.info |= {"note": value, "after": 1.5}
+    read = back(tmp_path / "a.extxyz", atoms)
+    found = read.info["note"].tolist() if isinstance(read.info["note"], np.ndarray) else read.info["note"]
+    assert found == value and type(found) is type(value)
+    other = ase.io.read(tmp_path / "a.extxyz")  # what follows is not swallowed by another reader either
+    assert other.info["after"] == 1.5 and other.info["structure"] == atoms.info["structure"]
+
+
+def test_random_comment_lines_read_back(tmp_path):
+    rng = np.random.default_rng(0)
+    letters = list("ab 01.,=\"'{}[]\\_-+eTF\tµ:")
+    for _ in range(300):
+        info = {
+            f"k{number}": "".join(rng.choice(letters, rng.integers(12)))
+            for number in range(rng.integers(1, 5))
+        }
+        texts = frozenset(key for key in info if rng.random() < 0.5)
+        read = comment.pairs(comment.line(info, texts))
+        assert {
+            key: comment.text(text) if key in texts else comment.value(key, text)
+            for key, text in read.items()
+        } == info
+
+
+def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
+    atoms = water(4, 0.9)
+    rng = np.random.default_rng(0)
+    atoms.set_masses(rng.uniform(1, 20, len(atoms)).round(6))
+    atoms.set_array("tags", rng.integers(0, 5, len(atoms)))
+    atoms.set_array("charges", rng.normal(size=len(atoms)).round(8))
+    atoms.set_array("chosen", rng.random(len(atoms)) < 0.5)
+    atoms.set_array("site", np.array([f"s{index}" for index in range(len(atoms))]))
+    atoms.info["stress"] = rng.normal(size=(3, 3))
+    read = back(tmp_path / "a.extxyz", atoms)
+    for key in ("tags", "charges", "chosen", "site"):
+        np.testing.assert_array_equal(read.arrays[key], atoms.arrays[key])
+    np.testing.assert_array_equal(read.get_masses(), atoms.get_masses())
+    np.testing.assert_array_equal(read.info["stress"], atoms.info["stress"])
+    np.testing.assert_array_equal(read.cell, atoms.cell)
+    for constraint in (FixAtoms([1, 3]), FixCartesian([2], mask=(True, False, False))):
+        atoms.set_constraint(constraint)
+        read = back(tmp_path / "a.extxyz", atoms)
+        other = ase.io.read(tmp_path / "a.extxyz")
+        moved = np.ones((len(atoms), 3))
+        for each in (read, other):
+            assert len(each.constraints)
+            free = moved.copy()
+            for held in each.constraints:
+                held.adjust_forces(each, free)
+            expected = moved.copy()
+            constraint.adjust_forces(atoms, expected)
+            np.testing.assert_array_equal(free, expected)
+
+
+def test_ase_and_the_reader_agree_on_the_shipped_set():
+    path = "resources/labels/water.extxyz"
+    for ours, theirs in zip(frames.read(path), ase.io.read(path, ":"), strict=True):
+        np.testing.assert_array_equal(ours.positions, theirs.positions)
+        np.testing.assert_array_equal(ours.numbers, theirs.numbers)
+        np.testing.assert_array_equal(ours.cell, theirs.cell)
+        np.testing.assert_array_equal(ours.pbc, theirs.pbc)
+        assert frames.label(ours, "energy") == theirs.get_potential_energy()
+        np.testing.assert_array_equal(frames.label(ours, "forces"), theirs.get_forces())
+        np.testing.assert_array_equal(ours.arrays["bec"], theirs.arrays["bec"])
+
+
+def test_compressed_files_and_the_count_of_frames(tmp_path):
+    atoms = [water(1), water(2), water(3)]
+    frames.write(tmp_path / "a.extxyz", atoms)
+    with atomic_write(tmp_path / "a.extxyz.gz") as scratch, gzip.open(scratch, "wb") as handle:
+        handle.write((tmp_path / "a.extxyz").read_bytes())
+    for path in ("a.extxyz", "a.extxyz.gz"):
+        assert [len(found) for found in frames.read(tmp_path / path)] == [3, 6, 9]
+        assert frames.count(tmp_path / path) == 3

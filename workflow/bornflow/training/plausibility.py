@@ -1,0 +1,198 @@
+"""A labelled set looked over as a whole before anything is trained on it: units, signs, damaged frames.
+
+Each check gives findings: what is wrong with which frames, and what may be the cause. Nothing is repaired.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from ase import Atoms
+from ase.data import covalent_radii
+from ase.geometry import find_mic
+from scipy.spatial.transform import Rotation
+from scipy.stats import spearmanr
+
+from ..io import frames
+
+CLOSE, FAR = (
+    0.5,
+    1.6,
+)  # nearest neighbours over the sum of covalent radii; in bohr they would be 1.9 times as far
+NOBLE = (2, 10, 18, 36, 54, 86)
+ENERGY_GAP = 2.0  # eV/atom between frames that one baseline fits
+LARGEST_FORCE = 100.0  # eV/Å
+OUT_OF_SCALE = 30.0  # times the median of the frames' largest forces
+SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
+NAMED = 3  # frames of a finding that are named
+NEAR = 0.3  # Å, root mean square displacement of frames that forces connect
+FEW, CORRELATED = 6, 0.85  # pairs of near frames, and their rank correlation, that tell
+SMALL = 1e-6  # eV
+RATIO = (0.6, 1.65)  # of energy differences to the work of the forces
+CAUSES = {
+    -1.0: "forces are the gradient, with the wrong sign",
+    1 / 27.2114: "energies are in hartree, not in eV",
+} | {
+    51.4221: "forces are in hartree/bohr, not in eV/Å",
+    1 / 23.0605: "forces are in kcal/mol/Å, not in eV/Å",
+    23.0605: "energies are in kcal/mol, not in eV",
+    1 / 96.4853: "forces are in kJ/mol/Å, not in eV/Å",
+    96.4853: "energies are in kJ/mol, not in eV",
+    1.88973: "forces are in eV/bohr, not in eV/Å",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, with which frames, and what may be the cause."""
+
+    what: str
+    frames: Sequence[Atoms]
+
+    def __str__(self) -> str:
+        shown = ", ".join(map(frames.place, self.frames[:NAMED]))
+        more = f" and {len(self.frames) - NAMED} more" if len(self.frames) > NAMED else ""
+        return f"{self.what}: {shown}{more}"
+
+
+def findings(structures: Sequence[Atoms]) -> list[Finding]:
+    """What all checks find."""
+    checks = (distances, energies, forces, work, charges)
+    return [found for check in checks for found in check(structures)]
+
+
+def nearest(atoms: Atoms) -> np.ndarray:
+    """For each atom the distance to its nearest neighbour over the sum of their covalent radii [N]."""
+    ratios = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+    radii = covalent_radii[atoms.numbers]
+    ratios /= radii[:, None] + radii
+    np.fill_diagonal(ratios, np.inf)
+    return ratios.min(axis=1)
+
+
+def distances(structures: Sequence[Atoms]) -> list[Finding]:
+    """Atoms on top of each other, and frames without any bond: in bohr, say, or in nm."""
+    close, far = [], []
+    for atoms in structures:
+        if len(atoms) < 2:
+            continue
+        ratios = nearest(atoms)
+        if ratios.min() < CLOSE:
+            close.append(atoms)
+        bonded = ratios[~np.isin(atoms.numbers, NOBLE)]
+        if len(bonded) > 2 and bonded.min() > FAR:
+            far.append(atoms)
+    found = []
+    if close:
+        found.append(
+            Finding("atoms are closer than half a bond (nm in place of Å, or a damaged frame?)", close)
+        )
+    if far:
+        found.append(Finding("no two atoms are as close as a bond (bohr in place of Å?)", far))
+    return found
+
+
+def energies(structures: Sequence[Atoms]) -> list[Finding]:
+    """Energies that no sum over elements fits: other units or another method. Lone atoms are no measure."""
+    members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
+    if len(members) < 2:
+        return []
+    counts = np.array([np.bincount(atoms.numbers, minlength=len(covalent_radii)) for atoms in members], float)
+    sizes = counts.sum(axis=1)
+    values = np.array([frames.label(atoms, "energy") for atoms in members]) / sizes
+    counts /= sizes[:, None]
+    rest = values - counts @ np.linalg.lstsq(counts, values, rcond=None)[0]
+    order = np.argsort(rest)
+    gaps = np.diff(rest[order])
+    if gaps.max() < ENERGY_GAP:
+        return []
+    cut = int(gaps.argmax()) + 1
+    fewer = order[:cut] if cut <= len(order) / 2 else order[cut:]
+    what = f"energies are {gaps.max():.3g} eV an atom from all others (other units, or another method?)"
+    return [Finding(what, [members[index] for index in fewer])]
+
+
+def forces(structures: Sequence[Atoms]) -> list[Finding]:
+    """Forces that no sane structure has, or far above those of the other frames."""
+    members = [atoms for atoms in structures if frames.label(atoms, "forces") is not None]
+    if not members:
+        return []
+    largest = np.array([np.linalg.norm(frames.label(atoms, "forces"), axis=1).max() for atoms in members])
+    limit = min(LARGEST_FORCE, max(10.0, OUT_OF_SCALE * float(np.median(largest))))
+    wild = [atoms for atoms, force in zip(members, largest, strict=True) if force > limit]
+    return [Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", wild)] if wild else []
+
+
+def charges(structures: Sequence[Atoms]) -> list[Finding]:
+    """Born effective charges whose sum is far from the total charge (acoustic sum rule)."""
+    members, largest = [], 0.0
+    for atoms in structures:
+        bec = frames.label(atoms, "bec")
+        if bec is None:
+            continue
+        rest = np.abs(bec.sum(axis=0) - atoms.info.get("charge", 0) * np.eye(3)).max()
+        if rest > SUM_RULE + SUM_RULE_ATOM * len(atoms):
+            members.append(atoms)
+            largest = max(largest, float(rest))
+    what = f"the sum of Born effective charges is up to {largest:.2f} e off the total charge (`charge`, or 0)"
+    return [Finding(what, members)] if members else []
+
+
+def work(structures: Sequence[Atoms]) -> list[Finding]:
+    """Energies and forces that contradict each other.
+
+    Between frames that differ little, ΔE = E_b − E_a = W up to third order, where W = −½ (F_a + F_b)·Δr. Both
+    are divided by C = |(F_a − F_b)·Δr|, which the error grows with. The slope of ΔE/C over W/C, of all such
+    pairs, tells wrong signs and units of either; without enough pairs nothing is said.
+    """
+    differences, near = _near(structures)
+    if len(differences) < FEW:
+        return []
+    done, energy = np.array(differences).T
+    if np.ptp(done) == 0 or np.ptp(energy) == 0 or abs(spearmanr(done, energy)[0]) < CORRELATED:
+        return []  # no more than noise
+    ratio = float(np.sum(done * energy) / np.sum(done**2))
+    if RATIO[0] < ratio < RATIO[1]:
+        return []
+    causes = [cause for value, cause in CAUSES.items() if RATIO[0] < ratio / value < RATIO[1]]
+    what = (
+        f"energies change by {ratio:.3g} times the work of the forces over {len(done)} pairs of similar "
+        f"frames ({', or '.join(causes) or 'units or signs differ'}?)"
+    )
+    return [Finding(what, near)]
+
+
+def _near(structures: Sequence[Atoms]) -> tuple[list[tuple[float, float]], list[Atoms]]:
+    """W/C and ΔE/C of pairs of similar frames (see `work`), and the frames."""
+    alike: dict[tuple, list[Atoms]] = {}
+    for atoms in structures:
+        if len(atoms) > 1 and all(frames.label(atoms, key) is not None for key in ("energy", "forces")):
+            cell = tuple(atoms.cell.array.ravel().round(4)) if atoms.pbc.any() else None
+            alike.setdefault((tuple(atoms.numbers), cell), []).append(atoms)
+    found, near = [], {}
+    for members in alike.values():
+        for a, b in combinations(members[:40], 2):
+            step, force = _moved(a, b)
+            if not 0 < np.sqrt(np.mean(np.sum(step**2, axis=1))) < NEAR:
+                continue
+            begun, ended = (float(np.sum(each * step)) for each in (frames.label(a, "forces"), force))
+            curvature = abs(begun - ended) + SMALL
+            gain = frames.label(b, "energy") - frames.label(a, "energy")
+            found.append((-0.5 * (begun + ended) / curvature, gain / curvature))
+            near |= {id(a): a, id(b): b}
+    return found, list(near.values())
+
+
+def _moved(a: Atoms, b: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Displacements [N, 3] from a to b in Å, without those of the whole, and the forces on b turned alike."""
+    force = frames.label(b, "forces")
+    if a.pbc.any():
+        step = find_mic(b.positions - a.positions, a.cell, a.pbc)[0]
+        return step - step.mean(axis=0), force
+    before, after = (atoms.positions - atoms.positions.mean(axis=0) for atoms in (a, b))
+    with warnings.catch_warnings():  # a linear molecule may be turned about its axis in any way
+        warnings.simplefilter("ignore")
+        turn = Rotation.align_vectors(before, after)[0]
+    return turn.apply(after) - before, turn.apply(force)
