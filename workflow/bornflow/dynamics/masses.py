@@ -9,16 +9,12 @@ from ase import Atoms
 from ase.data import atomic_masses
 from jaxtyping import Float, Int
 
-from ..errors import BornflowError
-
-UNIT = "amu"
-
 
 def of_run(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.ndarray, " atoms"]:
-    """The masses [amu] of a run, from its datasets `masses` and `numbers`.
+    """The masses [amu] of a run, from its datasets `masses` and `numbers`, which `read_run` has checked.
 
     A run that was made before masses were stored is taken to have the standard ones, and that is said on
-    stderr. Raises BornflowError for masses that are not one positive number for each atom.
+    stderr.
     """
     numbers = series["numbers"]
     if "masses" not in series:
@@ -28,13 +24,7 @@ def of_run(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.ndarr
             file=sys.stderr,
         )
         return standard(numbers)
-    masses = np.asarray(series["masses"], float)
-    if masses.shape != numbers.shape or not (np.isfinite(masses) & (masses > 0)).all():
-        raise BornflowError(
-            f"{path}: `masses` is not one positive number [{UNIT}] for each of {len(numbers)} atoms; make "
-            "the run again"
-        )
-    return masses
+    return np.asarray(series["masses"], float)
 
 
 def standard(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, " atoms"]:
