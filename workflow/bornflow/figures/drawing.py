@@ -21,14 +21,14 @@ from ..io.files import atomic_write
 T = TypeVar("T")
 
 # Formats a figure is written in, and what keeps its date or version out of the file.
-FORMATS: dict[str, dict[str, None]] = {
+FORMATS: dict[str, dict[str, None] | None] = {
     ".pdf": {"CreationDate": None},
     ".png": {"Software": None},
     ".svg": {"Date": None},
-    ".eps": {},
-    ".jpg": {},
-    ".tif": {},
-    ".webp": {},
+    ".eps": None,  # has the date in it
+    ".jpg": None,
+    ".tif": None,
+    ".webp": None,
 }
 KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
@@ -82,9 +82,9 @@ def plain_numbers(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
 
 
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
-    """Write a figure to each path, in the format of its suffix, without a date inside."""
+    """Write a figure to each path, in the format of its suffix (FORMATS), each time the same."""
     for path in paths:
         metadata = FORMATS[Path(picture(str(path))).suffix.lower()]
-        with atomic_write(path) as scratch:
+        with atomic_write(path) as scratch, plt.rc_context({"svg.hashsalt": "bornflow"}):
             figure.savefig(scratch, metadata=metadata)
     plt.close(figure)

@@ -40,7 +40,7 @@ def spectrum(path: str | Path) -> pd.DataFrame:
         )
     whole = [name for name in (*kinds, CHI_REAL_COLUMN, COEFFICIENT_COLUMN, *PARTS) if name in table]
     _check(path, table, WAVENUMBER_COLUMN, whole, SPECTRUM)
-    return table
+    return table.astype(float)
 
 
 def susceptibility(path: str | Path) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def susceptibility(path: str | Path) -> pd.DataFrame:
         path, needed, numbers=[CHI_COLUMN], positive=[WAVENUMBER_COLUMN], others="any", allow_empty=True
     )
     _check(path, table, WAVENUMBER_COLUMN, [], SPECTRUM)
-    return table
+    return table.astype(float)
 
 
 def velocities(path: str | Path) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def velocities(path: str | Path) -> pd.DataFrame:
     if odd or not elements:
         raise BornflowError(f"{path}: columns like 'H [cm]' expected, found {odd or 'none'}; {VELOCITIES}")
     _check(path, table, WAVENUMBER_COLUMN, elements, VELOCITIES)
-    return table
+    return table.astype(float)
 
 
 def response(path: str | Path) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def response(path: str | Path) -> pd.DataFrame:
     curves = (DIPOLE, DIPOLE_ERROR, PREDICTED, PREDICTED_ERROR, FROM_SPECTRUM)
     table = tables.read(path, RESPONSE, numbers=[TIME, *curves], others="none")
     _check(path, table, TIME, [], RESPONSE)
-    return table
+    return table.astype(float)
 
 
 def _check(path: str | Path, table: pd.DataFrame, axis: str, whole: list[str], remedy: str) -> None:

@@ -121,18 +121,15 @@ def _restored(state: State, stored: Mapping, path: Path) -> State:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     if isinstance(found.epoch, bool) or not isinstance(found.epoch, int) or found.epoch < 0:
         raise _damaged(path, f"epoch is {found.epoch!r}, a whole number expected")
-    shapes = {
-        "history": (found.epoch, state.history.shape[1]),
-        "validation": (None, state.validation.shape[1]),
-    }
-    for name, shape in shapes.items():
-        table = getattr(found, name)
-        rows = len(table) if shape[0] is None else shape[0]
-        if table.dtype.kind != "f" or table.shape != (rows, shape[1]):
-            raise _damaged(path, f"{name} has the shape {table.shape} after {found.epoch} epochs")
+    rows = {"history": found.epoch, "validation": len(target.validation) if target.validation.ndim else 0}
+    for name, count in rows.items():
+        table, width = getattr(found, name), getattr(state, name).shape[1]
+        if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or table.shape != (count, width):
+            raise _damaged(path, f"{name} is no table of {count} rows and {width} columns")
     if not np.isfinite(found.validation[:, :2]).all() or (found.validation[:, 0] > found.epoch).any():
         raise _damaged(path, "validation is of epochs that were not made")
-    if np.ndim(found.seconds) or not np.isfinite(found.seconds) or found.seconds < 0:
+    seconds = np.asarray(found.seconds)
+    if seconds.shape or seconds.dtype.kind not in "fi" or not np.isfinite(seconds) or seconds < 0:
         raise _damaged(path, f"seconds are {found.seconds!r}")
     for name in ("parameters", "average", "optimiser"):
         _check_alike(path, name, getattr(state, name), getattr(found, name))
