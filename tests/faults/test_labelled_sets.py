@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
+from ase.constraints import FixAtoms
 
 from bornflow.errors import BornflowError
 from bornflow.io import frames
@@ -107,9 +109,14 @@ def test_one_frame_in_other_units_of_length_is_named(factor, few):
     assert [frames.name(atoms) for atoms in found[0].frames] == [frames.name(few[5])]
 
 
-def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
-    from ase import Atoms
+def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
+    few[3].set_constraint(FixAtoms([0, 1]))
+    assert what(few) == "", "a mask alone changes no label"
+    few[3] = relabel(few[3], forces=lambda f: f * (np.arange(len(f)) > 1)[:, None])
+    assert "held by move_mask" in what(few)
 
+
+def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
     lone = [
         frames.attach(Atoms(symbol), {"energy": value}) for symbol, value in (("H", -13.6), ("O", -430.0))
     ]

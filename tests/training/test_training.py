@@ -393,7 +393,7 @@ def test_elements_that_only_the_structures_held_out_have_are_refused_first(struc
 
 def test_the_model_before_a_divergence_is_written(structures, tmp_path):
     frames.write(tmp_path / "a.extxyz", structures[:3])
-    settings = {"epochs": 50, "batch_atoms": 18, "learning_rate": 1e7, "warmup": 0.5, "clip": 1e9}
+    settings = {"epochs": 50, "batch_atoms": 18, "learning_rate": 10, "warmup": 0.5, "clip": 1e9}
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"training": settings, "models": {"small": SMALL}}))
     arguments = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", "cfg.yaml", "--out", "m"]
     command = [sys.executable, "-m", "bornflow.training.train", "--model", "small", *arguments]

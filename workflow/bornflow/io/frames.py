@@ -73,6 +73,8 @@ def read(
         raise BornflowError(f"{path} holds no structures")
     taken, unused = keys_of(path, raw, keys or {}), set()
     sources = set() if sources is None else sources
+    for frame in raw:  # of files that were read before
+        sources.update(pair.partition("=")[2] for pair in frame.info.get(MAPPED, "").split())
     found = [
         normalise(frame, f"{called or path.stem}-{index}", taken, sources, unused)
         for index, frame in enumerate(raw)

@@ -225,13 +225,13 @@ class Model:
         return out
 
     @staticmethod
-    def _to_edges(to_edges: Callable, changes: Sequence[jax.Array]) -> Sequence[jax.Array]:
+    def _to_edges(to_edges: Callable, changes: Sequence[jax.Array]) -> list[jax.Array]:
         """Derivatives with respect to the edges of one or two sums, from those with respect to amplitudes."""
         if len(changes) < 2:
             return [to_edges(change)[0] for change in changes]
         # One after the other on processors: there a batch of two takes longer than twice one.
         size = None if jax.default_backend() == "cpu" else len(changes)
-        return jax.lax.map(lambda change: to_edges(change)[0], jnp.stack(changes), batch_size=size)
+        return list(jax.lax.map(lambda change: to_edges(change)[0], jnp.stack(changes), batch_size=size))
 
     @partial(jax.jit, static_argnums=0)
     def __call__(self, parameters, graph: Graph) -> dict[str, jax.Array]:

@@ -115,14 +115,23 @@ def energies(structures: Sequence[Atoms]) -> list[Finding]:
 
 
 def forces(structures: Sequence[Atoms]) -> list[Finding]:
-    """Forces that no sane structure has, or far above those of the other frames."""
+    """Forces that no sane structure has, far above those of other frames, or zero where atoms were held."""
     members = [atoms for atoms in structures if frames.label(atoms, "forces") is not None]
     if not members:
         return []
     largest = np.array([np.linalg.norm(frames.label(atoms, "forces"), axis=1).max() for atoms in members])
     limit = min(LARGEST_FORCE, max(10.0, OUT_OF_SCALE * float(np.median(largest))))
+    held = [
+        atoms
+        for atoms in members
+        for each in atoms.constraints
+        if not frames.label(atoms, "forces")[np.unique(each.get_indices())].any()
+    ]
     wild = [atoms for atoms, force in zip(members, largest, strict=True) if force > limit]
-    return [Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", wild)] if wild else []
+    found = [Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", wild)] if wild else []
+    if held:
+        found.append(Finding("forces on atoms held by move_mask were set to zero", held))
+    return found
 
 
 def charges(structures: Sequence[Atoms]) -> list[Finding]:

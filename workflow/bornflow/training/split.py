@@ -58,9 +58,7 @@ def _report(
 ) -> None:
     """Say how many structures have each label; BornflowError where a mapped key or every label is missing."""
     for key, source in keys.items():
-        if source not in sources and not any(
-            source in atoms.info.get(frames.MAPPED, "") for atoms in structures
-        ):
+        if source not in sources:
             raise BornflowError(
                 f"training.keys.{key}: no structure in {', '.join(paths)} has '{source}'; labels were "
                 f"found under {', '.join(sorted(sources)) or 'no key'}"

@@ -23,6 +23,7 @@ from ..io.files import write_json
 from ..parts import NOT_OF_A_MODEL
 from . import checkpoint, data, intake, metrics, screening
 from .loop import Diverged, train
+from .relatives import shared
 from .state import write_history, write_validation
 
 LAST_GOOD = "last-good"  # folder of the model before the epoch that training diverged in
@@ -35,6 +36,14 @@ def _check(
     known = data.elements(cheap or structures)
     for atoms in (*structures, *held_out):
         data.composition(atoms, known)
+
+    if both := shared(structures, held_out):
+        names = ", ".join(frames.name(held) for _, held in both[:5])
+        print(
+            f"warning: {len(both)} structures held out are trained on too ({names}); errors of those held "
+            "out are too small: make the parts with bornflow.training.split",
+            file=sys.stderr,
+        )
 
     def has(key: str) -> bool:
         return any(frames.label(atoms, key) is not None for atoms in structures)
