@@ -68,6 +68,6 @@ def _processor() -> str:
     description = Path("/proc/cpuinfo")
     if description.exists():
         wanted = ("model name", "flags", "Features")
-        lines = description.read_text().splitlines()
+        lines = description.read_text(encoding="utf-8", errors="replace").splitlines()
         features += "".join(sorted({line for line in lines if line.startswith(wanted)}))
     return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

@@ -22,7 +22,7 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 @functools.cache
 def schema() -> dict:
     """The schema of a configuration."""
-    return yaml.safe_load(SCHEMA.read_text())
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
 def filled(config: Mapping, name: str = "config") -> dict:

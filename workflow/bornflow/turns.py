@@ -70,7 +70,9 @@ def compare(
         for model, value in track([*jobs] * 2, "timing", 2 * len(jobs), "measurements"):
             call = [sys.executable, "-m", module, "--one", model, f"--{by}", str(value)]
             call += ["--seconds", str(seconds), *(["--config", config] if config else [])]
-            result = subprocess.run(call, capture_output=True, text=True, env=surroundings)
+            result = subprocess.run(
+                call, capture_output=True, encoding="utf-8", errors="replace", env=surroundings
+            )
             if result.returncode != 0:
                 said = result.stderr.strip()[-500:]
                 raise BornflowError(f"timing of {model} at {by} {value} failed: {said}")

@@ -78,7 +78,7 @@ def locked(directory: str | Path) -> Iterator[None]:
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with atomic_write(path) as scratch:
-        scratch.write_text(text)
+        scratch.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value) -> None:

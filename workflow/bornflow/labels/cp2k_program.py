@@ -60,7 +60,11 @@ class Program:
     def version(self) -> str:
         """The version as the program prints it, e.g. 2023.1."""
         printed = subprocess.run(
-            [self.executable, "--version"], capture_output=True, text=True, env=_environment()
+            [self.executable, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=_environment(),
         ).stdout
         words = printed.split()
         if words[:2] != ["CP2K", "version"]:
@@ -101,12 +105,13 @@ class Program:
     def check(self, text: str, directory: Path) -> None:
         """Have CP2K's own parser read an input (`-c`); raise BornflowError with its complaint."""
         path = directory / "check.inp"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         result = subprocess.run(
             [self.executable, "-c", path.name],
             cwd=directory,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env=_environment(),
         )
         path.unlink()
@@ -122,14 +127,15 @@ class Program:
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
-        (directory / f"{name}.inp").write_text(text)
+        (directory / f"{name}.inp").write_text(text, encoding="utf-8")
         started = time.monotonic()
         try:
             result = subprocess.run(
                 [*self.command, "-i", f"{name}.inp", "-o", output.name],
                 cwd=directory,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
                 preexec_fn=_end_with_parent,
                 pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
@@ -137,7 +143,7 @@ class Program:
             )
         except subprocess.TimeoutExpired as error:
             raise Refused(f"CP2K took more than {self.hours:g} hours (labels.cp2k.hours)") from error
-        printed = output.read_text(errors="replace") if output.exists() else ""
+        printed = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
         if result.returncode != 0:
             reason = abort_reason(printed)
             if not reason and result.returncode not in CRASHED:
