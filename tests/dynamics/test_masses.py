@@ -127,10 +127,12 @@ def test_spectra_of_velocities_take_the_masses_of_the_run(run, capsys):
     np.testing.assert_allclose(lighter["O [cm]"], table["O [cm]"], rtol=1e-6)
 
 
-def test_runs_of_different_isotopes_make_no_common_spectrum(run, calculator, options, tmp_path):
+@pytest.mark.parametrize("spectrum", [velocities.spectrum, susceptibility.spectrum])
+def test_runs_of_different_isotopes_make_no_common_spectrum(spectrum, run, calculator, options, tmp_path):
     simulate(water(2), calculator, options(**DENSE), 1, tmp_path / "light.h5")
+    settings = filled({})["spectra"] | {"resolution": 400.0, "highest": 4000.0}
     with pytest.raises(BornflowError, match=r"light.h5: atom 1 \(H\) has a mass of 1.008 amu, .* 2.014 amu"):
-        velocities.spectrum([run, tmp_path / "light.h5"], {"resolution": 400.0, "highest": 4000.0})
+        spectrum([run, tmp_path / "light.h5"], settings)
 
 
 @pytest.mark.parametrize("masses", [[1.0] * 5, [0.0] * 6, [np.nan] * 6, [-1.0] * 6])

@@ -18,6 +18,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from .. import settings
+from ..dynamics.masses import same_atoms
 from ..dynamics.series import read_run
 from ..errors import BornflowError, command
 from ..io.files import atomic_write
@@ -97,7 +98,12 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     energy through a run, so that its error is over replicas alone, and unknown for one.
     """
     series = "current" if options["route"] == "current" else "dipole"
-    runs = [read_run(path, series, "temperature", optional=("static_current",)) for path in paths]
+    runs = [
+        read_run(path, series, "temperature", optional=("static_current", "numbers", "masses"))
+        for path in paths
+    ]
+    if all({"numbers", "masses"} <= set(values) for _, values in runs):
+        same_atoms(paths, [values for _, values in runs])
     attributes = common(paths, [found for found, _ in runs])
     temperature = mean_temperature(paths, [values["temperature"] for _, values in runs])
     timestep = float(attributes["timestep [fs]"])

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from ase import data
 
-from ..dynamics.masses import of_run
+from ..dynamics.masses import same_atoms
 from ..dynamics.series import read_run
-from ..errors import BornflowError, command
+from ..errors import command
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
 from .susceptibility import WAVENUMBER_COLUMN, common, densities, mean_temperature, write
@@ -30,7 +30,7 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     )
     shared = common(paths, attributes, "velocity_interval [steps]")
     timestep = float(shared["timestep [fs]"]) * int(shared["velocity_interval [steps]"])
-    numbers, masses = _same_atoms(paths, found)
+    numbers, masses = same_atoms(paths, found)
     temperature = mean_temperature(paths, [series["temperature"] for series in found])
     table = {}
     for number in np.unique(numbers):
@@ -45,23 +45,6 @@ def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
     wavenumbers = frequencies * WAVENUMBER
     kept = (wavenumbers > 0) & (wavenumbers <= options["highest"])
     return pd.DataFrame({WAVENUMBER_COLUMN: wavenumbers} | table)[kept]
-
-
-def _same_atoms(paths: Sequence[Path], found: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers [N] and masses [N] (amu) of the runs; BornflowError where they have not the same."""
-    numbers = found[0]["numbers"]
-    masses = [of_run(path, series) for path, series in zip(paths, found, strict=True)]
-    for path, series, other in zip(paths, found, masses, strict=True):
-        if not np.array_equal(series["numbers"], numbers):
-            raise BornflowError(f"{path} holds other atoms than {paths[0]}: give runs of one system")
-        if not np.array_equal(other, masses[0]):
-            atom = int(np.argmax(other != masses[0]))
-            mass, expected = (f"{each[atom]:g} amu" for each in (other, masses[0]))
-            raise BornflowError(
-                f"{path}: atom {atom} ({data.chemical_symbols[numbers[atom]]}) has a mass of {mass}, "
-                f"{paths[0]} has {expected}: give runs with the same isotopes"
-            )
-    return numbers, masses[0]
 
 
 @command
