@@ -18,7 +18,7 @@ from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
 from bornflow.io import frames
 from bornflow.schema import filled
-from bornflow.spectra import response, velocities
+from bornflow.spectra import response, susceptibility, velocities
 
 DEUTERIUM = 2.014
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 200, "equilibration": 40}
