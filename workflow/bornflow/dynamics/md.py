@@ -21,11 +21,10 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 
-from .. import canonical, settings
+from .. import canonical, constraints, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
-from ..structures import held
 from ..structures.bonds import molecules
 from . import request, start
 from .calculator import BornflowCalculator
@@ -51,7 +50,7 @@ def simulate(
     The first `equilibration` steps are not recorded. Raises BornflowError for constraints, and when the run
     leaves physics: the step, the atom and what was found are named.
     """
-    held.refuse(atoms, frames.name(atoms), "a run")
+    constraints.refuse(atoms, frames.name(atoms), "a run")
     rng = np.random.default_rng(seed)
     parts = Parts(out.with_suffix(".parts"), identity)
     state = parts.resume()

@@ -9,10 +9,9 @@ from ase import Atoms
 from ase.constraints import FixCom
 from ase.optimize import FIRE
 
-from .. import canonical
+from .. import canonical, constraints
 from ..errors import BornflowError
 from ..io import frames
-from ..structures import held
 from ..structures.bonds import connected, molecules
 
 RELAXED = 0.01  # eV/Å
@@ -33,7 +32,7 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
         )
     atoms = found[frame]
     called = f"{path}, frame {frame} ({frames.name(atoms)})"
-    held.refuse(atoms, called, "a run")
+    constraints.refuse(atoms, called, "a run")
     try:
         count, bonded = molecules(atoms), connected(atoms)
     except BornflowError as error:

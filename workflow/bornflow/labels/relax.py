@@ -10,11 +10,10 @@ and one that was killed goes on from its last step.
 import argparse
 from pathlib import Path
 
-from .. import arguments, settings
+from .. import arguments, constraints, settings
 from ..errors import BornflowError, Refused, command
 from ..io import frames
 from ..progress import track
-from ..structures import held
 from .engines import ENGINES
 from .label import refusal, write_refused
 
@@ -32,7 +31,7 @@ def main() -> None:
     options = settings.load(args.config, "labels")
     structures = frames.read(args.structures)
     for atoms in structures:
-        held.refuse(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
+        constraints.refuse(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
     workdir = Path(options["cache"]).parent / "work"
     relaxed, refused = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):

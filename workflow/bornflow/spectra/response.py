@@ -21,7 +21,7 @@ from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
-from .. import settings
+from .. import constraints, settings
 from ..dynamics.calculator import BornflowCalculator
 from ..dynamics.export import frames_of
 from ..dynamics.series import read_run
@@ -30,7 +30,6 @@ from ..errors import BornflowError, command
 from ..io.files import atomic_write
 from ..io.frames import name
 from ..progress import track
-from ..structures import held
 from ..units import BOLTZMANN, COULOMB, WAVENUMBER
 from . import tables
 from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN, mean_temperature
@@ -47,7 +46,7 @@ def measured(
     """
     found = np.zeros((len(starts), steps + 1))
     for start in starts:
-        held.refuse(start, name(start), "a run in a field")
+        constraints.refuse(start, name(start), "a run in a field")
     for number, start in track(list(enumerate(starts)), "response", len(starts), "pairs"):
         for sign in (1, -1):
             calculator.forget_path()

@@ -15,11 +15,10 @@ from ase import Atoms
 from ase.optimize import FIRE
 from tblite.ase import TBLite
 
-from .. import canonical, settings
+from .. import canonical, constraints, settings
 from ..errors import BornflowError, command
 from ..io import frames
 from ..progress import Meter
-from . import held
 from .isomers import lowest
 from .packing import pack_water
 
@@ -41,7 +40,7 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
 def _candidate(atoms: Atoms, options: Mapping) -> Atoms:
     """A frame of a file without labels or constraints; constraints are refused where it will be relaxed."""
     if options.get("relax"):
-        held.refuse(atoms, frames.name(atoms), "the relaxation of the pool")
+        constraints.refuse(atoms, frames.name(atoms), "the relaxation of the pool")
     elif atoms.constraints:
         print(
             f"{frames.name(atoms)}: constraints are left out, since labels do not move atoms", file=sys.stderr

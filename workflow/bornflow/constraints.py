@@ -6,7 +6,7 @@ A run that held atoms would need other degrees of freedom, and a relaxation anot
 import numpy as np
 from ase import Atoms
 
-from ..errors import BornflowError
+from .errors import BornflowError
 
 
 def held(atoms: Atoms) -> np.ndarray:
