@@ -50,6 +50,15 @@ RIGHT = {
     "alias": (f"{PROPERTIES} REF_energy=-17.0 MACE_energy=3", -17.0, False),
     "dft": (f"{PROPERTIES} dft_energy=-17.0", -17.0, False),
     "pbc with commas": (f'{LATTICE} pbc="F, F, F" {PROPERTIES} energy=-17.0', -17.0, False),
+    "pbc in one word": (f"{LATTICE} pbc=TTT {PROPERTIES} energy=-17.0", -17.0, True),
+    "pbc in lower case": (f"{LATTICE} pbc='t t t' {PROPERTIES} energy=-17.0", -17.0, True),
+    "cell in brackets": (f"Lattice=[[9,0,0],[0,9,0],[0,0,9]] {PROPERTIES} energy=-17.0", -17.0, True),
+    "unit cell of words": (f"unit_cell=conventional {PROPERTIES} energy=-17.0", -17.0, False),
+    "units of all": (f'{PROPERTIES} energy=-17.0 units="energy: eV, forces: eV/A"', -17.0, False),
+    "charge of none": (f"{PROPERTIES} energy=-17.0 charge=None total_charge", -17.0, False),
+    "weight of none": (f"{PROPERTIES} energy=-17.0 config_weight=None", -17.0, False),
+    "w": (f"{PROPERTIES} energy=0.0 w_energy=0", None, False),
+    "no label of that name": (f"{PROPERTIES} energy_error=0.1 free_energy=-17.0", None, False),
     "pbc of one": (f"{LATTICE} pbc=T {PROPERTIES} energy=-17.0", -17.0, True),
 }
 
@@ -87,9 +96,9 @@ WRONG = {
     ),
     "misspelt Lattice": (
         with_comment(f"{LATTICE.replace('Latt', 'Lat')} {PROPERTIES}"),
-        "Lattice may be meant",
+        "Lattice .* may be meant",
     ),
-    "cell": (with_comment(f'cell="9 0 0 0 9 0 0 0 9" {PROPERTIES}'), "'cell' .* Lattice may be meant"),
+    "cell": (with_comment(f'cell="9 0 0 0 9 0 0 0 9" {PROPERTIES}'), "'cell' .* Lattice .* may be meant"),
     "cell of three": (with_comment(f'Lattice="9 9 9" {PROPERTIES}'), "nine finite numbers"),
     "cell of nan": (with_comment(f'Lattice="nan 0 0 0 9 0 0 0 9" {PROPERTIES}'), "nine finite numbers"),
     "flat cell": (
@@ -133,9 +142,26 @@ WRONG = {
         "may stand under several keys",
     ),
     "charge": (with_comment(f"{PROPERTIES} charge=half"), "charge=half found; an integer"),
-    "charge of nan": (with_comment(f"{PROPERTIES} charge=nan"), "charge=nan found; an integer"),
+    "charge of inf": (with_comment(f"{PROPERTIES} charge=inf"), "charge=inf found; an integer"),
     "multiplicity": (with_comment(f"{PROPERTIES} multiplicity=0"), "multiplicity=0 found"),
     "molecules": (with_comment(f"{PROPERTIES} n_molecules=-2"), "n_molecules=-2 found"),
+    "two columns of positions": (
+        GOOD.replace("forces:R:3", "positions:R:3"),
+        "columns pos and positions mean the same",
+    ),
+    "type that is empty": (GOOD.replace("pos:R:3", "pos::3"), "is damaged at 'pos::3'"),
+    "mask of text": (
+        "1\nProperties=species:S:1:pos:R:3:move_mask:S:1\nO 0 0 0 F\n",
+        "T or F are expected for move_mask",
+    ),
+    "box": (with_comment(f'box_vectors="9 0 0 0 9 0 0 0 9" {PROPERTIES}'), "'box_vectors' .* Lattice"),
+    "vector": (with_comment(f'VEC1="9 0 0" {PROPERTIES}'), "'VEC1' .* Lattice"),
+    "periodic": (with_comment(f"periodic=T {PROPERTIES}"), "'periodic' .* Lattice"),
+    "two charges": (
+        with_comment(f"{PROPERTIES} charge=0 total_charge=1"),
+        "charge is 0 and, as 'total_charge', 1",
+    ),
+    "negative weight": (with_comment(f"{PROPERTIES} energy=1 energy_weight=-1"), "is zero or positive"),
     "dummy": (GOOD.replace("O 0.0", "X 0.0"), "line 3: 'X' is no element"),
     "site": (GOOD.replace("O 0.0", "Ow 0.0"), "line 3: 'Ow' is no element; O may be meant"),
     "capitals": (GOOD.replace("O 0.0", "CL 0.0"), "'CL' is no element; Cl may be meant"),
@@ -223,6 +249,32 @@ def test_files_of_one_name_in_folders_of_one_name(tmp_path):
     paths[1].write_text(GOOD.replace("energy", "structure=x-data-train-0 energy"))
     with pytest.raises(BornflowError, match=r"x/data/train\.xyz, frame 0 and .*y/data/train\.xyz, frame 0"):
         frames.read_all(paths, unique=True)
+
+
+@pytest.mark.parametrize("key", ["total_charge", "Charge", "net_charge", "qm_charge", "REF_total_charge"])
+def test_total_charges_have_many_names(key, tmp_path):
+    (atoms,) = read(tmp_path, with_comment(f"{PROPERTIES} {key}=1 spin_multiplicity=2"))
+    assert atoms.info["charge"] == 1 and atoms.info["multiplicity"] == 2
+
+
+def test_atomic_numbers_in_place_of_symbols(tmp_path):
+    for properties in ("Z:I:1", "species:I:1", "numbers:I:1"):
+        (atoms,) = read(tmp_path, f"2\nProperties={properties}:pos:R:3\n8 0 0 0\n1 0 0 1\n")
+        assert atoms.get_chemical_formula() == "HO"
+    text = "1\nProperties=species:S:1:pos:R:3:Z:R:1:numbers:R:1\nO 0 0 0 -0.8 3\n"
+    (atoms,) = read(tmp_path, text)
+    assert atoms.numbers.tolist() == [8] and atoms.arrays["Z"].tolist() == [-0.8]
+
+
+@pytest.mark.parametrize("typo", ["ener0gy", "enrgy", "energy_pbe", "E"])
+def test_a_key_with_a_typing_error_loses_no_label_in_silence(typo, tmp_path, capsys):
+    wrong = with_comment(f"{PROPERTIES} {typo}=-17")
+    with pytest.raises(
+        BornflowError, match=f"frame 1, line 7: no 'energy', which other frames have, but '{typo}'"
+    ):
+        read(tmp_path, GOOD + wrong)
+    read(tmp_path, wrong)
+    assert f"no 'energy' and so no energy, but '{typo}'" in capsys.readouterr().err
 
 
 def test_masses_are_taken_or_rejected(tmp_path):

@@ -46,6 +46,15 @@ def test_names_are_text(name, tmp_path):
     assert [read.info[key] for key in ("structure", "source", "group")] == [name] * 3
 
 
+def test_names_are_text_to_ase_too(tmp_path):
+    for name in ("007", "1_23", "1e5", "T"):
+        atoms = water(1)
+        atoms.info["structure"] = name
+        frames.write(tmp_path / "a.extxyz", [atoms])
+        ase.io.write(tmp_path / "b.extxyz", ase.io.read(tmp_path / "a.extxyz"))
+        assert frames.read(tmp_path / "b.extxyz")[0].info["structure"] == name
+
+
 VALUES = [
     *NAMES,
     "",

@@ -44,5 +44,8 @@ def test_a_fault_of_the_disk_is_one_line():
     def main():
         raise OSError(28, "No space left on device", "results/a.h5")
 
-    with pytest.raises(SystemExit, match=r"^error: results/a.h5: No space left on device$"):
+    with pytest.raises(
+        SystemExit,
+        match=r"^error: results/a.h5: No space left on device; make room and run again",
+    ):
         main()

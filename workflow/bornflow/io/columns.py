@@ -12,7 +12,8 @@ from ..errors import BornflowError
 from . import comment
 
 # Columns of the structure, by their names in ASE and in files.
-SPECIES, POSITIONS, NUMBERS = ("species", "symbols"), ("pos", "positions"), ("z", "numbers")
+SPECIES, POSITIONS, NUMBERS = ("species", "symbols"), ("pos", "positions"), ("z", "numbers", "atomic_numbers")
+MASSES = ("masses", "mass", "atomic_masses")
 ELEMENTS = {symbol: number for number, symbol in enumerate(chemical_symbols) if number}
 
 
@@ -24,7 +25,7 @@ def parse_properties(properties: str | None, place: str) -> list[tuple[str, str,
         if (
             len(column) != 3
             or not column[0]
-            or column[1].upper() not in "RISL"
+            or column[1].upper() not in ("R", "I", "S", "L")
             or not re.fullmatch("[1-9][0-9]{0,5}", column[2])
         ):
             raise BornflowError(
@@ -88,70 +89,77 @@ def _integer(word: str) -> int:
 
 
 def truth(word: str) -> bool:
-    return (comment.BOOLEANS | {"1": True, "0": False})[word]
+    """T or F, true or false, 1 or 0, in any case; KeyError for other words."""
+    return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}[word.lower()]
 
 
-def take(arrays: dict[str, np.ndarray], names: Sequence[str]) -> np.ndarray | None:
-    """The column of one of `names`, in any case, taken out of `arrays`."""
-    key = next((key for key in arrays if key.lower() in names), None)
-    return None if key is None else arrays.pop(key)
+def take(arrays: dict[str, np.ndarray], names: Sequence[str], place: str) -> np.ndarray | None:
+    """The column of one of `names`, in any case, taken out of `arrays`; BornflowError where there are two."""
+    keys = [key for key in arrays if key.lower() in names]
+    if len(keys) > 1:
+        raise BornflowError(f"{place}: the columns {' and '.join(keys)} mean the same; keep one")
+    return arrays.pop(keys[0]) if keys else None
 
 
 def atomic_numbers(arrays: dict[str, np.ndarray], name: str, line: int) -> np.ndarray:
     """Atomic numbers from symbols or numbers; both must agree."""
-    symbols, given = take(arrays, SPECIES), take(arrays, NUMBERS)
-    if symbols is None and given is None:
-        raise BornflowError(
-            f"{name}, line {line}: Properties has no elements (species:S:1 or Z:I:1); add the column"
-        )
-    found = []
-    for row, word in enumerate(given if symbols is None else symbols):
-        if symbols is None:
-            number = int(word) if 0 < word < len(chemical_symbols) else 0
-        else:
-            number = ELEMENTS.get(word.upper() if len(word) == 1 else word, 0)
-        if not number or (given is not None and given[row] != number):
-            raise BornflowError(f"{name}, line {line + 1 + row}: {_no_element(str(word), given is not None)}")
-        found.append(number)
-    return np.array(found)
+    place = f"{name}, line {line}"
+    symbols, given = take(arrays, SPECIES, place), None
+    # Z may be a column of charges, too.
+    if symbols is None or any(arrays[key].dtype.kind == "i" for key in arrays if key.lower() in NUMBERS):
+        given = take(arrays, NUMBERS, place)
+    columns = [column for column in (symbols, given) if column is not None]
+    if not columns:
+        raise BornflowError(f"{place}: Properties has no elements (species:S:1 or Z:I:1); add the column")
+    if any(column.ndim > 1 or column.dtype.kind not in "Ui" for column in columns):
+        raise BornflowError(f"{place}: elements are one symbol or atomic number an atom; correct Properties")
+    found = [[_number(word) for word in column.tolist()] for column in columns]
+    for row in range(len(columns[0])):
+        if not found[0][row] or found[0][row] != found[-1][row]:
+            word = next((str(c[row]) for c, n in zip(columns, found, strict=True) if not n[row]), "")
+            raise BornflowError(f"{name}, line {line + 1 + row}: {_no_element(word)}")
+    return np.array(found[0])
 
 
-def _no_element(word: str, numbered: bool) -> str:
+def _number(word: str | int) -> int:
+    """The atomic number of a symbol or number; 0 where there is no such element."""
+    if isinstance(word, int):
+        return word if 0 < word < len(chemical_symbols) else 0
+    return ELEMENTS.get(word.upper() if len(word) == 1 else word, 0)
+
+
+def _no_element(word: str) -> str:
+    if not word:
+        return "symbol and atomic number do not agree; correct one"
     meant = word.capitalize() if word.capitalize() in ELEMENTS else word[:1].upper()
-    if word in ELEMENTS:
-        return f"element {word} and its atomic number do not agree; correct one"
-    if word.upper() == "D" or word.upper() == "T":
+    hint = f"{meant} may be meant; write element symbols" if meant in ELEMENTS else "correct it"
+    if word.upper() in ("D", "T"):
         hint = "write H, and the isotope's mass [u] in a column masses:R:1"
-    elif numbered or meant not in ELEMENTS:
-        hint = "correct it"
-    else:
-        hint = f"{meant} may be meant; write element symbols"
     return f"'{word}' is no element; {hint}"
 
 
 def set_constraints(atoms: Atoms, arrays: dict[str, np.ndarray], place: str) -> None:
-    """ASE's constraints from a column `move_mask`."""
-    mask = arrays.pop("move_mask", None)
+    """ASE's constraints from a column `move_mask`, T where an atom, or a component, moves."""
+    mask = take(arrays, ("move_mask",), place)
     if mask is None:
         return
+    if mask.dtype.kind not in "bi" or mask.shape[1:] not in ((), (3,)):
+        raise BornflowError(
+            f"{place}: one or three columns of T or F are expected for move_mask (L); correct it"
+        )
     mask = mask.astype(bool)
     if mask.ndim == 1:
         atoms.set_constraint(FixAtoms(mask=~mask) if not mask.all() else [])
-    elif mask.shape[1] == 3:
+    else:
         held = [FixCartesian(index, mask=~moves) for index, moves in enumerate(mask) if not moves.all()]
         atoms.set_constraint(held)
-    else:
-        raise BornflowError(f"{place}: move_mask has {mask.shape[1]} columns; 1 or 3 are expected")
 
 
 def set_masses(atoms: Atoms, arrays: dict[str, np.ndarray], name: str, line: int) -> None:
-    """Masses [u] from a column `masses` or `mass`."""
-    given = {key: arrays.pop(key) for key in ("masses", "mass") if key in arrays}
-    if not given:
+    """Masses [u] from a column `masses`, `mass` or `atomic_masses`."""
+    masses = take(arrays, MASSES, f"{name}, line {line}")
+    if masses is None:
         return
-    masses = next(iter(given.values()))
-    if len(given) == 2 and not np.array_equal(*given.values()):
-        raise BornflowError(f"{name}, line {line}: the columns masses and mass differ; keep one")
     if masses.shape != (len(atoms),) or masses.dtype.kind not in "if":
         raise BornflowError(
             f"{name}, line {line}: one number an atom is expected for masses [u]; correct Properties"

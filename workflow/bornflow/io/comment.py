@@ -166,9 +166,10 @@ def _text(key: str, content: Any, is_text: bool) -> str:
     """The value as text that `value` (or for text the identity) turns back into the same."""
     if is_text:
         text = str(content)
-        return (
-            JSON + json.dumps(text) if not text or not text.isprintable() or text.startswith(JSON) else text
-        )
+        # A name such as 007 or 1_23 is text here anyway; another reader would take it for a number.
+        mistaken = text in BOOLEANS or _is_number(text)
+        marked = not text or mistaken or not text.isprintable() or text.startswith(JSON)
+        return JSON + json.dumps(text) if marked else text
     if isinstance(content, np.ndarray | np.generic):
         content = content.reshape(-1, order="F") if key in MATRICES and content.shape == (3, 3) else content
         content = content.tolist()
@@ -185,6 +186,15 @@ def _text(key: str, content: Any, is_text: bool) -> str:
     if isinstance(content, bool | int | float):
         return _scalar(content)
     return JSON + json.dumps(content)
+
+
+def _is_number(text: str) -> bool:
+    """Whether Python, and so many a reader, takes the text for a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _scalar(item: bool | int | float) -> str:

@@ -22,13 +22,12 @@ from ase import Atoms
 from ase.constraints import FixAtoms, FixCartesian
 
 from ..errors import BornflowError
-from . import columns, comment
+from . import columns, comment, dialects
 from .files import atomic_write
 
 OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-# The comment line's keys that make up the structure, and what else programs call the first.
+# The comment line's keys that make up the structure.
 STRUCTURE = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
-CELLS = ("cell", "box", "unit_cell", "cell_vectors", "lattice_vectors", "lattice_parameters")
 RENAMED = {"charges": "charge"}  # arrays of ASE that have another name in files
 MOST_ATOMS = 10**8
 
@@ -132,7 +131,7 @@ def _frame(name: str, line: int, described: str, rows: list[str]) -> Frame:
     structure = _structure(info, place)
     arrays = columns.read_columns(structure.get("Properties"), rows, name, line)
     numbers = columns.atomic_numbers(arrays, name, line)
-    positions = columns.take(arrays, columns.POSITIONS)
+    positions = columns.take(arrays, columns.POSITIONS, place)
     if positions is None or positions.shape != (len(rows), 3) or positions.dtype.kind not in "if":
         raise BornflowError(f"{place}: Properties has no positions (pos:R:3); add the column")
     positions = positions.astype(float)
@@ -155,13 +154,17 @@ def _structure(info: dict[str, str], place: str) -> dict[str, str]:
         standard, text = STRUCTURE[key.lower()], info.pop(key)
         if found.setdefault(standard, text) != text:
             raise BornflowError(f"{place}: {standard} is there twice, with different values; keep one")
-    for standard in {"Lattice", "Properties"} - set(found):
-        for key in info:
-            meant = difflib.get_close_matches(key.lower(), [standard.lower()], cutoff=0.8)
-            if meant or (standard == "Lattice" and key.lower() in CELLS):
-                raise BornflowError(
-                    f"{place}: '{key}' is no key of extxyz; {standard} may be meant: rename or remove it"
-                )
+    other = None if "Lattice" in found else dialects.foreign_cell(info)
+    if other is None and "Properties" not in found:
+        other = next(
+            iter(difflib.get_close_matches("properties", map(str.lower, info), n=1, cutoff=0.8)), None
+        )
+        other = next((key for key in info if key.lower() == other), None)
+    if other is not None:
+        meant = "Properties" if "prop" in other.lower() else "Lattice (nine numbers) and pbc"
+        raise BornflowError(
+            f"{place}: '{other}' is no key of extxyz; {meant} may be meant: rename or remove it"
+        )
     return found
 
 
@@ -172,20 +175,18 @@ def _cell(
     cell, text = None, structure.get("Lattice")
     if text is not None:
         try:
-            cell = np.array(
-                [comment.number(word) for word in re.split(r"[\s,]+", text.strip(" \t,"))]
-            ).reshape(3, 3)
+            cell = np.array([comment.number(word) for word in _plain(text)]).reshape(3, 3)
         except ValueError:
             cell = np.full((3, 3), np.nan)
         if not np.isfinite(cell).all():
             raise BornflowError(
                 f'{place}: Lattice="{text}" found; nine finite numbers are expected, the cell vectors in Å'
             )
-    words = re.split(
-        r"[\s,]+", structure.get("pbc", "T T T" if cell is not None else "F F F").strip(" \t,[]")
-    )
+    words = _plain(structure.get("pbc", "T T T" if cell is not None else "F F F"))
+    if len(words) == 1:
+        words = list(words[0]) if re.fullmatch("[TtFf]{3}", words[0]) else words * 3
     try:
-        pbc = [columns.truth(word) for word in (words * 3 if len(words) == 1 else words)]
+        pbc = [columns.truth(word) for word in words]
     except KeyError:
         pbc = []
     if len(pbc) != 3:
@@ -198,6 +199,11 @@ def _cell(
             f'{place}: periodic, but {found} is given; add three independent cell vectors or set pbc="F F F"'
         )
     return cell, pbc
+
+
+def _plain(text: str) -> list[str]:
+    """The words of a list, whatever brackets and commas are around them."""
+    return re.sub(r"[][(){},;]", " ", text).split()
 
 
 def write(path: str | Path, structures: Sequence[Atoms], texts: frozenset[str]) -> None:

@@ -76,11 +76,11 @@ def read(
     for frame in raw:  # of files that were read before
         sources.update(pair.partition("=")[2] for pair in frame.info.get(MAPPED, "").split())
     found = [
-        normalise(frame, f"{called or path.stem}-{index}", taken, sources, unused)
-        for index, frame in enumerate(raw)
+        normalise(frame, f"{called or path.stem}-{index}", own, sources, unused)
+        for index, (frame, own) in enumerate(zip(raw, taken, strict=True))
     ]
     if unused:
-        say(f"{path}: the weights {', '.join(sorted(unused))} are not used, those of training.loss are")
+        say(f"{path}: {', '.join(sorted(unused))} are not used; training.loss weighs labels")
     return found
 
 

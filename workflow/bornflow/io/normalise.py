@@ -18,22 +18,31 @@ from ..errors import BornflowError
 from . import comment, dialects, extxyz
 from .quantities import FORCES, LABELS, MAPPED, TEXTS, Quantity, attach, kind
 
+NEARLY = 1e-3  # how far a total charge may be from an integer
 
-def keys_of(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) -> dict[str, str]:
-    """The key of the file that each label stands under; raises BornflowError where that is not clear."""
-    if all(MAPPED in frame.info for frame in raw):
-        return {key: key for key in LABELS}  # bornflow wrote the file
-    used = {
-        key for key, source in keys.items() if any(source in (*frame.info, *frame.arrays) for frame in raw)
-    }
+
+def keys_of(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) -> list[dict[str, str]]:
+    """The key that each label stands under, for each frame; BornflowError where that is not clear.
+
+    Frames that bornflow has read and written before have its own keys.
+    """
+    own = {key: key for key in LABELS}
+    foreign = [frame for frame in raw if MAPPED not in frame.info]
+    taken = _keys_of_foreign(path, foreign, keys) if foreign else own
+    return [own if MAPPED in frame.info else taken for frame in raw]
+
+
+def _keys_of_foreign(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) -> dict[str, str]:
+    """The key that each label stands under in frames of another program, the same for a whole file."""
+    if twice := [source for source, times in Counter(keys.values()).items() if times > 1]:
+        raise BornflowError(f"training.keys: '{twice[0]}' is named for two labels; each has a key of its own")
+    used = {key for key, source in keys.items() if any(_has(frame, source) for frame in raw)}
     if not used and all("label_hash" in frame.info for frame in raw):
         keys = {}  # bornflow labelled the frames, the keys are meant for other files
     found: dict[str, Counter] = {quantity: Counter() for quantity in LABELS}
     for frame in raw:
-        for key in (*frame.info, *frame.arrays):
-            quantity = dialects.meaning(key)
-            if quantity in found and (key in frame.info) == (LABELS[quantity].shape is None):
-                found[quantity][key] += 1
+        for quantity in LABELS:
+            found[quantity].update(key for key in _held(frame, quantity) if dialects.meaning(key) == quantity)
     taken = {}
     for quantity, names in found.items():
         taken[quantity] = keys.get(quantity) or _own_key(path, quantity, names, raw)
@@ -42,7 +51,43 @@ def keys_of(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) ->
                 f"{path}: no frame has '{keys[quantity]}' (training.keys.{quantity}), but "
                 f"'{next(iter(names))}' is there; correct training.keys, or rename the key in this file"
             )
+        _look_for_lost(path, raw, quantity, taken[quantity], quantity in keys)
     return taken
+
+
+def _held(frame: extxyz.Frame, quantity: str) -> Mapping[str, Any]:
+    """Where a label of that kind is in a frame: the comment line or the columns."""
+    return frame.info if LABELS[quantity].shape is None else frame.arrays
+
+
+def _has(frame: extxyz.Frame, key: str) -> bool:
+    return key in frame.info or key in frame.arrays
+
+
+def _look_for_lost(
+    path: Path, raw: Sequence[extxyz.Frame], quantity: str, source: str, is_mapped: bool
+) -> None:
+    """Say which keys may be meant where a label is missing; BornflowError where other frames have it."""
+    without = [frame for frame in raw if not _has(frame, source)]
+    for frame in without:
+        alike = dialects.resembling(_held(frame, quantity), quantity)
+        if not alike:
+            continue
+        named = ", ".join(f"'{key}'" for key in alike)
+        if is_mapped or len(without) == len(raw):
+            _say_masked(path, quantity, source, len(without), len(raw), named)
+            return
+        raise BornflowError(
+            f"{frame.place}, line {frame.line}: no '{source}', which other frames have, but {named}; rename "
+            f"or remove it, or name the key of all frames in training.keys.{quantity}"
+        )
+
+
+def _say_masked(path: Path, quantity: str, source: str, count: int, total: int, named: str) -> None:
+    say(
+        f"{path}: {count} of {total} frames have no '{source}' and so no {quantity}, but {named} "
+        f"(training.keys.{quantity} names a key)"
+    )
 
 
 def _own_key(path: Path, quantity: str, found: Counter, raw: Sequence[extxyz.Frame]) -> str:
@@ -52,9 +97,7 @@ def _own_key(path: Path, quantity: str, found: Counter, raw: Sequence[extxyz.Fra
         return quantity
     if quantity in found:
         only = sum(
-            quantity not in {**frame.info, **frame.arrays}
-            and bool(set(others) & {*frame.info, *frame.arrays})
-            for frame in raw
+            not _has(frame, quantity) and bool(set(others) & {*frame.info, *frame.arrays}) for frame in raw
         )
         if not only:
             say(
@@ -111,15 +154,34 @@ def normalise(
     mapped = " ".join(f"{key}={source}" for key, source in keys.items() if source != key)
     if mapped:
         info[MAPPED] = mapped
+    _take_charge(info, place)
     atoms.info = {
         key: comment.text(text) if key in TEXTS else comment.value(key, text) for key, text in info.items()
     }
     for key, values in arrays.items():
-        atoms.set_array({"charge": "charges"}.get(key, key), values)
+        # ASE writes `charges` as `charge`; columns that are called like those of the structure are not it.
+        other = {"charge": "charges", "numbers": "other_numbers", "positions": "other_positions"}.get(
+            key, key
+        )
+        atoms.set_array(key if other in arrays else other, values)
     new = attach(atoms, labels)
     _identify(new, called, place)
     new.origin = f"{frame.place}, line {frame.line}"
     return new
+
+
+def _take_charge(info: dict[str, str], place: str) -> None:
+    """Bring total charge and multiplicity under their keys, whatever a program calls them."""
+    given: dict[str, str] = {}
+    for key, ours in dialects.total_charge(info).items():
+        # A flag is what ASE makes of None.
+        if dialects.is_missing(info[key]) or info[key] == "T":
+            continue
+        if given.setdefault(ours, info[key]) != info[key]:
+            raise BornflowError(f"{place}: {ours} is {given[ours]} and, as '{key}', {info[key]}; keep one")
+    for key in ("charge", "multiplicity"):
+        info.pop(key, None)
+    info.update(given)
 
 
 def _label(frame: extxyz.Frame, quantity: Quantity, source: str, place: str) -> float | np.ndarray | None:
@@ -144,7 +206,8 @@ def _label(frame: extxyz.Frame, quantity: Quantity, source: str, place: str) -> 
         if numbers.dtype.kind not in "if":
             raise ValueError
     except ValueError:
-        raise BornflowError(f"{place}: '{source}' is '{value}', not a number; remove or repair it") from None
+        shown = value if isinstance(value, str) else value.ravel()[0]
+        raise BornflowError(f"{place}: '{source}' is '{shown}', not a number; remove or repair it") from None
     if numbers.size != size:
         raise BornflowError(
             f"{place}: '{source}' holds {numbers.size} numbers, {size} expected ({quantity.description}); "
@@ -177,11 +240,11 @@ def _identify(atoms: Atoms, called: str, place: str) -> None:
             continue
         found = info[key]
         number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-        if not number or found != int(found) or not least <= found <= most:
+        if not number or abs(found - round(found)) > NEARLY or not least <= round(found) <= most:
             raise BornflowError(
                 f"{place}: {key}={found} found; an integer from {least} to {most} is expected"
             )
-        info[key] = int(found)
+        info[key] = round(found)
     actual, said = kind(atoms, place), info.get("kind")
     if said in ("cluster", "bulk") and said != actual:
         raise BornflowError(
