@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import yaml
 from ase import Atoms
+from ase.build import bulk
 from ase.constraints import FixAtoms
 
 from bornflow.errors import BornflowError
@@ -169,7 +171,7 @@ def test_methods_are_not_mixed_unless_asked_for(few, shipped):
     for atoms in other:
         atoms.info["structure"] = "xtb-" + frames.name(atoms)
     with pytest.raises(
-        BornflowError, match=r"several methods: cp2k revPBE-D3 .* \(30 structures\), tblite GFN2"
+        BornflowError, match=r"several methods .*: cp2k revPBE-D3 .* \(30 structures\), tblite GFN2"
     ):
         intake.check(mixed, OPTIONS)
     energies = np.array([frames.label(atoms, "energy") / len(atoms) for atoms in other])
@@ -183,9 +185,108 @@ def test_methods_are_not_mixed_unless_asked_for(few, shipped):
     assert len({intake.method(atoms) for atoms in shipped}) == 1
 
 
+def test_what_the_split_wrote_is_read_alike(few, shipped, tmp_path):
+    """bornflow's labels and a foreign file, mapped and transposed, are split, written and read again."""
+    foreign = [relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) for atoms in [*few, *shipped[-4:]]]
+    for atoms in foreign:
+        atoms.info["structure"] = "foreign-" + frames.name(atoms)
+        atoms.info |= {"label_program": "cp2k-9.1", "label_settings": "revPBE-D3 DZVP-MOLOPT-SR-GTH"}
+    frames.write(tmp_path / "foreign.extxyz", foreign)
+    text = (tmp_path / "foreign.extxyz").read_text()
+    (tmp_path / "foreign.extxyz").write_text(text.replace(" energy=", " E_own=").replace(":bec:", ":zeff:"))
+    frames.write(tmp_path / "own.extxyz", [*shipped[80:100], *shipped[-12:-4]])
+    options = OPTIONS | {"keys": {"energy": "E_own", "bec": "zeff"}, "bec_order": "force-field"}
+    train, valid = parts([str(tmp_path / "own.extxyz"), str(tmp_path / "foreign.extxyz")], [], options)
+    frames.write(tmp_path / "t.extxyz", train)
+    for again in (options, OPTIONS):
+        back = intake.read([tmp_path / "t.extxyz"], again)
+        intake.check(back, again)
+        for before, after in zip(train, back, strict=True):
+            assert frames.label(after, "energy") == frames.label(before, "energy")
+            np.testing.assert_allclose(frames.label(after, "bec"), frames.label(before, "bec"), atol=1e-8)
+    original = {frames.name(atoms): atoms for atoms in shipped}
+    for atoms in (*train, *valid):
+        truth = original[frames.name(atoms).removeprefix("foreign-")]
+        np.testing.assert_allclose(frames.label(atoms, "bec"), frames.label(truth, "bec"), atol=1e-8)
+
+
+def test_baselines_of_methods_are_brought_together_once(few, tmp_path):
+    other = frames.read("resources/labels/water-xtb.extxyz")[:40]
+    for atoms in other:
+        atoms.info["structure"] = "xtb-" + frames.name(atoms)
+    options = OPTIONS | {"several_methods": "baselines"}
+    intake.check([*few, *other], options)
+    frames.write(tmp_path / "t.extxyz", [*few, *other[:5]])  # now the other method has the majority
+    back = intake.read([tmp_path / "t.extxyz"], options)
+    intake.check(back, options)
+    energies = [frames.label(atoms, "energy") for atoms in (*few, *other[:5])]
+    assert [frames.label(atoms, "energy") for atoms in back] == energies
+    intake.check(back, OPTIONS)  # what was brought together is of one method
+
+
+def test_labels_without_a_method_are_not_mixed_with_named_ones(few):
+    unnamed = relabel(few[3], energy=lambda e: e + 0.5)
+    del unnamed.info["label_program"]
+    with pytest.raises(BornflowError, match=r"several methods .*not named"):
+        intake.check([*few, unnamed], OPTIONS)
+    with pytest.raises(BornflowError, match="one structure is there twice with different energies"):
+        intake.check([*few, unnamed], OPTIONS | {"several_methods": "same"})
+
+
+def one(symbols, positions, energy, cell=None, force=0.0):
+    atoms = Atoms(symbols, positions, cell=cell, pbc=cell is not None)
+    forces = np.zeros((len(atoms), 3))
+    forces[0, 0] = force
+    return frames.attach(atoms, {"energy": energy, "forces": forces})
+
+
+def test_crystals_molecules_and_bond_curves_are_plausible():
+    silicon = bulk("Si", cubic=True)
+    sets = {
+        "a crystal and a dimer": [
+            one(silicon.symbols, silicon.positions, -8 * 5.4, silicon.cell),
+            one("Si2", [[0, 0, 0], [0, 0, 2.3]], -3.2),
+        ],
+        "an oxide and its elements": [
+            one(bulk("Hf").symbols, bulk("Hf").positions, -2 * 9.9, bulk("Hf").cell),
+            one("O2", [[0, 0, 0], [0, 0, 1.2]], -9.9),
+            one("HfO2", [[0, 0, 0], [0, 0, 1.8], [0, 1.8, 0]], -26.0),
+        ],
+        "nitrogen, pulled apart": [
+            one("N2", [[0, 0, 0], [0, 0, d]], e, force=f)
+            for d, e, f in (
+                (0.8, -10, 153),
+                (1.1, -16.6, 0.1),
+                (1.3, -15, 12),
+                (1.6, -11, 9),
+                (2.5, -7.5, 0.9),
+            )
+        ],
+        "a relaxation": [
+            one("OH2", [[0, 0, 0], [0.9 + d, 0, 0], [0, 0.96, 0]], -14 + d, force=f)
+            for d, f in ((0.0, 13.0), (0.02, 3.0), (0.05, 0.4), (0.06, 0.02), (0.061, 0.001))
+        ],
+    }
+    for name, structures in sets.items():
+        assert "eV" not in what(structures), name
+
+
+def test_a_large_set_is_looked_over_in_seconds():
+    rng = np.random.default_rng(0)
+    box = frames.read("resources/structures/box-32.extxyz")[0]
+    structures, places = [], box.positions.copy()
+    for _ in range(200):  # a trajectory, of frames that resemble each other
+        atoms = box.copy()
+        atoms.positions = places = places + rng.normal(scale=0.01, size=places.shape)
+        structures.append(frames.attach(atoms, {"energy": -15000.0, "forces": rng.normal(size=(96, 3))}))
+    begun = time.process_time()
+    assert not plausibility.distances(structures) and not plausibility.repeated(structures)
+    assert time.process_time() - begun < 5
+
+
 def test_methods_without_a_name_are_told_by_their_energies(few):
     other = [relabel(atoms, energy=lambda e, atoms=atoms: e + 5.0 * len(atoms)) for atoms in few[::2]]
-    assert "eV an atom from all others" in what([*few[1::2], *other])
+    assert "eV/atom from those of like frames" in what([*few[1::2], *other])
 
 
 def test_charged_structures_are_refused(few):

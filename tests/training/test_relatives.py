@@ -52,6 +52,15 @@ def test_copies_are_found_however_they_lie_and_near_ones_are_not():
     assert sorted(tuple(sorted(pair)) for pair in relatives.copies(pool)) == [(1, 3), (2, 4), (6, 7)]
 
 
+def test_copies_are_found_through_files_of_three_decimals():
+    for atoms in (water(6), water(8, 0.9)):
+        rounded = atoms.copy()
+        rounded.positions = rounded.positions.round(3)
+        rounded.rotate(30, "z", rotate_cell=True)
+        rounded.positions = rounded.positions.round(3)
+        assert relatives.copies([atoms, rounded]) == [(0, 1)]
+
+
 def test_copies_under_two_names_stay_on_one_side():
     pool = [water(2, seed=seed) for seed in range(20)]
     pool += [moved(pool[seed], seed) for seed in range(20)]

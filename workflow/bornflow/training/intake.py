@@ -8,12 +8,14 @@ structures have no such rule.
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
+from .. import geometry
 from ..errors import BornflowError
 from ..io import frames
 from .data import baseline, composition, elements
@@ -25,7 +27,10 @@ for _one, _two, _three in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_one, _two, _three], LEVI_CIVITA[_one, _three, _two] = 1, -1
 TELLING = 0.02  # e Å an isolated structure: symmetric parts below are noise of the labels
 CLEARLY = 2.0  # times as large as the other order's
-TRANSPOSED = "bec_order=force-field"  # in `mapped_keys`: Z were brought to [field, force]
+# Marks in `mapped_keys` of frames that have been here, so that nothing is brought to another order or
+# baseline twice.
+ORDERED, ALIGNED = "bec_order=field-force", "methods=aligned"
+NOT_NAMED = "not named"
 
 
 def read(paths: Sequence[str | Path], options: Mapping, sources: set[str] | None = None) -> list[Atoms]:
@@ -33,34 +38,53 @@ def read(paths: Sequence[str | Path], options: Mapping, sources: set[str] | None
 
     Raises BornflowError for what is not understood, two structures of one name, and Z in the other order.
     """
+    twice = [str(path) for path, times in Counter(map(str, paths)).items() if times > 1]
+    if twice:
+        raise BornflowError(f"{twice[0]} is given twice; give each file once")
     found = frames.read_all(paths, options["keys"], sources, unique=True)
     first = 0
     for path in paths:
         count = frames.count(path)
-        _order(found[first : first + count], str(path), options["bec_order"])
+        _order(_unmarked(found[first : first + count], ORDERED), str(path), options)
         first += count
+    _mark(found, ORDERED)
     return found
+
+
+def _unmarked(structures: Sequence[Atoms], mark: str) -> list[Atoms]:
+    return [atoms for atoms in structures if mark not in atoms.info.get(frames.MAPPED, "").split()]
+
+
+def _mark(structures: Sequence[Atoms], mark: str) -> None:
+    for atoms in _unmarked(structures, mark):
+        atoms.info[frames.MAPPED] = f"{atoms.info.get(frames.MAPPED, '')} {mark}".strip()
 
 
 def check(structures: Sequence[Atoms], options: Mapping) -> None:
     """Raise BornflowError for implausible labels, or those of several methods, unless they are allowed."""
+    for atoms in structures:
+        try:
+            geometry.check(atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
+        except BornflowError as error:
+            raise BornflowError(f"{frames.place(atoms)}: {error}") from error
     charged = [frames.place(atoms) for atoms in structures if atoms.info.get("charge", 0)]
     if charged:
         raise BornflowError(
-            f"{', '.join(charged[:5])}: charge is not 0, and models are trained on neutral structures; leave "
+            f"{', '.join(charged[:3])}: charge is not 0, and models are trained on neutral structures; leave "
             "them out"
         )
-    _align(structures, options["several_methods"])
+    _align(_unmarked(structures, ALIGNED), options["several_methods"])
+    _mark(structures, ALIGNED)
     wrong = findings(structures)
-    if not wrong:
-        return
-    text = "the labels are implausible:" + "".join(f"\n  - {found}" for found in wrong)
-    if options["implausible_labels"] == "warn":
+    if wrong:
+        points = "".join(f"\n  - {found}" for found in wrong) if len(wrong) > 1 else f" {wrong[0]}"
+        text = f"the labels are implausible:{points}"
+        if options["implausible_labels"] == "refuse":
+            raise BornflowError(
+                f"{text}. Correct the files, or set training.implausible_labels: warn to train on them all "
+                "the same"
+            )
         print(f"warning: {text}", file=sys.stderr)
-        return
-    raise BornflowError(
-        f"{text}\nCorrect the files, or set training.implausible_labels: warn to train on them all the same"
-    )
 
 
 def asymmetry(structures: Sequence[Atoms]) -> tuple[float, float, int]:
@@ -79,10 +103,11 @@ def asymmetry(structures: Sequence[Atoms]) -> tuple[float, float, int]:
     return float(given), float(transposed), len(parts)
 
 
-def _order(structures: Sequence[Atoms], path: str, order: str) -> None:
-    """Bring Z of a file to [field, force]; BornflowError where its clusters show that `order` is wrong."""
+def _order(structures: Sequence[Atoms], path: str, options: Mapping) -> None:
+    """Bring Z of a file to [field, force]; BornflowError where its clusters contradict `bec_order`."""
+    order = options["bec_order"]
     labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
-    if not labelled or all(TRANSPOSED in atoms.info.get(frames.MAPPED, "") for atoms in labelled):
+    if not labelled:
         return
     given, transposed, count = asymmetry(labelled)
     is_transposed = given > TELLING and given > CLEARLY * transposed
@@ -107,7 +132,6 @@ def _order(structures: Sequence[Atoms], path: str, order: str) -> None:
         for atoms in labelled:
             values = frames.label(atoms, "bec").transpose(0, 2, 1)
             atoms.arrays[frames.BEC.key] = values.reshape(-1, 9)
-            atoms.info[frames.MAPPED] = f"{atoms.info.get(frames.MAPPED, '')} {TRANSPOSED}".strip()
     if not (is_transposed or fits):
         print(
             f"{path}: the index order of Born effective charges cannot be checked (no isolated structure "
@@ -130,16 +154,19 @@ def _align(structures: Sequence[Atoms], several: str) -> None:
     members: dict[str, list[Atoms]] = {}
     for atoms in structures:
         if frames.label(atoms, "energy") is not None:
-            members.setdefault(method(atoms) or "not named", []).append(atoms)
-    if len(members) < 2 or (len(members) == 2 and "not named" in members):
+            members.setdefault(method(atoms) or NOT_NAMED, []).append(atoms)
+    if len(members) < 2:
         return
     counts = ", ".join(f"{name} ({len(held)} structures)" for name, held in members.items())
     if several == "refuse":
         raise BornflowError(
-            f"energies are of several methods: {counts}. Train on one of them (the others may come first, as "
-            "training.pretraining), or set training.several_methods: baselines, which gives each method "
-            "energies per element of its own; forces are taken as they are"
+            f"energies are of several methods (label_program, label_settings): {counts}. Train on one of "
+            "them; or set training.several_methods: same where they are one all the same, or baselines, "
+            "which gives each method energies per element of its own (forces are taken as they are)"
         )
+    if several == "same":
+        print(f"energies are taken to be of one method: {counts}", file=sys.stderr)
+        return
     known = elements(structures)
     main = max(members, key=lambda name: len(members[name]))
     target = baseline(members[main], known)

@@ -14,21 +14,26 @@ from ase.data import covalent_radii
 from ase.geometry import find_mic
 from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
+from vesin import NeighborList
 
 from ..io import frames
+from .relatives import copies
 
 CLOSE, FAR = (
     0.5,
     1.6,
 )  # nearest neighbours over the sum of covalent radii; in bohr they would be 1.9 times as far
 NOBLE = (2, 10, 18, 36, 54, 86)
-ENERGY_GAP = 2.0  # eV/atom between frames that one baseline fits
+ENERGY_GAP = 10.0  # eV/atom between frames that one baseline fits; chemistry stays below, other units do not
+ALIKE_GAP = 3.0  # eV/atom between frames of one composition and kind
+COPY = 0.005  # eV/atom between copies of one structure
 LARGEST_FORCE = 100.0  # eV/Å
-OUT_OF_SCALE = 30.0  # times the median of the frames' largest forces
+LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the frames' largest forces
+REPULSIVE = 0.8  # nearest neighbours over covalent radii, below which large forces are to be expected
 SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
 NAMED = 3  # frames of a finding that are named
-NEAR = 0.3  # Å, root mean square displacement of frames that forces connect
-FEW, CORRELATED = 6, 0.85  # pairs of near frames, and their rank correlation, that tell
+NEAR = 0.15  # Å, root mean square displacement of frames that forces connect
+FEW, CORRELATED = 5, 0.85  # pairs of near frames, and their rank correlation, that tell
 SMALL = 1e-6  # eV
 RATIO = (0.6, 1.65)  # of energy differences to the work of the forces
 CAUSES = {
@@ -59,17 +64,23 @@ class Finding:
 
 def findings(structures: Sequence[Atoms]) -> list[Finding]:
     """What all checks find."""
-    checks = (distances, energies, forces, work, charges)
+    checks = (distances, energies, forces, work, charges, repeated)
     return [found for check in checks for found in check(structures)]
 
 
 def nearest(atoms: Atoms) -> np.ndarray:
-    """For each atom the distance to its nearest neighbour over the sum of their covalent radii [N]."""
-    ratios = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+    """For each atom the distance to its nearest neighbour over the sum of their covalent radii [N].
+
+    Infinite where none is within 2 FAR of the largest radius.
+    """
     radii = covalent_radii[atoms.numbers]
-    ratios /= radii[:, None] + radii
-    np.fill_diagonal(ratios, np.inf)
-    return ratios.min(axis=1)
+    cell = atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3))
+    first, second, found = NeighborList(cutoff=2 * FAR * float(radii.max()), full_list=True).compute(
+        atoms.positions, cell, bool(atoms.pbc.any()), "ijd"
+    )
+    ratios = np.full(len(atoms), np.inf)
+    np.minimum.at(ratios, first, found / (radii[first] + radii[second]))
+    return ratios
 
 
 def distances(structures: Sequence[Atoms]) -> list[Finding]:
@@ -95,7 +106,11 @@ def distances(structures: Sequence[Atoms]) -> list[Finding]:
 
 
 def energies(structures: Sequence[Atoms]) -> list[Finding]:
-    """Energies that no sum over elements fits: other units or another method. Lone atoms are no measure."""
+    """Energies [eV/atom] far from those of like frames: other units or another method.
+
+    Frames of one composition and kind are compared as they are; all together after a fit of energies per
+    element. Lone atoms are no measure.
+    """
     members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
     if len(members) < 2:
         return []
@@ -103,35 +118,61 @@ def energies(structures: Sequence[Atoms]) -> list[Finding]:
     sizes = counts.sum(axis=1)
     values = np.array([frames.label(atoms, "energy") for atoms in members]) / sizes
     counts /= sizes[:, None]
+    alike: dict[tuple, list[int]] = {}
+    for index, atoms in enumerate(members):
+        alike.setdefault((frames.kind(atoms), *counts[index].round(6)), []).append(index)
+    groups = [(ALIKE_GAP, values[places], places) for places in alike.values()]
     rest = values - counts @ np.linalg.lstsq(counts, values, rcond=None)[0]
-    order = np.argsort(rest)
-    gaps = np.diff(rest[order])
-    if gaps.max() < ENERGY_GAP:
-        return []
-    cut = int(gaps.argmax()) + 1
-    fewer = order[:cut] if cut <= len(order) / 2 else order[cut:]
-    what = f"energies are {gaps.max():.3g} eV an atom from all others (other units, or another method?)"
-    return [Finding(what, [members[index] for index in fewer])]
+    groups.append((ENERGY_GAP, rest, list(range(len(members)))))
+    for limit, energies, places in groups:
+        order = np.argsort(energies)
+        gaps = np.diff(energies[order])
+        if len(gaps) and gaps.max() > limit:
+            cut = int(gaps.argmax()) + 1
+            fewer = order[:cut] if cut <= len(order) / 2 else order[cut:]
+            what = f"energies are {gaps.max():.3g} eV/atom from those of like frames (other units or method?)"
+            return [Finding(what, [members[places[place]] for place in fewer])]
+    return []
 
 
 def forces(structures: Sequence[Atoms]) -> list[Finding]:
-    """Forces that no sane structure has, far above those of other frames, or zero where atoms were held."""
+    """Forces far above those of other frames where no atoms are close, or zero where atoms were held."""
     members = [atoms for atoms in structures if frames.label(atoms, "forces") is not None]
     if not members:
         return []
     largest = np.array([np.linalg.norm(frames.label(atoms, "forces"), axis=1).max() for atoms in members])
-    limit = min(LARGEST_FORCE, max(10.0, OUT_OF_SCALE * float(np.median(largest))))
+    limit = min(LARGEST_FORCE, max(LEAST_LARGE, OUT_OF_SCALE * float(np.median(largest))))
+    wild = [
+        atoms
+        for atoms, force in zip(members, largest, strict=True)
+        if force > limit and nearest(atoms).min() > REPULSIVE
+    ]
     held = [
         atoms
         for atoms in members
         for each in atoms.constraints
         if not frames.label(atoms, "forces")[np.unique(each.get_indices())].any()
     ]
-    wild = [atoms for atoms, force in zip(members, largest, strict=True) if force > limit]
     found = [Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", wild)] if wild else []
     if held:
         found.append(Finding("forces on atoms held by move_mask were set to zero", held))
     return found
+
+
+def repeated(structures: Sequence[Atoms]) -> list[Finding]:
+    """One structure with two energies, as where two methods were put together."""
+    found = []
+    for one, other in copies(structures):
+        pair = [structures[one], structures[other]]
+        energies = [frames.label(atoms, "energy") for atoms in pair]
+        shifted = any("energy_shift" in atoms.info for atoms in pair)  # of methods that were brought together
+        if None not in energies and not shifted and abs(energies[0] - energies[1]) > COPY * len(pair[0]):
+            found += pair
+    return (
+        [Finding("one structure is there twice with different energies (two methods?)", found)]
+        if found
+        else []
+    )
 
 
 def charges(structures: Sequence[Atoms]) -> list[Finding]:
@@ -153,8 +194,8 @@ def work(structures: Sequence[Atoms]) -> list[Finding]:
     """Energies and forces that contradict each other.
 
     Between frames that differ little, ΔE = E_b − E_a = W up to third order, where W = −½ (F_a + F_b)·Δr. Both
-    are divided by C = |(F_a − F_b)·Δr|, which the error grows with. The slope of ΔE/C over W/C, of all such
-    pairs, tells wrong signs and units of either; without enough pairs nothing is said.
+    are divided by C = Σ_i |(F_a − F_b)_i·Δr_i|, which the error grows with. The slope of ΔE/C over W/C, of
+    all such pairs, tells wrong signs and units of either; without enough pairs nothing is said.
     """
     differences, near = _near(structures)
     if len(differences) < FEW:
@@ -186,10 +227,10 @@ def _near(structures: Sequence[Atoms]) -> tuple[list[tuple[float, float]], list[
             step, force = _moved(a, b)
             if not 0 < np.sqrt(np.mean(np.sum(step**2, axis=1))) < NEAR:
                 continue
-            begun, ended = (float(np.sum(each * step)) for each in (frames.label(a, "forces"), force))
-            curvature = abs(begun - ended) + SMALL
+            begun, ended = (np.sum(each * step, axis=1) for each in (frames.label(a, "forces"), force))
+            curvature = float(np.abs(begun - ended).sum()) + SMALL
             gain = frames.label(b, "energy") - frames.label(a, "energy")
-            found.append((-0.5 * (begun + ended) / curvature, gain / curvature))
+            found.append((-0.5 * float((begun + ended).sum()) / curvature, gain / curvature))
             near |= {id(a): a, id(b): b}
     return found, list(near.values())
 

@@ -11,10 +11,14 @@ from ase import Atoms
 from jaxtyping import Float, Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from vesin import NeighborList
 
 from ..io import frames
 
 SAME = 2e-3  # Å, the largest difference of interatomic distances between copies of one structure
+REACH = 5.0  # Å, of the neighbours that a profile counts
+PROFILE = 0.01  # positions written to 0.001 Å change a profile by about 0.001
 
 
 def fingerprint(atoms: Atoms) -> Float[np.ndarray, " pairs"]:
@@ -35,16 +39,26 @@ def copies(structures: Sequence[Atoms]) -> list[tuple[int, int]]:
     for members in alike.values():
         if len(members) < 2:
             continue
-        marks = {index: fingerprint(structures[index]) for index in members}
-        order = sorted(members, key=lambda index: marks[index].sum())
-        for place, index in enumerate(order):
-            for other in order[place + 1 :]:
-                # Ordered by their sums, the first that is too far ends the search.
-                if marks[other].sum() - marks[index].sum() > SAME * len(marks[index]):
-                    break
-                if np.abs(marks[other] - marks[index]).max(initial=0) < SAME:
-                    found.append((index, other))
+        profiles = np.array([profile(structures[index]) for index in members])
+        # A few numbers of each find the candidates, all distances decide.
+        chosen = np.linspace(0, profiles.shape[1] - 1, min(profiles.shape[1], 16)).astype(int)
+        for one, other in sorted(cKDTree(profiles[:, chosen]).query_pairs(PROFILE, p=np.inf)):
+            if np.abs(profiles[one] - profiles[other]).max() < PROFILE:
+                marks = [fingerprint(structures[members[place]]) for place in (one, other)]
+                if np.abs(marks[0] - marks[1]).max(initial=0) < SAME:
+                    found.append((members[one], members[other]))
     return found
+
+
+def profile(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+    """A number for each atom, Σ_j (1 − r_ij / R)² over its neighbours within R, sorted for each element."""
+    cell = atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3))
+    first, distances = NeighborList(cutoff=REACH, full_list=True).compute(
+        atoms.positions, cell, bool(atoms.pbc.any()), "id"
+    )
+    sums = np.zeros(len(atoms))
+    np.add.at(sums, first, (1 - distances / REACH) ** 2)
+    return sums[np.lexsort((sums, atoms.numbers))]
 
 
 def families(structures: Sequence[Atoms], by_group: bool) -> Int[np.ndarray, " structures"]:
