@@ -161,11 +161,11 @@ def test_a_pool_of_held_structures_is_refused_if_relaxed_and_else_said(folder, c
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"n_molecules": "two"}, "n_molecules is 'two'"),
-        ({"n_molecules": -3}, "n_molecules is -3"),
-        ({"n_molecules": 2.5}, "n_molecules is 2.5"),
-        ({"n_molecules": 25}, "n_molecules is 25; a whole number from 1 to 24"),
-        ({"cell": np.zeros(3)}, "no volume"),
+        ({"n_molecules": "two"}, "n_molecules=two found; an integer"),
+        ({"n_molecules": -3}, "n_molecules=-3 found"),
+        ({"n_molecules": 2.5}, "n_molecules=2.5 found"),
+        ({"n_molecules": 25}, "n_molecules=25 found; an integer from 1 to 24"),
+        ({"cell": np.zeros(3)}, "no Lattice is given"),
         ({"cell": [10, 10, 1e9]}, "component of 1e.09 Å"),
         ({"cell": [1.0, 1.0, 1.0]}, "check the unit"),
         ({"shift": 1e30}, r"has a coordinate of 1e\+30 Å"),

@@ -25,7 +25,7 @@ CLOSE, FAR = (
 )  # nearest neighbours over the sum of covalent radii; in bohr they would be 1.9 times as far
 NOBLE = (2, 10, 18, 36, 54, 86)
 ENERGY_GAP = 10.0  # eV/atom between frames that one baseline fits; chemistry stays below, other units do not
-ALIKE_GAP = 3.0  # eV/atom between frames of one composition and kind
+ALIKE_GAP = 4.0  # eV/atom between frames of one composition and kind
 COPY = 0.005  # eV/atom between copies of one structure
 LARGEST_FORCE = 100.0  # eV/Å
 LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the frames' largest forces
@@ -35,7 +35,7 @@ NAMED = 3  # frames of a finding that are named
 NEAR = 0.15  # Å, root mean square displacement of frames that forces connect
 FEW, CORRELATED = 5, 0.85  # pairs of near frames, and their rank correlation, that tell
 SMALL = 1e-6  # eV
-RATIO = (0.6, 1.65)  # of energy differences to the work of the forces
+RATIO = (0.4, 1.65)  # of energy differences to the work of the forces
 CAUSES = {
     -1.0: "forces are the gradient, with the wrong sign",
     1 / 27.2114: "energies are in hartree, not in eV",
@@ -109,9 +109,10 @@ def energies(structures: Sequence[Atoms]) -> list[Finding]:
     """Energies [eV/atom] far from those of like frames: other units or another method.
 
     Frames of one composition and kind are compared as they are; all together after a fit of energies per
-    element. Lone atoms are no measure.
+    element. Lone atoms, and atoms that repel each other, are no measure.
     """
     members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
+    members = [atoms for atoms in members if nearest(atoms).min() > REPULSIVE]
     if len(members) < 2:
         return []
     counts = np.array([np.bincount(atoms.numbers, minlength=len(covalent_radii)) for atoms in members], float)

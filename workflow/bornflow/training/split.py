@@ -35,6 +35,11 @@ def parts(
         count = sum(frames.count(path) for path in labels)
         train = intake.without_shared(structures[:count], structures[count:])
         valid = structures[count:]
+        if not train:
+            raise BornflowError(
+                f"all structures of {', '.join(labels)} are held out too, in {', '.join(validation)}; none "
+                "is left to train on: give other files under training.data or training.validation"
+            )
     else:
         by_group = options["split_by"] == "group"
         train, valid = split(structures, options["train_fraction"], options["split_seed"], by_group)
