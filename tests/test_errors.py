@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -83,3 +84,42 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
         == "error: out.yaml: File too large; make room and run again: what is finished is kept\n"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "message"),
+    [
+        (
+            "dynamics.export",
+            ["--runs", "a.h5", "--out", "a.h5"],
+            "is read .--runs. and",
+        ),
+        (
+            "structures.select",
+            ["--pool", "a.h5", "--count", "1", "--out=./a.h5"],
+            "overwritten",
+        ),
+        (
+            "training.split",
+            ["--labels", "a.h5", "--train", "a.h5", "--valid", "v"],
+            "overwritten",
+        ),
+        (
+            "training.split",
+            ["--labels", "a.h5", "--train", "t", "--valid", "t"],
+            "its own file",
+        ),
+        ("labels.label", ["--structures", "a.h5", "--out", "folder"], "--out is folder, which is a folder"),
+    ],
+)
+def test_what_is_read_is_not_overwritten(module, words, message, tmp_path):
+    (tmp_path / "a.h5").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    result = subprocess.run(
+        [sys.executable, "-m", f"bornflow.{module}", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert result.returncode == 1 and re.search(message, result.stderr), result.stderr
+    assert (tmp_path / "a.h5").read_text() == "precious"

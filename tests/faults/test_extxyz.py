@@ -135,6 +135,10 @@ WRONG = {
         "'force_unit=Ha/bohr' found, eV/Å",
     ),
     "bohr": (with_comment(f"{PROPERTIES} pos_unit=bohr"), "'pos_unit=bohr' found, Å"),
+    "bohr, spelt otherwise": (with_comment(f"{PROPERTIES} coordinates_unit=bohr"), "'coordinates_unit=bohr'"),
+    "hartree in one word": (with_comment(f"{PROPERTIES} energyunit=Ha"), "'energyunit=Ha' found, eV"),
+    "hartree in short": (with_comment(f"{PROPERTIES} e_unit=Ha"), "'e_unit=Ha' found, eV"),
+    "NUL": (GOOD.replace("O 0.0", "O\0 0.0"), "NUL"),
     "units": (with_comment(f"{PROPERTIES} units=real"), "'units=real' found"),
     "weight of text": (with_comment(f"{PROPERTIES} energy=1 energy_weight=low"), "'energy_weight' is 'low'"),
     "two names": (
@@ -199,6 +203,11 @@ def test_windows_line_ends_byte_order_marks_and_plain_xyz(tmp_path):
     assert atoms.get_chemical_formula() == "H" and not atoms.pbc.any()
 
 
+def test_a_last_line_without_a_line_break_is_said(tmp_path, capsys):
+    read(tmp_path, GOOD[:-1])
+    assert "its last line may be cut" in capsys.readouterr().err
+
+
 def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
     """Wherever a file of two frames is cut, no frame loses a label in silence."""
     text = GOOD + GOOD.replace("-17.0", "-18.0")
@@ -246,6 +255,10 @@ def test_files_of_one_name_in_folders_of_one_name(tmp_path):
         path.write_text(GOOD)
     names = [atoms.info["structure"] for atoms in frames.read_all(paths, unique=True)]
     assert names == ["x-data-train-0", "y-data-train-0"]
+    for name in ("water.300K.xyz", "water.600K.xyz"):
+        (tmp_path / name).write_text(GOOD)
+    found = frames.read_all(sorted(tmp_path.glob("water.*")), unique=True)
+    assert [atoms.info["structure"] for atoms in found] == ["water.300K-0", "water.600K-0"]
     paths[1].write_text(GOOD.replace("energy", "structure=x-data-train-0 energy"))
     with pytest.raises(BornflowError, match=r"x/data/train\.xyz, frame 0 and .*y/data/train\.xyz, frame 0"):
         frames.read_all(paths, unique=True)

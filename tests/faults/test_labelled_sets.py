@@ -68,6 +68,7 @@ WHOLE_SETS = {
         "forces are in eV/bohr",  # what is left where both are wrong
     ),
     "charges of a sign": ({"bec": lambda z: np.abs(z)}, "sum of Born effective charges"),
+    "charges of a proton": ({"bec": lambda z: z + np.eye(3) / len(z)}, "sum of Born effective charges"),
     "charges without one atom": (
         {"bec": lambda z: z * (np.arange(len(z)) > 0)[:, None, None]},
         "sum of Born",
@@ -118,6 +119,15 @@ def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
     assert "held by move_mask" in what(few)
 
 
+def test_sums_of_charges_that_scatter_everywhere_are_said_and_trained_on(few, capsys):
+    rng = np.random.default_rng(0)
+    noisy = [
+        relabel(atoms, bec=lambda z: z + rng.normal(scale=0.5 / len(z) ** 0.5, size=z.shape)) for atoms in few
+    ]
+    intake.check(noisy, OPTIONS)
+    assert "warning: the sum of Born effective charges" in capsys.readouterr().err
+
+
 def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
     lone = [
         frames.attach(Atoms(symbol), {"energy": value}) for symbol, value in (("H", -13.6), ("O", -430.0))
@@ -157,12 +167,34 @@ def test_labels_of_bornflow_are_not_transposed(shipped, tmp_path, capsys):
 
 
 def test_the_order_of_every_cluster_can_be_told(shipped):
-    clusters = [atoms for atoms in shipped if not atoms.pbc.any()]
-    for atoms in clusters:
-        given, transposed, _ = intake.asymmetry([atoms])
-        assert given < transposed or transposed < 1e-3, frames.name(atoms)
-    given, transposed, count = intake.asymmetry(clusters)
-    assert count == len(clusters) and transposed > 10 * given
+    given, transposed = intake.asymmetry(shipped).T
+    assert len(given) == sum(not atoms.pbc.any() for atoms in shipped)
+    assert ((given < transposed) | (transposed < 1e-3)).all()
+    assert np.median(transposed) > 10 * np.median(given)
+
+
+@pytest.mark.parametrize("every", [10, 3, 2])
+@pytest.mark.parametrize("order", ["field-force", "force-field"])
+def test_a_file_in_both_orders_is_refused(every, order, shipped, tmp_path):
+    mixed = [
+        relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) if index % every == 0 else relabel(atoms)
+        for index, atoms in enumerate(shipped[:40])
+    ]
+    frames.write(tmp_path / "a.extxyz", mixed)
+    with pytest.raises(BornflowError, match="in both orders"):
+        intake.read([tmp_path / "a.extxyz"], OPTIONS | {"bec_order": order})
+
+
+PLACEHOLDERS = {"energy": lambda e: 0.0, "forces": lambda f: 0 * f, "bec": lambda z: 0 * z}
+
+
+@pytest.mark.parametrize("key", PLACEHOLDERS)
+def test_zeros_in_place_of_labels_are_found(key, few):
+    few[4] = relabel(few[4], **{key: PLACEHOLDERS[key]})
+    assert f"{key} exactly zero" in what(few)
+    crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    perfect = frames.attach(crystal, {"energy": -27.0, "forces": np.zeros((8, 3))})
+    assert "zero" not in what([perfect])
 
 
 def test_methods_are_not_mixed_unless_asked_for(few, shipped):
@@ -224,12 +256,15 @@ def test_baselines_of_methods_are_brought_together_once(few, tmp_path):
     intake.check(back, OPTIONS)  # what was brought together is of one method
 
 
-def test_labels_without_a_method_are_not_mixed_with_named_ones(few):
+def test_labels_without_a_method_are_not_mixed_with_named_ones(few, capsys):
     unnamed = relabel(few[3], energy=lambda e: e + 0.5)
     del unnamed.info["label_program"]
     with pytest.raises(BornflowError, match=r"several methods .*not named"):
         intake.check([*few, unnamed], OPTIONS)
-    with pytest.raises(BornflowError, match="one structure is there twice with different energies"):
+    intake.check([*few, unnamed], OPTIONS | {"several_methods": "same"})
+    assert "one structure is there with two energies" in capsys.readouterr().err
+    unnamed = relabel(unnamed, energy=lambda e: e + 5.0)
+    with pytest.raises(BornflowError, match="one structure is there with two energies"):
         intake.check([*few, unnamed], OPTIONS | {"several_methods": "same"})
 
 

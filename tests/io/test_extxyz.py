@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms, FixCartesian
 from examples import water
 
+from bornflow.errors import BornflowError
 from bornflow.io import comment, frames
 from bornflow.io.files import atomic_write
 
@@ -128,6 +129,16 @@ def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
             expected = moved.copy()
             constraint.adjust_forces(atoms, expected)
             np.testing.assert_array_equal(free, expected)
+
+
+def test_small_numbers_keep_their_digits(tmp_path):
+    atoms, rng = water(2), np.random.default_rng(0)
+    atoms.set_momenta(1e-5 * rng.normal(size=(6, 3)))
+    read = back(tmp_path / "a.extxyz", atoms)
+    np.testing.assert_allclose(read.get_momenta(), atoms.get_momenta(), rtol=1e-9)
+    atoms.set_array("waves", np.full(6, 1j))
+    with pytest.raises(BornflowError, match="column 'waves' holds complex128"):
+        frames.write(tmp_path / "a.extxyz", [atoms])
 
 
 def test_ase_and_the_reader_agree_on_the_shipped_set():

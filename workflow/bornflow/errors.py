@@ -33,6 +33,7 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
     @functools.wraps(main)
     def run() -> None:
         try:
+            _keep_inputs(Path(sys.argv[0]).stem, sys.argv[1:])
             main()
         except (BornflowError, OSError, UnicodeDecodeError, RecursionError, MemoryError) as error:
             sys.exit(f"error: {_words(error, sys.argv[1:])}")
@@ -42,6 +43,46 @@ def command(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(f"error: {_words(MemoryError(error), sys.argv[1:])}")
 
     return run
+
+
+OUTPUTS = {"--out", "--refused", "--predictions"}  # options of all modules that name files to be written
+
+
+def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
+    """Raise BornflowError where a file to be written is one that is read, or another one, or a folder."""
+    outputs = OUTPUTS | ({"--train", "--valid"} if module == "split" else set())
+    written: dict[Path, str] = {}
+    pairs = [pair for pair in _options(arguments) if len(pair[1]) < 4096 and "\0" not in pair[1]]
+    for option, value in pairs:
+        if option not in outputs:
+            continue
+        path = Path(value).resolve()
+        if path in written:
+            raise BornflowError(f"{value} is given for {written[path]} and {option}; give each its own file")
+        if path.is_dir() and module != "train":
+            raise BornflowError(f"{option} is {value}, which is a folder; give the name of a file")
+        written[path] = option
+    if module == "merge":
+        return  # which adds to a set
+    for option, value in pairs:
+        path = Path(value).resolve()
+        if option not in outputs and path.is_file() and path in written:
+            raise BornflowError(
+                f"{value} is read ({option}) and would be overwritten ({written[path]}); write to another "
+                "file"
+            )
+
+
+def _options(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Every value on the command line with the option that it is of."""
+    option, found = "", []
+    for word in arguments:
+        if word.startswith("--"):
+            option, mark, value = word.partition("=")
+            found += [(option, value)] * bool(mark)
+        else:
+            found.append((option, word))
+    return found
 
 
 def _words(error: Exception, arguments: Sequence[str]) -> str:

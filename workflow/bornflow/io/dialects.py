@@ -27,6 +27,7 @@ STEMS = {
     "forces": ("forc", ("f", "fx", "gradient", "gradients", "grad")),
     "bec": ("born", ("bec", "apt", "zstar", "zeff", "polartensor", "becharge")),
 }
+LENGTHS = ("coordinates", "coordinate", "coords", "coord", "dist", "distances", "xyz")  # keys of their unit
 OWNERS = {"ref", "reference", "dft", "qm", "label", "target", "true"}
 # Units that labels are in, as files spell them.
 UNITS = {
@@ -47,7 +48,7 @@ CELL_STEMS = ("latt", "cell", "box", "vec", "period")
 
 def words(key: str) -> list[str]:
     """The words of a key: `REF_energyUnit` is ref, energy, unit."""
-    spread = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key)
+    spread = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[a-zA-Z])(?=[uU]nits?$)", " ", key)
     return [word for word in re.split(r"[^a-z0-9]+", spread.lower()) if word]
 
 
@@ -112,7 +113,9 @@ def foreign_unit(info: Mapping[str, str]) -> tuple[str, str] | None:
         if not found or not {"unit", "units"} & {found[0], found[-1]} or found[:2] == ["unit", "cell"]:
             continue
         rest = "".join(word for word in found if word not in ("unit", "units", *OWNERS))
-        quantity = next((name for name, known in SYNONYMS.items() if rest in known), None if rest else "all")
+        known = {"e": "energy", "f": "forces"} | {rest: name for name in SYNONYMS for rest in SYNONYMS[name]}
+        known |= dict.fromkeys(LENGTHS, "structure")
+        quantity = known.get(rest) if rest else "all"
         if quantity is None or is_missing(text):
             continue
         spelled = re.sub(r"\s|_", "", text.lower())

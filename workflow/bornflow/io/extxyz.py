@@ -12,6 +12,7 @@ import gzip
 import itertools
 import lzma
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -112,6 +113,10 @@ def _frames(path: Path, handle: TextIOWrapper) -> Iterator[Frame]:
         atoms = _atoms(text, f"{name}, line {line}")
         described = handle.readline()
         rows = list(itertools.islice(handle, atoms))
+        if any("\0" in row for row in (described, *rows)):
+            raise BornflowError(f"{name}: NUL, which is no text, from line {line} on; the file is damaged")
+        if rows and not rows[-1].endswith("\n"):
+            print(f"{path} has no line break at its end: its last line may be cut", file=sys.stderr)
         if not described or len(rows) < atoms:
             raise BornflowError(
                 f"{name}: line {line} announces {atoms} atoms, but the file ends after {len(rows)} of them; "
@@ -220,6 +225,7 @@ def write(path: str | Path, structures: Sequence[Atoms], texts: frozenset[str]) 
                 raise BornflowError(f"{path}, frame {index} cannot be written: {error}") from error
 
 
+SMALL = 0.01  # columns below lose digits with eight decimals
 FORMATS = {
     "f": ("R", "{:16.8f}"),
     "i": ("I", "{:8d}"),
@@ -237,7 +243,11 @@ def _lines(atoms: Atoms, texts: frozenset[str]) -> Iterator[str]:
     properties, formats, columns = ["species:S:1"], ["{:<2}"], [atoms.get_chemical_symbols()]
     for key, values in arrays.items():
         flat = values.reshape(len(atoms), -1)
+        if flat.dtype.kind not in FORMATS:
+            raise ValueError(f"column '{key}' holds {flat.dtype}, which extxyz does not")
         kind, pattern = FORMATS[flat.dtype.kind]
+        if kind == "R" and 0 < np.abs(flat).max(initial=0) < SMALL:
+            pattern = "{:17.9e}"
         if flat.dtype.kind == "U" and any(not word or len(word.split()) != 1 for word in flat.ravel()):
             raise ValueError(f"column '{key}' holds a text with blanks, or without letters")
         properties.append(f"{RENAMED.get(key, key)}:{kind}:{flat.shape[1]}")

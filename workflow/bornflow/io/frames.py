@@ -4,6 +4,7 @@ water = frames.read("resources/labels/water.extxyz")
 frames.label(water[0], "bec")  # [N, 3, 3], e; None where it is missing
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -76,7 +77,7 @@ def read(
     for frame in raw:  # of files that were read before
         sources.update(pair.partition("=")[2] for pair in frame.info.get(MAPPED, "").split())
     found = [
-        normalise(frame, f"{called or path.stem}-{index}", own, sources, unused)
+        normalise(frame, f"{called or _stem(path)}-{index}", own, sources, unused)
         for index, (frame, own) in enumerate(zip(raw, taken, strict=True))
     ]
     if unused:
@@ -110,14 +111,19 @@ def read_all(
     return found
 
 
+def _stem(path: Path) -> str:
+    """The name of a file without the endings of its format and compression."""
+    return re.sub(r"(\.(extxyz|xyz))?(\.(gz|bz2|xz))?$", "", path.name)
+
+
 def _file_names(paths: Sequence[Path]) -> list[str]:
     """A name for each file, with as many of its folders as tell it from others of its name."""
-    names = [path.name.split(".")[0] for path in paths]
+    names = [_stem(path) for path in paths]
     depth = 1
     while (twice := {name for name, times in Counter(names).items() if times > 1}) and depth < 20:
         depth += 1
         names = [
-            "-".join(part.strip("/") for part in (*path.absolute().parts[-depth:-1], path.name.split(".")[0]))
+            "-".join(part.strip("/") for part in (*path.absolute().parts[-depth:-1], _stem(path)))
             if name in twice
             else name
             for path, name in zip(paths, names, strict=True)

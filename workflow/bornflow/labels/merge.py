@@ -30,9 +30,8 @@ def merge(structures: Sequence[Atoms]) -> list[Atoms]:
         first_way, first = ways.setdefault(frames.kind(atoms), (way, atoms))
         if way != first_way:
             raise BornflowError(
-                f"{first.info['structure']} was labelled with\n  {first_way}\n"
-                f"and {atoms.info['structure']} with\n  {way}\n"
-                "Label one of them again, or keep two sets: training.data takes several."
+                f"{first.info['structure']} was labelled with\n  {first_way}\nand {atoms.info['structure']} "
+                f"with\n  {way}\nLabel one of them again, or keep two sets: training.data takes several."
             )
         held.setdefault(atoms.info["label_hash"], atoms)
     merged = list(held.values())

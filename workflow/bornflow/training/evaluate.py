@@ -11,7 +11,7 @@ from .. import runtime, settings
 from ..errors import command
 from ..io import frames
 from ..io.files import write_json
-from . import checkpoint, metrics, tables
+from . import checkpoint, intake, metrics, tables
 
 
 @command
@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--predictions", help="extxyz of the predicted labels")
     args = parser.parse_args()
     runtime.keep_compiled()
-    labelled = frames.read(args.data, settings.load(args.config, "training")["keys"])
+    options = settings.load(args.config, "training")
+    labelled = intake.read([args.data], options)
+    intake.check(labelled, options)
     predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)
     found = metrics.errors(labelled, predicted)
     fitted = Path(args.checkpoint, "metrics.json")

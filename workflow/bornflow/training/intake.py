@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from .. import geometry
 from ..errors import BornflowError
@@ -26,6 +27,7 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 for _one, _two, _three in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_one, _two, _three], LEVI_CIVITA[_one, _three, _two] = 1, -1
 TELLING = 0.02  # e Å an isolated structure: symmetric parts below are noise of the labels
+SMALL_PART = 0.3  # of D, that its symmetric part is in one of the orders
 CLEARLY = 2.0  # times as large as the other order's
 # Marks in `mapped_keys` of frames that have been here, so that nothing is brought to another order or
 # baseline twice.
@@ -38,7 +40,8 @@ def read(paths: Sequence[str | Path], options: Mapping, sources: set[str] | None
 
     Raises BornflowError for what is not understood, two structures of one name, and Z in the other order.
     """
-    twice = [str(path) for path, times in Counter(map(str, paths)).items() if times > 1]
+    times = Counter(Path(path).resolve() for path in paths)
+    twice = [path for path in paths if times[Path(path).resolve()] > 1]
     if twice:
         raise BornflowError(f"{twice[0]} is given twice; give each file once")
     found = frames.read_all(paths, options["keys"], sources, unique=True)
@@ -75,9 +78,13 @@ def check(structures: Sequence[Atoms], options: Mapping) -> None:
         )
     _align(_unmarked(structures, ALIGNED), options["several_methods"])
     _mark(structures, ALIGNED)
-    wrong = findings(structures)
+    found = findings(structures)
+    for notice in found:
+        if not notice.is_severe:
+            print(f"warning: {notice}", file=sys.stderr)
+    wrong = [each for each in found if each.is_severe]
     if wrong:
-        points = "".join(f"\n  - {found}" for found in wrong) if len(wrong) > 1 else f" {wrong[0]}"
+        points = "".join(f"\n  - {each}" for each in wrong) if len(wrong) > 1 else f" {wrong[0]}"
         text = f"the labels are implausible:{points}"
         if options["implausible_labels"] == "refuse":
             raise BornflowError(
@@ -87,20 +94,23 @@ def check(structures: Sequence[Atoms], options: Mapping) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
 
-def asymmetry(structures: Sequence[Atoms]) -> tuple[float, float, int]:
-    """Root mean squares of the symmetric part of D [e Å] for Z and its transpose; of how many structures."""
-    parts = []
+def asymmetry(structures: Sequence[Atoms]) -> Float[np.ndarray, "isolated 2"]:
+    """How far D of each labelled isolated structure is from antisymmetric [e Å], for Z and its transpose.
+
+    The root mean square of its symmetric part; infinite where that is no small part of D, as for invented
+    numbers.
+    """
+    found = []
     for atoms in structures:
         bec = frames.label(atoms, "bec")
         if bec is None or atoms.pbc.any():
             continue
         places = atoms.positions - atoms.positions.mean(axis=0)
         moments = [np.einsum("iab,bwg,ig->aw", z, LEVI_CIVITA, places) for z in (bec, bec.transpose(0, 2, 1))]
-        parts.append([float(np.sum((moment + moment.T) ** 2)) / 4 for moment in moments])
-    if not parts:
-        return 0.0, 0.0, 0
-    given, transposed = np.sqrt(np.mean(parts, axis=0))
-    return float(given), float(transposed), len(parts)
+        found.append([float(np.linalg.norm(moment + moment.T)) / 2 for moment in moments])
+        if min(found[-1]) > SMALL_PART * max(map(np.linalg.norm, moments)):
+            found[-1] = [np.inf, np.inf]
+    return np.array(found).reshape(-1, 2)
 
 
 def _order(structures: Sequence[Atoms], path: str, options: Mapping) -> None:
@@ -109,17 +119,30 @@ def _order(structures: Sequence[Atoms], path: str, options: Mapping) -> None:
     labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
     if not labelled:
         return
-    given, transposed, count = asymmetry(labelled)
-    is_transposed = given > TELLING and given > CLEARLY * transposed
-    fits = transposed > TELLING and transposed > CLEARLY * given
+    given, transposed = asymmetry(labelled).T
+    isolated = [atoms for atoms in labelled if not atoms.pbc.any()]
+    other = (given > TELLING) & (given > CLEARLY * transposed)
+    right = (transposed > TELLING) & (transposed > CLEARLY * given)
+    if other.any() and right.any():
+        fewer = other if other.sum() <= right.sum() else right
+        named = [frames.place(atoms) for atoms, is_one in zip(isolated, fewer, strict=True) if is_one]
+        raise BornflowError(
+            f"{path}: Born effective charges are in both orders, [field, force] and [force, field]: by the "
+            f"rotational sum rule {fewer.sum()} of {len(isolated)} isolated structures differ from the "
+            f"others ({', '.join(named[:3])}); bring them to one order"
+        )
+    is_transposed, fits = bool(other.any()), bool(right.any())
+    finite = np.isfinite(given)
+    sizes = [float(np.median(each[finite])) if finite.any() else 0.0 for each in (given, transposed)]
     numbers = (
-        f"the rotational sum rule is violated by {given:.3f} e Å as [field, force], {transposed:.3f} as "
+        f"the rotational sum rule is violated by {sizes[0]:.3f} e Å as [field, force], {sizes[1]:.3f} as "
         "[force, field]"
     )
+    count = int((other | right).sum())
     if order == "field-force" and is_transposed:
         raise BornflowError(
             f"{path}: Born effective charges are in the order [force, field]: {numbers} ({count} isolated "
-            "structures); set training.bec_order: force-field"
+            "structures tell); set training.bec_order: force-field"
         )
     if order == "force-field":
         if all("label_hash" in atoms.info for atoms in labelled) and not is_transposed:

@@ -26,12 +26,14 @@ CLOSE, FAR = (
 NOBLE = (2, 10, 18, 36, 54, 86)
 ENERGY_GAP = 10.0  # eV/atom between frames that one baseline fits; chemistry stays below, other units do not
 ALIKE_GAP = 4.0  # eV/atom between frames of one composition and kind
-COPY = 0.005  # eV/atom between copies of one structure
+COPY, COPY_SEVERE = 0.005, 1.0  # eV/atom between copies of one structure: to be said, and to be refused
 LARGEST_FORCE = 100.0  # eV/Å
 LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the frames' largest forces
 REPULSIVE = 0.8  # nearest neighbours over covalent radii, below which large forces are to be expected
+SUM_SEVERE = 2.0  # e, which no noise explains
 SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
 NAMED = 3  # frames of a finding that are named
+ISOTROPIC = 0.4  # largest deviation of a sum from a multiple of the unit matrix, over that
 NEAR = 0.15  # Å, root mean square displacement of frames that forces connect
 FEW, CORRELATED = 5, 0.85  # pairs of near frames, and their rank correlation, that tell
 SMALL = 1e-6  # eV
@@ -45,7 +47,7 @@ CAUSES = {
     23.0605: "energies are in kcal/mol, not in eV",
     1 / 96.4853: "forces are in kJ/mol/Å, not in eV/Å",
     96.4853: "energies are in kJ/mol, not in eV",
-    1.88973: "forces are in eV/bohr, not in eV/Å",
+    1.88973: "forces are in eV/bohr, or energies in hartree and forces in hartree/bohr",
 }
 
 
@@ -55,6 +57,7 @@ class Finding:
 
     what: str
     frames: Sequence[Atoms]
+    is_severe: bool = True  # labels cannot be trained on; otherwise they may be meant
 
     def __str__(self) -> str:
         shown = ", ".join(map(frames.place, self.frames[:NAMED]))
@@ -64,7 +67,7 @@ class Finding:
 
 def findings(structures: Sequence[Atoms]) -> list[Finding]:
     """What all checks find."""
-    checks = (distances, energies, forces, work, charges, repeated)
+    checks = (distances, energies, forces, work, charges, repeated, placeholders)
     return [found for check in checks for found in check(structures)]
 
 
@@ -162,33 +165,62 @@ def forces(structures: Sequence[Atoms]) -> list[Finding]:
 
 def repeated(structures: Sequence[Atoms]) -> list[Finding]:
     """One structure with two energies, as where two methods were put together."""
-    found = []
+    found, largest = [], 0.0
     for one, other in copies(structures):
         pair = [structures[one], structures[other]]
         energies = [frames.label(atoms, "energy") for atoms in pair]
-        shifted = any("energy_shift" in atoms.info for atoms in pair)  # of methods that were brought together
-        if None not in energies and not shifted and abs(energies[0] - energies[1]) > COPY * len(pair[0]):
+        # Of methods that were brought together, differences are left.
+        if None in energies or any("energy_shift" in atoms.info for atoms in pair):
+            continue
+        gap = abs(energies[0] - energies[1]) / len(pair[0])
+        if gap > COPY:
             found += pair
-    return (
-        [Finding("one structure is there twice with different energies (two methods?)", found)]
-        if found
-        else []
-    )
+            largest = max(largest, gap)
+    what = f"one structure is there with two energies, up to {largest:.2g} eV/atom apart (two methods?)"
+    return [Finding(what, found, largest > COPY_SEVERE)] if found else []
+
+
+def placeholders(structures: Sequence[Atoms]) -> list[Finding]:
+    """Labels that are exactly zero, as programs write where there are none."""
+    empty: dict[str, list[Atoms]] = {}
+    for atoms in structures:
+        if len(atoms) < 2:
+            continue
+        # By symmetry forces vanish in perfect crystals, and charges in elements.
+        irregular = not atoms.pbc.any() or np.ptp(nearest(atoms)) > 1e-3
+        may_vanish = {"energy": False, "forces": not irregular, "bec": len(set(atoms.numbers)) < 2}
+        for key, may in may_vanish.items():
+            value = frames.label(atoms, key)
+            if value is not None and not may and not np.any(value):
+                empty.setdefault(key, []).append(atoms)
+    return [
+        Finding(f"{key} exactly zero (a missing label is nan, has a weight of 0 or no key)", members)
+        for key, members in empty.items()
+    ]
 
 
 def charges(structures: Sequence[Atoms]) -> list[Finding]:
-    """Born effective charges whose sum is far from the total charge (acoustic sum rule)."""
-    members, largest = [], 0.0
-    for atoms in structures:
-        bec = frames.label(atoms, "bec")
-        if bec is None:
-            continue
-        rest = np.abs(bec.sum(axis=0) - atoms.info.get("charge", 0) * np.eye(3)).max()
-        if rest > SUM_RULE + SUM_RULE_ATOM * len(atoms):
+    """Born effective charges whose sum is far from the total charge (acoustic sum rule).
+
+    A few structures of a set, or sums that are multiples of the unit matrix, are mistakes: an atom is
+    missing, the charge is wrong. Where all sums scatter, the labels are noisy, and models cannot be better.
+    """
+    labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
+    members, rests = [], []
+    for atoms in labelled:
+        rest = frames.label(atoms, "bec").sum(axis=0) - atoms.info.get("charge", 0) * np.eye(3)
+        if np.abs(rest).max() > SUM_RULE + SUM_RULE_ATOM * len(atoms):
             members.append(atoms)
-            largest = max(largest, float(rest))
+            rests.append(rest)
+    if not members:
+        return []
+    means = np.trace(rests, axis1=1, axis2=2) / 3
+    scatter = np.abs(rests - means[:, None, None] * np.eye(3)).max(axis=(1, 2))
+    isotropic = bool(np.mean(scatter < ISOTROPIC * np.abs(means)) > 0.5)
+    largest = float(np.abs(rests).max())
     what = f"the sum of Born effective charges is up to {largest:.2f} e off the total charge (`charge`, or 0)"
-    return [Finding(what, members)] if members else []
+    is_severe = isotropic or largest > SUM_SEVERE or len(members) < len(labelled) / 2
+    return [Finding(what, members, is_severe)]
 
 
 def work(structures: Sequence[Atoms]) -> list[Finding]:

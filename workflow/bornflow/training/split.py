@@ -46,8 +46,8 @@ def parts(
     if not train or not valid:
         raise BornflowError(
             f"{len(structures)} labelled structures give {len(train)} for training and {len(valid)} for "
-            "validation; more structures are needed (those of one group stay together), or another "
-            "training.split_seed"
+            "validation; more structures are needed. Those of one `group` stay together unless "
+            "training.split_by is structure"
         )
     found = summary(train, valid)
     print(
@@ -73,7 +73,7 @@ def _report(
         print(f"{count} of {len(structures)} structures have {key}", file=sys.stderr)
     if not any(frames.label(atoms, key) is not None for atoms in structures for key in frames.LABELS):
         held = {key for atoms in structures for key in (*atoms.info, *atoms.arrays)}
-        held -= {*frames.IDENTITY, "numbers", "positions"}
+        held -= {*frames.IDENTITY, frames.MAPPED, "numbers", "positions"}
         raise BornflowError(
             f"no structure in {', '.join(paths)} has any of {', '.join(frames.LABELS)}; name its "
             f"keys in training.keys: found are {', '.join(sorted(held)) or 'none'}"

@@ -37,7 +37,7 @@ def _check(
     for atoms in (*structures, *held_out):
         data.composition(atoms, known)
 
-    if both := shared(structures, held_out):
+    if both := shared([*structures, *cheap], held_out):
         names = ", ".join(frames.name(held) for _, held in both[:5])
         print(
             f"warning: {len(both)} structures held out are trained on too ({names}); errors of those held "
