@@ -209,7 +209,7 @@ def test_names_that_differ_in_capitals_only_are_refused(table):
                 "spectra": {"resolution": 1000, "highest": 1100},
                 "dynamics": {"timestep": 1, "velocity_interval": 15, "frame_interval": 15},
             },
-            "takes segments of fewer than 4 velocities, which are 15 fs apart",
+            "which no series with a step of 15 fs can have",
         ),
         (pool(select=10**12), "structures.pools.a.select: 1000000000000 is greater than the maximum"),
         (pool(select=10**7), "make 2500000 jobs, 100000 at most can be planned"),

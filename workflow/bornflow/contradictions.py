@@ -8,8 +8,6 @@ from .parts import NOT_OF_A_MODEL, recipe
 from .schema import filled
 from .units import WAVENUMBER, spectral_steps
 
-SHORTEST = 4  # velocities of a segment
-
 
 def contradictions(full: Mapping) -> Iterator[str]:
     """Words on values that are allowed each by itself but not together."""
@@ -78,21 +76,18 @@ def contradictions(full: Mapping) -> Iterator[str]:
             f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ is above spectra.highest = "
             f"{spectra['highest']:g}, so that no frequency is left; lower it"
         )
-    if spectral_steps(spectra["resolution"], between * timestep) < SHORTEST:
-        yield (
-            f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ takes segments of fewer than {SHORTEST} "
-            f"velocities, which are {between * timestep:g} fs apart; lower it, or dynamics.velocity_interval"
-        )
     limit = WAVENUMBER / (2 * between * timestep)
     if full["dynamics"]["systems"] and limit < spectra["highest"]:
         yield (
             f"dynamics.velocity_interval: velocities every {between} steps of {timestep:g} fs reach up to "
             f"{limit:.0f} cm⁻¹; spectra.highest is {spectra['highest']:g}"
         )
-    needed = max(
-        spectral_steps(spectra["resolution"], timestep),
-        between * spectral_steps(spectra["resolution"], between * timestep),
-    )
+    try:
+        steps = [spectral_steps(spectra["resolution"], each * timestep) for each in (1, between)]
+    except BornflowError as error:
+        yield str(error)
+        return
+    needed = max(steps[0], between * steps[1])
     for name, system in full["dynamics"]["systems"].items():
         if system["steps"] < needed:
             yield (

@@ -52,11 +52,11 @@ def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
     """Raise BornflowError where a file to be written is one that is read, or another one, or a folder."""
     outputs = OUTPUTS | ({"--train", "--valid"} if module == "split" else set())
     written: dict[Path, str] = {}
-    pairs = [pair for pair in _options(arguments) if len(pair[1]) < 4096 and "\0" not in pair[1]]
+    pairs = _options(arguments)
     for option, value in pairs:
         if option not in outputs:
             continue
-        path = Path(value).resolve()
+        path = _resolved(value)
         if path in written:
             raise BornflowError(f"{value} is given for {written[path]} and {option}; give each its own file")
         if path.is_dir() and module != "train":
@@ -65,12 +65,20 @@ def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
     if module == "merge":
         return  # which adds to a set
     for option, value in pairs:
-        path = Path(value).resolve()
-        if option not in outputs and path.is_file() and path in written:
+        path = _resolved(value)
+        if option not in outputs and path in written and path.is_file():
             raise BornflowError(
                 f"{value} is read ({option}) and would be overwritten ({written[path]}); write to another "
                 "file"
             )
+
+
+def _resolved(value: str) -> Path:
+    """The absolute path; the value itself where it can be none."""
+    try:
+        return Path(value).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return Path(value)
 
 
 def _options(arguments: Sequence[str]) -> list[tuple[str, str]]:
