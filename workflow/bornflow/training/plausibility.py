@@ -19,10 +19,8 @@ from vesin import NeighborList
 from ..io import frames
 from .relatives import copies
 
-CLOSE, FAR = (
-    0.5,
-    1.6,
-)  # nearest neighbours over the sum of covalent radii; in bohr they would be 1.9 times as far
+# Nearest neighbours over the sum of covalent radii; positions in bohr are 1.9 times as far apart.
+CLOSE, FAR = 0.5, 1.6
 NOBLE = (2, 10, 18, 36, 54, 86)
 ENERGY_GAP = 10.0  # eV/atom between frames that one baseline fits; chemistry stays below, other units do not
 ALIKE_GAP = 4.0  # eV/atom between frames of one composition and kind
@@ -38,10 +36,9 @@ NEAR = 0.15  # Å, root mean square displacement of frames that forces connect
 FEW, CORRELATED = 5, 0.85  # pairs of near frames, and their rank correlation, that tell
 SMALL = 1e-6  # eV
 RATIO = (0.4, 1.65)  # of energy differences to the work of the forces
-CAUSES = {
+CAUSES = {  # of a ratio
     -1.0: "forces are the gradient, with the wrong sign",
     1 / 27.2114: "energies are in hartree, not in eV",
-} | {
     51.4221: "forces are in hartree/bohr, not in eV/Å",
     1 / 23.0605: "forces are in kcal/mol/Å, not in eV/Å",
     23.0605: "energies are in kcal/mol, not in eV",

@@ -84,7 +84,7 @@ def main() -> None:
     structures = intake.read([args.train], options)
     held_out = intake.read([args.valid], options)
     cheap = intake.read(args.pretrain, options)
-    for labelled in (structures, cheap):
+    for labelled in ([*structures, *held_out], cheap):
         intake.check(labelled, options)
     if args.limit:
         structures = data.subset(structures, args.limit)
