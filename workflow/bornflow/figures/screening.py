@@ -122,6 +122,7 @@ def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
         edgecolors="0.2",
         linewidths=0.5,
         zorder=2,
+        clip_on=False,  # an atom at the edge of its panel is drawn whole
     )
     axis.set_aspect("equal", adjustable="datalim")
     axis.margins(0.12)
