@@ -94,19 +94,12 @@ def split(
     valid: list[list[int]] = []
     for _, part in sorted(strata.items()):
         order = [part[place] for place in rng.permutation(len(part))]
-        room = round(fraction * sum(map(len, order)))
-        chosen: list[list[int]] = []
-        rest: list[list[int]] = []
-        for family in order:  # large families that do not fit are held out, smaller ones after them may fit
-            fits = len(family) <= room
-            (chosen if fits else rest).append(family)
-            room -= len(family) * fits
-        if len(order) > 1 and not rest:
-            rest.append(chosen.pop())
-        if len(order) > 1 and not chosen:
-            chosen.append(rest.pop())
-        train += [index for family in chosen for index in family]
-        valid += rest
+        counts = np.cumsum([len(family) for family in order])
+        cut = int(np.searchsorted(counts, round(fraction * counts[-1]), side="right"))
+        if len(order) > 1:
+            cut = min(max(cut, 1), len(order) - 1)
+        train += [index for family in order[:cut] for index in family]
+        valid += order[cut:]
     known = {symbol for index in train for symbol in structures[index].symbols}
     kept = []
     for family in valid:
