@@ -61,10 +61,11 @@ REFUSED = {
     "no suffix": ({"out": "run"}, "whose name ends in .h5"),
     "csv": ({"out": "run.csv"}, "whose name ends in .h5"),
     "failed": ({"out": "r.failed.extxyz"}, "whose name ends in .h5"),
-    "structure": ({"out": "s.extxyz"}, "whose name ends in .h5"),
+    "structure": ({"out": "s.extxyz"}, "is read (--structure) and would be overwritten"),
+    "other suffix": ({"out": "r.extxyz"}, "whose name ends in .h5"),
     "structure as h5": (
         {"out": "twin.h5", "structure": "twin.h5"},
-        "the start structure, would be overwritten",
+        "is read (--structure) and would be overwritten",
     ),
     "failed frames": ({"out": "old.h5", "structure": "old.failed.extxyz"}, "would be overwritten"),
     "parts file": ({"out": "file.h5"}, "file.parts is a file"),

@@ -190,6 +190,8 @@ def placeholders(structures: Sequence[Atoms]) -> list[Finding]:
             value = frames.label(atoms, key)
             if value is not None and not may and not np.any(value):
                 empty.setdefault(key, []).append(atoms)
+    if len(empty.get("energy", [])) < 2:
+        empty.pop("energy", None)  # relative energies begin at zero
     return [
         Finding(f"{key} exactly zero (a missing label is nan, has a weight of 0 or no key)", members)
         for key, members in empty.items()
