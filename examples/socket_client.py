@@ -11,7 +11,7 @@ import sys
 from ase.calculators.socketio import SocketClient
 from ase.io import read
 
-from bornflow.dynamics.calculator import BornflowCalculator
+from bornflow.inference.calculator import BornflowCalculator
 
 checkpoint, structure, name = sys.argv[1:]
 atoms = read(structure)

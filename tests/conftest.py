@@ -14,14 +14,14 @@ import jax
 import pytest
 from ase import Atoms
 
-from bornflow.runtime import keep_compiled
+from bornflow.jax_setup import configure
 
 jax.config.update("jax_enable_x64", True)
-keep_compiled()
+configure()
 
 from examples import STRUCTURES, noisy_parameters, variant
 
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 
 @pytest.fixture(scope="session")

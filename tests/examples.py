@@ -9,14 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 
+from bornflow.config.load import complete
 from bornflow.models.graph import edges
-from bornflow.models.variants import Model
-from bornflow.settings import complete
+from bornflow.models.model import Model
 from bornflow.structures.packing import pack_water
 
 ROOT = Path(__file__).parents[1]
 # Published structures, which are not shipped: a folder with hexamers/ and water27/.
 PUBLISHED = Path(os.environ.get("BORNFLOW_PUBLISHED_STRUCTURES", ""))
+
+
+def search_path() -> str:
+    """PYTHONPATH for programs that import this module."""
+    return os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
 
 
 def variant(**changes) -> dict:

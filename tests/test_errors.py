@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from bornflow.errors import BornflowError, command
+from bornflow.cli import command
+from bornflow.errors import BornflowError
 
 
 def said(monkeypatch, error: Exception, *arguments: str) -> str:
@@ -72,7 +73,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
     """A limit on the size of files stands for the disk: writing fails in the same place."""
     values = json.dumps({"models": {f"m{number}": {} for number in range(2000)}})
     result = subprocess.run(
-        [sys.executable, "-m", "bornflow.settings", "--json", values, "--out", "out.yaml"],
+        [sys.executable, "-m", "bornflow.config.write", "--json", values, "--out", "out.yaml"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from bornflow.dynamics.calculator import BornflowCalculator
-from bornflow.schema import filled
-from bornflow.training.checkpoint import Checkpoint
+from bornflow.config.schema import filled
+from bornflow.inference.calculator import BornflowCalculator
+from bornflow.inference.checkpoint import Checkpoint
 
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibration": 40}
 

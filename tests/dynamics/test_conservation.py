@@ -11,16 +11,16 @@ from ase import units
 from ase.data import atomic_masses
 from examples import graph_of, variant, water
 
-from bornflow import settings
-from bornflow.dynamics.calculator import BornflowCalculator
+from bornflow import config
 from bornflow.dynamics.conservation import drift, tabulate
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.inference.calculator import BornflowCalculator
+from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 from bornflow.spectra import response, susceptibility
-from bornflow.training.checkpoint import Checkpoint
 from bornflow.units import AMU, BOLTZMANN, COULOMB, WAVENUMBER
 
 NO_SPECTRUM = pd.DataFrame({"wavenumber [1/cm]": [], "chi_imaginary": []})
@@ -159,7 +159,7 @@ def test_a_box_in_single_precision_goes_on_as_if_undisturbed(gentle, options, tm
         patch.setattr("bornflow.dynamics.watch.Watch.look", stop)
         with pytest.raises(KeyboardInterrupt):
             run("cut")
-    monkeypatch.setattr("bornflow.dynamics.neighbours.HEADROOM", 1.6)
+    monkeypatch.setattr("bornflow.inference.neighbours.HEADROOM", 1.6)
     continued_room, continued = run("cut")
     assert continued_room == room
     for name in whole:
@@ -197,7 +197,7 @@ def test_the_step_response_of_a_spectrum_is_that_of_its_oscillator():
     np.testing.assert_allclose(found, exact, atol=2e-3 * exact.max())
 
 
-def test_a_spectrum_without_a_susceptibility_is_refused(calculator, options, tmp_path):
+def test_a_spectrum_without_a_susceptibility_is_rejected(calculator, options, tmp_path):
     simulate(water(2), calculator, options(equilibration=0), 1, tmp_path / "r.h5")
     pd.DataFrame({"wavenumber [1/cm]": [1.0]}).to_csv(tmp_path / "s.csv")
     with pytest.raises(BornflowError, match=r"s.csv has no column chi_imaginary"):
@@ -218,7 +218,7 @@ def test_the_first_response_to_a_field_is_that_of_free_charges(gentle):
     ("changes", "wanted"),
     [({"steps": 30}, r"is 30 steps long; .* 130 are needed"), ({"frame_interval": 300}, "holds 1 frames")],
 )
-def test_a_run_too_short_for_a_response_is_refused(calculator, options, tmp_path, changes, wanted):
+def test_a_run_too_short_for_a_response_is_rejected(calculator, options, tmp_path, changes, wanted):
     simulate(water(2), calculator, options(equilibration=0, **changes), 1, tmp_path / "r.h5")
     NO_SPECTRUM.to_csv(tmp_path / "s.csv")
     with pytest.raises(BornflowError, match=wanted):
@@ -244,7 +244,7 @@ def test_a_field_moves_the_dipole_as_it_must_and_as_fluctuations_say(gentle, opt
     still._evaluate = {False: springs}
     wanted = options(steps=3400, equilibration=200, frame_interval=400)
     simulate(atoms, still, wanted, 1, tmp_path / "r.h5")
-    of_springs = settings.complete({"spectra": {"resolution": 20, "highest": 5000}})["spectra"]
+    of_springs = config.complete({"spectra": {"resolution": 20, "highest": 5000}})["spectra"]
     susceptibility.spectrum([tmp_path / "r.h5"], of_springs).to_csv(tmp_path / "s.csv")
     asked = {"field": field, "length": 60.0, "pairs": 3}
     table = response.compare(tmp_path / "r.h5", tmp_path / "s.csv", calculator, asked)

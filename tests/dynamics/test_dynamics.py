@@ -18,13 +18,13 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from examples import graph_of, noisy_parameters, variant, water
 
-from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.inference import checkpoint
+from bornflow.inference.calculator import BornflowCalculator
 from bornflow.io import frames
-from bornflow.models.variants import Model
-from bornflow.training import checkpoint
+from bornflow.models.model import Model
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_another_program_moves_the_atoms_through_a_socket(gentle, tmp_path):
     assert stress.shape == (6,)
 
 
-def test_bad_structures_are_refused(gentle, calculator):
+def test_bad_structures_are_rejected(gentle, calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.positions[3, 1] = np.nan
@@ -191,7 +191,7 @@ def test_bad_structures_are_refused(gentle, calculator):
         known = water(len(wrong) // 3)  # of as many atoms
         known.calc = wrong.calc = calculator
         known.get_forces()
-        for _ in range(2):  # one that has but moved since is refused again
+        for _ in range(2):  # one that has but moved since is rejected again
             with pytest.raises(BornflowError, match=reason):
                 wrong.get_forces()
             wrong.positions += 0.01

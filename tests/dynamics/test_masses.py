@@ -9,15 +9,15 @@ import pytest
 from ase.io import read
 from examples import water
 
+from bornflow.config.schema import filled
 from bornflow.dynamics import start
-from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.export import frames_of
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.request import identity
 from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
+from bornflow.inference.calculator import BornflowCalculator
 from bornflow.io import frames
-from bornflow.schema import filled
 from bornflow.spectra import response, susceptibility, velocities
 
 DEUTERIUM = 2.014
@@ -136,7 +136,7 @@ def test_runs_of_different_isotopes_make_no_common_spectrum(spectrum, run, calcu
 
 
 @pytest.mark.parametrize("masses", [[1.0] * 5, [0.0] * 6, [np.nan] * 6, [-1.0] * 6])
-def test_masses_that_are_none_are_refused(run, masses):
+def test_masses_that_are_none_are_rejected(run, masses):
     with h5py.File(run, "a") as file:
         del file["masses"]
         file["masses"] = masses

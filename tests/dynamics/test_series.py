@@ -101,7 +101,7 @@ def test_an_attribute_that_is_missing_is_named_where_it_is_looked_up(tmp_path):
         ("kind", h5py.Empty("f"), "bulk or cluster"),
     ],
 )
-def test_an_odd_attribute_is_refused(name, value, expected, tmp_path):
+def test_an_odd_attribute_is_rejected(name, value, expected, tmp_path):
     path = write(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         file.attrs[name] = value
@@ -167,7 +167,7 @@ def group(file):
         (spoil("masses", 1, 0.0), r"masses is 0.0 at \[1\]"),
     ],
 )
-def test_a_run_that_is_not_whole_is_refused(change, reason, tmp_path):
+def test_a_run_that_is_not_whole_is_rejected(change, reason, tmp_path):
     path = write(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         change(file)
@@ -177,7 +177,7 @@ def test_a_run_that_is_not_whole_is_refused(change, reason, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(50), None], ids=str)
-def test_a_file_that_is_no_hdf5_is_refused(content, tmp_path):
+def test_a_file_that_is_no_hdf5_is_rejected(content, tmp_path):
     path = tmp_path / "r.h5"
     if content is not None:
         path.write_bytes(content)
@@ -187,7 +187,7 @@ def test_a_file_that_is_no_hdf5_is_refused(content, tmp_path):
         read_run(path, "current")
 
 
-def test_a_cut_file_and_one_with_a_flipped_bit_are_refused(tmp_path):
+def test_a_cut_file_and_one_with_a_flipped_bit_are_rejected(tmp_path):
     path = write(tmp_path / "r.h5")
     whole = path.read_bytes()
     for part in (0.1, 0.5, 0.9, 0.99):

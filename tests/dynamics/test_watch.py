@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from examples import water
 
-from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.md import simulate
 from bornflow.dynamics.series import read_run
 from bornflow.dynamics.watch import LAST_FRAMES, Watch
 from bornflow.errors import BornflowError
+from bornflow.inference.calculator import BornflowCalculator
 
 LIMITS = {"temperature_limit": 3000, "bond_limit": 2, "energy_limit": 0.05, "drift_limit": 0.1}
 
@@ -102,10 +102,11 @@ def test_what_the_model_cannot_answer_is_reported_with_the_step(
     evaluate, count = calculator._evaluate[False], itertools.count()
 
     def failing(graph):
-        out = dict(jax.device_get(evaluate(graph)))
+        out = jax.device_get(evaluate(graph))
         if next(count) == 48:  # step 7, after the start, 40 of equilibration, and a new neighbour list
-            out[what] = np.array(out[what])
-            out[what][(2, 0) if what != "energy" else ()] = np.nan
+            values = np.array(getattr(out, what))
+            values[(2, 0) if what != "energy" else ()] = np.nan
+            out = out._replace(**{what: values})
         return out
 
     monkeypatch.setitem(calculator._evaluate, False, failing)

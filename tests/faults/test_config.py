@@ -10,9 +10,9 @@ import pytest
 import yaml
 from examples import ROOT
 
-from bornflow import settings
+from bornflow import config
+from bornflow.config.schema import schema
 from bornflow.errors import BornflowError
-from bornflow.schema import schema
 
 
 def system(**changes) -> dict:
@@ -49,10 +49,10 @@ def bomb() -> list:
     return value
 
 
-def refused(config: dict, *words: str) -> None:
+def rejected(config: dict, *words: str) -> None:
     started = time.monotonic()
     with pytest.raises(BornflowError) as error:
-        settings.complete(config)
+        config.complete(config)
     assert time.monotonic() - started < 5
     for word in words:
         assert word in str(error.value)
@@ -97,18 +97,18 @@ RESULTS = [
 
 @pytest.mark.parametrize("results", RESULTS)
 def test_results_stay_in_a_folder_of_their_own(results):
-    refused({"results": results}, "results: ", "expected: a folder inside the working folder")
+    rejected({"results": results}, "results: ", "expected: a folder inside the working folder")
 
 
-def test_the_repositorys_own_folders_are_refused_for_results():
+def test_the_repositorys_own_folders_are_rejected_for_results():
     for path in ROOT.iterdir():
         if path.is_dir() and path.name not in ("results", "build") and not path.name.endswith(".egg-info"):
-            refused({"results": path.name}, "results: ")
+            rejected({"results": path.name}, "results: ")
 
 
 @pytest.mark.parametrize("results", ["results", "results/mine-2.1", "workflows", "out/workflow", "größe"])
 def test_other_folders_hold_results(results):
-    assert settings.complete({"results": results})["results"] == results
+    assert config.complete({"results": results})["results"] == results
 
 
 TABLES = {
@@ -139,39 +139,39 @@ BAD = [
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", BAD)
-def test_names_that_do_not_fit_into_a_path_are_refused(table, name):
-    refused(TABLES[table](name), f"{table}: {name!r} found; expected: a name")
+def test_names_that_do_not_fit_into_a_path_are_rejected(table, name):
+    rejected(TABLES[table](name), f"{table}: {name!r} found; expected: a name")
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", ["a", "A-0", "cluster_3-x", "no", "yes", "x1" * 19, "settings", "errors"])
 def test_other_names_are_taken(table, name):
-    settings.complete(TABLES[table](name))
+    config.complete(TABLES[table](name))
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", ["none", "None", "a" * 40, "ab" * 20, "x" + "a" * 20])
-def test_names_that_stand_for_something_else_are_refused(table, name):
-    refused(TABLES[table](name), f"{table}.{name}: this name cannot be used")
+def test_names_that_stand_for_something_else_are_rejected(table, name):
+    rejected(TABLES[table](name), f"{table}.{name}: this name cannot be used")
 
 
 @pytest.mark.parametrize("name", ["deviations", "velocities-a", "response-a", "Response-a", "lorem-jax"])
 def test_models_are_not_called_like_our_files(name):
-    refused({"models": {"a": {}, name: {}}}, f"models.{name}: this name cannot be used")
+    rejected({"models": {"a": {}, name: {}}}, f"models.{name}: this name cannot be used")
 
 
 def test_studies_are_not_called_like_our_files():
-    refused(study("linear_response"), "labels.studies.linear_response: this name cannot be used")
+    rejected(study("linear_response"), "labels.studies.linear_response: this name cannot be used")
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_names_that_differ_in_capitals_only_are_refused(table):
+def test_names_that_differ_in_capitals_only_are_rejected(table):
     both = TABLES[table]("Ab")
     inner = both
     for key in table.split("."):
         inner = inner[key]
     inner["aB"] = inner["Ab"]
-    refused(both, f"{table}: Ab and aB differ in capital letters only")
+    rejected(both, f"{table}: Ab and aB differ in capital letters only")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_names_that_differ_in_capitals_only_are_refused(table):
         ({"pathvars": {"results": "/"}}, "unknown key 'pathvars'"),
     ],
 )
-def test_hostile_values_are_refused_in_one_line(config, words):
-    refused(config, words)
+def test_hostile_values_are_rejected_in_one_line(config, words):
+    rejected(config, words)
 
 
 def test_every_number_has_a_least_and_a_most_and_every_text_a_form():
@@ -279,7 +279,7 @@ def test_what_snakemake_does_not_say_is_found_in_its_files(tmp_path, text, words
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(BornflowError) as error:
-        settings.reread([ROOT / "config/config.yaml", path])
+        config.check_files([ROOT / "config/config.yaml", path])
     assert str(error.value).startswith(str(path))
     assert words in str(error.value)
 
@@ -316,18 +316,18 @@ def test_snakemake_shows_one_line_and_no_traceback(tmp_path, text, words):
 def test_modules_read_configurations_strictly(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("# nothing but a comment\n")
-    assert settings.load(path, "training") == settings.load(None, "training")
+    assert config.load(path, "training") == config.load(None, "training")
     path.write_text("training: {epochs: 3}\ntraining: {}\n")
     with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' stands a second time"):
-        settings.load(path, "training")
+        config.load(path, "training")
     path.write_text("training: {epochs: 1.0e+12}\n")
     with pytest.raises(BornflowError, match=r"c\.yaml: training\.epochs: 1000000000000 is greater"):
-        settings.load(path, "training")
+        config.load(path, "training")
 
 
 def test_what_a_rule_writes_is_read_again(tmp_path):
-    full = settings.complete(system(title="no") | {"models": {"yes": {}, "on": {}}})
+    full = config.complete(system(title="no") | {"models": {"yes": {}, "on": {}}})
     path = tmp_path / "part.yaml"
     path.write_text(yaml.safe_dump({key: full[key] for key in ("models", "dynamics")}))
-    assert settings.load(path, "models") == full["models"]
-    assert settings.load(path, "dynamics") == full["dynamics"]
+    assert config.load(path, "models") == full["models"]
+    assert config.load(path, "dynamics") == full["dynamics"]

@@ -1,4 +1,4 @@
-"""What a run is asked for and cannot do is refused before a model is loaded, in one clear error."""
+"""What a run is asked for and cannot do is rejected before a model is loaded, in one clear error."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
 from examples import variant, water
 
 from bornflow.dynamics import md, request, start
-from bornflow.dynamics.calculator import BornflowCalculator
 from bornflow.dynamics.watch import Watch
 from bornflow.errors import BornflowError
+from bornflow.inference.calculator import BornflowCalculator
+from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
 from bornflow.labels import relax
 from bornflow.models.graph import list_pairs
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 from bornflow.spectra import response
 from bornflow.structures.generate import generate
 from bornflow.training import data
-from bornflow.training.checkpoint import Checkpoint
 from bornflow.units import spectral_steps
 
 CASES = Path("/work/shared/cases")
@@ -37,7 +37,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def refusal(monkeypatch, capsys, **changes) -> str:
+def rejection(monkeypatch, capsys, **changes) -> str:
     """The one line that `dynamics.md` ends with."""
     given = {"checkpoint": "no-model", "structure": "s.extxyz", "config": "cfg.yaml", "out": "r.h5"} | changes
     words = [f"--{key}={value}" for key, value in given.items()]
@@ -50,7 +50,7 @@ def refusal(monkeypatch, capsys, **changes) -> str:
     return message
 
 
-REFUSED = {
+REJECTED = {
     "frame -1": ({"frame": -1}, "s.extxyz holds 2 frames, counted from 0: there is no frame -1"),
     "frame 2": ({"frame": 2}, "there is no frame 2, choose one from 0 to 1"),
     "frame huge": ({"frame": 10**30}, "there is no frame 1000000"),
@@ -75,9 +75,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_arguments_are_refused_before_the_model_is_loaded(folder, monkeypatch, capsys, case):
-    changes, reason = REFUSED[case]
+@pytest.mark.parametrize("case", REJECTED)
+def test_arguments_are_rejected_before_the_model_is_loaded(folder, monkeypatch, capsys, case):
+    changes, reason = REJECTED[case]
     Path("folder.h5").mkdir()
     Path("file.parts").touch()
     Path("mine.parts").mkdir()
@@ -85,20 +85,20 @@ def test_arguments_are_refused_before_the_model_is_loaded(folder, monkeypatch, c
     for copy in ("twin.h5", "old.failed.extxyz"):
         Path(copy).write_bytes(Path("s.extxyz").read_bytes())
     before = sorted(path.name for path in folder.rglob("*"))
-    assert reason in refusal(monkeypatch, capsys, **changes)
+    assert reason in rejection(monkeypatch, capsys, **changes)
     assert sorted(path.name for path in folder.rglob("*")) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_to_is_refused(folder, monkeypatch, capsys):
+def test_a_folder_that_cannot_be_written_to_is_rejected(folder, monkeypatch, capsys):
     Path("locked").mkdir(mode=0o500)
-    assert "nothing can be written to locked" in refusal(monkeypatch, capsys, out="locked/r.h5")
+    assert "nothing can be written to locked" in rejection(monkeypatch, capsys, out="locked/r.h5")
 
 
 def test_without_a_fault_the_model_is_what_is_missing(folder, monkeypatch, capsys):
-    """The refusals above do come first, and not because everything is refused."""
+    """The rejections above do come first, and not because everything is rejected."""
     for changes in ({}, {"frame": 1}, {"seed": 2**32 - 1}, {"out": "new/folder/r.h5"}):
-        assert "no-model" in refusal(monkeypatch, capsys, **changes)
+        assert "no-model" in rejection(monkeypatch, capsys, **changes)
 
 
 CONSTRAINTS = {
@@ -110,7 +110,7 @@ CONSTRAINTS = {
 
 
 @pytest.mark.parametrize("kind", CONSTRAINTS)
-def test_a_constraint_is_refused_by_everything_that_moves_atoms(kind, model, parameters, tmp_path):
+def test_a_constraint_is_rejected_by_everything_that_moves_atoms(kind, model, parameters, tmp_path):
     make, count = CONSTRAINTS[kind]
     atoms = water(2)
     atoms.set_constraint(make())
@@ -131,18 +131,18 @@ def held_file(path) -> Path:
     return path
 
 
-def test_a_held_structure_of_a_file_is_refused(folder, monkeypatch, capsys):
+def test_a_held_structure_of_a_file_is_rejected(folder, monkeypatch, capsys):
     held_file("held.extxyz")
-    message = refusal(monkeypatch, capsys, structure="held.extxyz", frame=1)
+    message = rejection(monkeypatch, capsys, structure="held.extxyz", frame=1)
     assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) hold 2 of 24 atoms" in message
     assert "move_mask" in message
     with pytest.raises(BornflowError, match="hold 2 of 24"):
         start.structure("held.extxyz", 1, [2, 1, 1])
 
 
-def test_a_relaxation_refuses_held_structures_and_writes_nothing(folder, monkeypatch):
+def test_a_relaxation_rejects_held_structures_and_writes_nothing(folder, monkeypatch):
     held_file("held.extxyz")
-    words = ["--structures=held.extxyz", "--out=o.extxyz", "--refused=r.csv"]
+    words = ["--structures=held.extxyz", "--out=o.extxyz", "--rejected=r.csv"]
     monkeypatch.setattr(sys, "argv", ["relax", *words])
     with pytest.raises(SystemExit, match=r"held.extxyz, water-8-0: .* a relaxation moves all atoms"):
         relax.main()
@@ -150,7 +150,7 @@ def test_a_relaxation_refuses_held_structures_and_writes_nothing(folder, monkeyp
     assert not Path("r.csv").exists()
 
 
-def test_a_pool_of_held_structures_is_refused_if_relaxed_and_else_said(folder, capsys):
+def test_a_pool_of_held_structures_is_rejected_if_relaxed_and_else_said(folder, capsys):
     held_file("held.extxyz")
     with pytest.raises(BornflowError, match="the relaxation of the pool moves all atoms"):
         generate("p", {"files": ["held.extxyz"], "relax": True}, 0)
@@ -172,7 +172,7 @@ def test_a_pool_of_held_structures_is_refused_if_relaxed_and_else_said(folder, c
         ({"shift": 1e30}, r"has a coordinate of 1e\+30 Å"),
     ],
 )
-def test_a_start_that_is_no_structure_is_refused_by_file_and_frame(folder, change, reason):
+def test_a_start_that_is_no_structure_is_rejected_by_file_and_frame(folder, change, reason):
     atoms = water(8, 0.9)
     if "cell" in change:
         atoms.set_cell(change["cell"])
@@ -219,7 +219,7 @@ FAR = [1e30, -1e30, 1e200, 1e12, 2e4]
 
 @pytest.mark.parametrize("far", FAR)
 @pytest.mark.parametrize("periodic", [False, True])
-def test_atoms_too_far_away_are_refused_and_do_not_kill_the_process(far, periodic):
+def test_atoms_too_far_away_are_rejected_and_do_not_kill_the_process(far, periodic):
     positions = np.array([[far, 2.5, 3.5], [4.4, 1.8, 2.7], [4.4, 3.2, 3.7]])
     cell = 10 * np.eye(3) if periodic else None
     with pytest.raises(BornflowError, match=r"atom 0 has a coordinate of .* the largest possible is 10000 Å"):
@@ -234,7 +234,7 @@ def test_atoms_too_far_away_are_refused_and_do_not_kill_the_process(far, periodi
         (1e300 * np.eye(3), "the cell"),
     ],
 )
-def test_cells_that_no_memory_holds_are_refused(cell, reason):
+def test_cells_that_no_memory_holds_are_rejected(cell, reason):
     with pytest.raises(BornflowError, match=reason):
         list_pairs(np.zeros(3, int), np.eye(3), cell, 1, 6.0, 3.0)
 
@@ -248,7 +248,7 @@ def test_a_training_names_the_structure_that_is_too_far_apart():
 
 
 @pytest.mark.parametrize("resolution", [1e300, 1e-320, 0.0, -5.0, float("nan"), float("inf"), 5e4])
-def test_a_resolution_that_no_series_has_is_refused(resolution):
+def test_a_resolution_that_no_series_has_is_rejected(resolution):
     with pytest.raises(BornflowError, match=r"spectra.resolution is .* choose a finer one"):
         spectral_steps(resolution, 0.5)
     assert spectral_steps(20, 0.5) == 3336

@@ -11,9 +11,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.constraints import FixAtoms
 
+from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.io import frames
-from bornflow.settings import complete
 from bornflow.training import intake, plausibility
 from bornflow.training.split import parts
 from bornflow.units import BOHR, FORCE_AU, HARTREE
@@ -137,7 +137,7 @@ def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
     assert "bond" not in what([*few, pair])
 
 
-def test_transposed_born_effective_charges_are_refused_and_can_be_transposed(few, tmp_path):
+def test_transposed_born_effective_charges_are_rejected_and_can_be_transposed(few, tmp_path):
     path = tmp_path / "other.extxyz"
     frames.write(path, [relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) for atoms in few])
     with pytest.raises(BornflowError, match=r"order \[force, field\].*training.bec_order: force-field"):
@@ -175,7 +175,7 @@ def test_the_order_of_every_cluster_can_be_told(shipped):
 
 @pytest.mark.parametrize("every", [10, 3, 2])
 @pytest.mark.parametrize("order", ["field-force", "force-field"])
-def test_a_file_in_both_orders_is_refused(every, order, shipped, tmp_path):
+def test_a_file_in_both_orders_is_rejected(every, order, shipped, tmp_path):
     mixed = [
         relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) if index % every == 0 else relabel(atoms)
         for index, atoms in enumerate(shipped[:40])
@@ -325,7 +325,7 @@ def test_methods_without_a_name_are_told_by_their_energies(few):
     assert "eV/atom from those of like frames" in what([*few[1::2], *other])
 
 
-def test_charged_structures_are_refused(few):
+def test_charged_structures_are_rejected(few):
     few[2].info["charge"] = 1
     with pytest.raises(BornflowError, match=f"{frames.name(few[2])}.*charge is not 0"):
         intake.check(few, OPTIONS)

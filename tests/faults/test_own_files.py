@@ -32,7 +32,7 @@ def call(module, *arguments):
     return None
 
 
-def refused(module, *arguments):
+def rejected(module, *arguments):
     said = call(module, *arguments)
     assert said is not None, "nothing was said"
     assert said.startswith("error: ") and "\n" not in said, said
@@ -91,7 +91,7 @@ def tables(folder):
     """Each command with the whole file that it reads first, and its other arguments."""
     errors = "model,seed,structures_of,structures,energy_mae [meV/atom]\nm,0,all,3,1.5\n"
     (folder / "errors.csv").write_text(errors)
-    (folder / "refused.csv").write_text("structure,reason\na,it failed\n")
+    (folder / "rejected.csv").write_text("structure,reason\na,it failed\n")
     (folder / "m-0.json").write_text(json.dumps({"all": {"structures": 3, "bec_mae [1e-3 e]": 2.5}}))
     (folder / "response.csv").write_text(
         "time [fs],dipole_in_field [e Å],standard_error [e Å],predicted [e Å],predicted_error [e Å],"
@@ -114,7 +114,7 @@ def tables(folder):
             "training.compare", "--errors", folder / "errors.csv", "--published", published,
             "--data", shipped, *out,
         ),
-        "refusals": ("labels.refusals", "--tables", folder / "refused.csv", *out),
+        "rejections": ("labels.rejections", "--tables", folder / "rejected.csv", *out),
         "tabulate": ("training.tabulate", "--metrics", folder / "m-0.json", *out),
         "response": ("figures.response", "--responses", folder / "response.csv", "--names", "a", *png),
         "learning_curve": (
@@ -136,7 +136,7 @@ def copy(folder, name):
 
 
 COMMANDS = (
-    "deviations", "spectrum", "errors", "compare", "refusals", "tabulate", "response", "learning_curve",
+    "deviations", "spectrum", "errors", "compare", "rejections", "tabulate", "response", "learning_curve",
     "timing", "convergence",
 )  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
     out.unlink()
     for spoil in SPOILT.values():
         path.write_bytes(spoil(whole))
-        assert path.name in refused(*command)
+        assert path.name in rejected(*command)
         assert not out.exists()
 
 
@@ -166,12 +166,12 @@ def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
         ("\n40,", "\nforty,", "'forty'"),
     ],
 )  # fmt: skip
-def test_an_odd_spectrum_is_refused(old, new, reason, tmp_path):
+def test_an_odd_spectrum_is_rejected(old, new, reason, tmp_path):
     path = spectrum(tmp_path / "chi.csv")
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    said = refused("spectra.deviations", "--spectra", path, "--models", "m", "--out", tmp_path / "o.csv")
+    said = rejected("spectra.deviations", "--spectra", path, "--models", "m", "--out", tmp_path / "o.csv")
     assert any(words in said for words in reason.split("|")), said
 
 
@@ -179,9 +179,9 @@ def test_spectra_of_one_panel_are_alike(tmp_path):
     one, other = spectrum(tmp_path / "a.csv"), spectrum(tmp_path / "b.csv", nu=NU[:-1])
     cluster = spectrum(tmp_path / "c.csv", INTENSITY_COLUMN)
     rest = ("--titles", "a", "--resolution", 20, "--experiments", "none", "--out", tmp_path / "o.png")
-    said = refused("figures.spectrum", "--spectra", one, other, "--models", "m", "m", *rest)
+    said = rejected("figures.spectrum", "--spectra", one, other, "--models", "m", "m", *rest)
     assert "seeds of m, have other frequencies" in said
-    said = refused("figures.spectrum", "--spectra", one, cluster, "--models", "m", "n", *rest)
+    said = rejected("figures.spectrum", "--spectra", one, cluster, "--models", "m", "n", *rest)
     assert "one panel shows one system" in said
 
 
@@ -229,7 +229,7 @@ def test_spectra_of_runs_that_are_odd_are_not_made(module, path, tmp_path):
             assert reason in said and "\n" not in said
 
 
-def test_a_run_without_masses_is_refused_by_none_that_does_not_need_them(tmp_path):
+def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_path):
     path = run(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         del file["masses"]
@@ -252,12 +252,12 @@ def test_runs_of_every_reader_are_checked(module, tmp_path):
     whole = path.read_bytes()
     for spoil in (lambda data: b"", lambda data: data[:-200], lambda data: b"text"):
         path.write_bytes(spoil(whole))
-        assert "r.h5 cannot be read as HDF5" in refused(*command)
+        assert "r.h5 cannot be read as HDF5" in rejected(*command)
     for name, value in (("timestep [fs]", -1.0), ("frame_interval [steps]", 0), ("fixed_charges", "False")):
         path.write_bytes(whole)
         with h5py.File(path, "a") as file:
             file.attrs[name] = value
-        assert f"attribute '{name}'" in refused(*command)
+        assert f"attribute '{name}'" in rejected(*command)
 
 
 @pytest.mark.parametrize(
@@ -290,17 +290,17 @@ def test_figures_are_written_in_every_format(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["o.xyz", "o", "o.pgf", "o.png.gz", ".png"])
-def test_a_format_that_cannot_be_written_is_refused_before_anything_is_read(name, tmp_path):
-    said = refused("figures.errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
+def test_a_format_that_cannot_be_written_is_rejected_before_anything_is_read(name, tmp_path):
+    said = rejected("figures.errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
     assert name in said and ".pdf, .png" in said
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"figure.figsize 3\n\0", None])
-def test_a_style_that_is_none_is_refused(content, tmp_path):
+def test_a_style_that_is_none_is_rejected(content, tmp_path):
     if content is not None:
         (tmp_path / "s.mplstyle").write_bytes(content)
     rest = ("--style", tmp_path / "s.mplstyle", "--out", tmp_path / "o.png")
-    assert "s.mplstyle" in refused("figures.errors", "--errors", tmp_path / "none.csv", *rest)
+    assert "s.mplstyle" in rejected("figures.errors", "--errors", tmp_path / "none.csv", *rest)
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_a_style_that_is_none_is_refused(content, tmp_path):
 )
 def test_metrics_are_numbers(name, content, reason, tmp_path):
     (tmp_path / name).write_text(content)
-    assert reason in refused("training.tabulate", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv")
+    assert reason in rejected("training.tabulate", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv")
 
 
 @pytest.mark.parametrize(
@@ -344,14 +344,14 @@ def test_folders_of_models_are_read_with_care(name, content, reason, tmp_path):
     command = ("training.recipes", "--names", "a", *files)
     assert call(*command) is None
     (tmp_path / name).write_text(content)
-    assert reason in refused(*command)
+    assert reason in rejected(*command)
 
 
 def test_a_learning_curve_needs_the_number_of_structures(tmp_path):
     (tmp_path / "config.yaml").write_text("name: a\nseed: 0\n")
     for train in ({}, {"all": {}}, {"all": {"structures": 2.5}}):
         (tmp_path / "metrics.json").write_text(json.dumps({"train": train, "valid": {"all": {}}}))
-        said = refused(
+        said = rejected(
             "training.learning", "--metrics", tmp_path / "metrics.json", "--out", tmp_path / "o.csv"
         )
         assert "structures" in said
@@ -360,17 +360,18 @@ def test_a_learning_curve_needs_the_number_of_structures(tmp_path):
 @pytest.mark.parametrize(
     "text", ["structure,why\na,b\n", "structure,reason,more\na,b,c\n", "a,b\n", "structure,reason\na,\n"]
 )
-def test_tables_of_refusals_have_their_columns(text, tmp_path):
+def test_tables_of_rejections_have_their_columns(text, tmp_path):
     (tmp_path / "r.csv").write_text(text)
-    assert "r.csv" in refused("labels.refusals", "--tables", tmp_path / "r.csv", "--out", tmp_path / "o.csv")
+    words = ("--tables", tmp_path / "r.csv", "--out", tmp_path / "o.csv")
+    assert "r.csv" in rejected("labels.rejections", *words)
 
 
-def test_tables_of_refusals_may_be_without_rows_and_hold_any_text(tmp_path):
+def test_tables_of_rejections_may_be_without_rows_and_hold_any_text(tmp_path):
     reasons = 'structure,reason\nNA,"a, b ""c"""\n'
     (tmp_path / "a.csv").write_text("structure,reason\n")
     (tmp_path / "b.csv").write_text(reasons)
     paths = (tmp_path / "a.csv", tmp_path / "b.csv")
-    assert call("labels.refusals", "--tables", *paths, "--out", tmp_path / "o.csv") is None
+    assert call("labels.rejections", "--tables", *paths, "--out", tmp_path / "o.csv") is None
     assert (tmp_path / "o.csv").read_text() == reasons
 
 
@@ -389,7 +390,7 @@ def test_tables_of_studies_have_what_is_drawn(study, old, new, reason, tmp_path)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    said = refused("figures.label_studies", "--table", path, "--study", study, "--out", tmp_path / "o.png")
+    said = rejected("figures.label_studies", "--table", path, "--study", study, "--out", tmp_path / "o.png")
     assert reason in said
 
 

@@ -1,4 +1,4 @@
-"""What a user names reaches a shell as one word, or is refused: no name is ever run, split or expanded."""
+"""What a user names reaches a shell as one word, or is rejected: no name is ever run, split or expanded."""
 
 import os
 import re
@@ -10,9 +10,9 @@ import pytest
 import yaml
 from examples import ROOT, water
 
+from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.io import frames
-from bornflow.settings import complete
 
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 # Fields of a command that hold no name: how often a rule takes them is for the reader to judge.
@@ -39,7 +39,7 @@ NASTY = [
     "a=b:c,d^e",
     "äß-水",
 ]
-REFUSED = [
+REJECTED = [
     "",
     "-rf",
     "--out",
@@ -81,9 +81,9 @@ def test_paths_that_work_are_taken(place, name):
     complete(at(place, f"{name}.extxyz"))
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REJECTED)
 @pytest.mark.parametrize("place", ["data", "pretraining", "structure", "files", "known", "beside", "study"])
-def test_paths_that_cannot_work_are_refused(place, name):
+def test_paths_that_cannot_work_are_rejected(place, name):
     with pytest.raises(BornflowError, match="found; expected: the path of a file"):
         complete(at(place, name))
 
@@ -109,7 +109,7 @@ def system(**changes) -> dict:
 @pytest.mark.parametrize(
     "title", ["{input} {wildcards.x}", "a\nb", "$x$", r"\alpha", "-x", "--out=x", "", " x"]
 )
-def test_titles_that_would_not_be_printed_as_they_are_are_refused(title):
+def test_titles_that_would_not_be_printed_as_they_are_are_rejected(title):
     with pytest.raises(BornflowError, match=r"systems\.a\.title: .* found; expected: one line of plain text"):
         complete({"dynamics": {"systems": {"a": system(title=title)}}})
 

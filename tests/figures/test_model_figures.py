@@ -1,4 +1,4 @@
-"""Figures of models show every value they are given, and refuse what holds none."""
+"""Figures of models show every value they are given, and reject what holds none."""
 
 import numpy as np
 import pandas as pd

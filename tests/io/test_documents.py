@@ -1,4 +1,4 @@
-"""JSON and YAML files are read as mappings of what is expected, or refused in one line."""
+"""JSON and YAML files are read as mappings of what is expected, or rejected in one line."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_both_formats_hold_the_same(text, tmp_path):
         (b"\x00\x01\x02", "is a binary file"),
     ],
 )
-def test_a_broken_json_file_is_refused(text, reason, tmp_path):
+def test_a_broken_json_file_is_rejected(text, reason, tmp_path):
     (tmp_path / "d.json").write_bytes(text)
     with pytest.raises(BornflowError, match=reason) as caught:
         documents.read_json(tmp_path / "d.json", NEEDED, "make it again")
@@ -50,7 +50,7 @@ def test_a_broken_json_file_is_refused(text, reason, tmp_path):
     [b"", b"name: [", b"name: \xfc", b"- 1", b"name: a\nname: b\nseed: 3\nerror: 1", b"name: a\nseed: .nan",
      b"a: &a [*a]", b"name: !!python/object:os.system a", b"{" * 10_000],
 )  # fmt: skip
-def test_a_broken_yaml_file_is_refused(text, tmp_path):
+def test_a_broken_yaml_file_is_rejected(text, tmp_path):
     (tmp_path / "d.yaml").write_bytes(text)
     with pytest.raises(BornflowError, match=r"d\.yaml.*make it again"):
         documents.read_yaml(tmp_path / "d.yaml", NEEDED, "make it again")

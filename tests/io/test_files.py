@@ -8,7 +8,7 @@ import time
 import pytest
 from examples import ROOT
 
-from bornflow.errors import command
+from bornflow.cli import command
 from bornflow.io.files import atomic_write, locked, write_json
 
 

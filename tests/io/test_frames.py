@@ -107,7 +107,7 @@ def test_damage_is_named(tmp_path):
         frames.read(tmp_path / "none.extxyz")
 
 
-def test_mixed_periodicity_is_refused():
+def test_mixed_periodicity_is_rejected():
     atoms = water(1)
     atoms.set_cell([5, 5, 5])
     atoms.pbc = (True, True, False)
@@ -126,6 +126,6 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_two_structures_of_one_name_are_refused():
+def test_two_structures_of_one_name_are_rejected():
     with pytest.raises(BornflowError, match="two structures are called water-1-0"):
-        frames.refuse_twins([water(1), water(2), water(1)])
+        frames.reject_twins([water(1), water(2), water(1)])

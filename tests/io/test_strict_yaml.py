@@ -1,4 +1,4 @@
-"""Strict YAML: plain data is read as PyYAML reads it, whatever is lost, guessed or run is refused."""
+"""Strict YAML: plain data is read as PyYAML reads it, whatever is lost, guessed or run is rejected."""
 
 import pytest
 import yaml
@@ -91,7 +91,7 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
         ('{"a": ' + "9" * 6000 + "}", "a number of 6000 digits"),
     ],
 )
-def test_what_is_lost_or_guessed_elsewhere_is_refused(text, words):
+def test_what_is_lost_or_guessed_elsewhere_is_rejected(text, words):
     with pytest.raises(BornflowError) as error:
         strict_yaml.parse(text, "c.yaml")
     assert str(error.value).startswith("c.yaml")

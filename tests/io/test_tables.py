@@ -1,4 +1,4 @@
-"""Tables are read as they are said to be, or refused with file, line, column, value and remedy."""
+"""Tables are read as they are said to be, or rejected with file, line, column, value and remedy."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def test_every_number_survives_a_round_trip(tmp_path):
         (WHOLE.replace("late", '"late'), "unexpected end of data"),
     ],
 )
-def test_a_broken_table_is_refused(text, reason, tmp_path):
+def test_a_broken_table_is_rejected(text, reason, tmp_path):
     with pytest.raises(BornflowError, match=reason) as caught:
         read(tmp_path / "t.csv", text)
     assert "\n" not in str(caught.value) and "t.csv" in str(caught.value)

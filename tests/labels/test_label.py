@@ -1,4 +1,4 @@
-"""The labelling job: refusals are named and the rest goes on, known labels are taken, batches join."""
+"""The labelling job: rejections are named and the rest goes on, known labels are taken, batches join."""
 
 import re
 import subprocess
@@ -10,42 +10,42 @@ import yaml
 from ase import Atoms
 from examples import ROOT, water
 
-from bornflow.errors import BornflowError, Refused
+from bornflow.config.load import complete
+from bornflow.errors import BornflowError, Rejected
 from bornflow.io import frames
-from bornflow.labels.engines import ENGINES, text_hash
+from bornflow.labels.engines.table import ENGINES, text_hash
 from bornflow.labels.finite_field import accept, central_difference
-from bornflow.labels.label import label_structures, write_refused
+from bornflow.labels.label import label_structures, write_rejected
 from bornflow.labels.merge import merge
-from bornflow.settings import complete
 
 OPTIONS = complete({"labels": {"known": []}})["labels"]
 
 
-def test_a_refused_structure_is_named_and_the_rest_goes_on(tmp_path):
+def test_a_rejected_structure_is_named_and_the_rest_goes_on(tmp_path):
     structures = [water(1, seed=0), water(8, 0.9, seed=1), water(2, seed=2)]
-    labelled, refused = label_structures(structures, "xtb", OPTIONS, tmp_path)
+    labelled, rejected = label_structures(structures, "xtb", OPTIONS, tmp_path)
     assert [atoms.info["structure"] for atoms in labelled] == ["water-1-0", "water-2-2"]
-    assert [name for name, _ in refused] == ["water-8-1"]
-    assert "is periodic" in refused[0][1]
-    write_refused(tmp_path / "refused.csv", refused)
-    assert (tmp_path / "refused.csv").read_text().startswith("structure,reason\nwater-8-1,")
+    assert [name for name, _ in rejected] == ["water-8-1"]
+    assert "is periodic" in rejected[0][1]
+    write_rejected(tmp_path / "rejected.csv", rejected)
+    assert (tmp_path / "rejected.csv").read_text().startswith("structure,reason\nwater-8-1,")
 
 
 def test_the_gate_is_applied(tmp_path):
     strict = OPTIONS | {"gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
-    labelled, refused = label_structures([water(1)], "xtb", strict, tmp_path)
+    labelled, rejected = label_structures([water(1)], "xtb", strict, tmp_path)
     assert not labelled
-    assert "labels.gate.nonlinearity" in refused[0][1]
+    assert "labels.gate.nonlinearity" in rejected[0][1]
 
 
-def test_a_kink_in_the_forces_that_the_sum_rule_does_not_see_is_refused(tmp_path):
+def test_a_kink_in_the_forces_that_the_sum_rule_does_not_see_is_rejected(tmp_path):
     shipped = next(a for a in frames.read(ROOT / "resources/labels/water.extxyz") if len(a) == 18)
     gate = complete({})["labels"]["gate"]
     forces = {(axis, sign): np.zeros((18, 3)) for axis in range(3) for sign in (1, -1)}
     forces[0, 1][[0, 4], 0] = 9.5e-5, -9.5e-5  # 0.095 e in two of its charges
     response = central_difference(forces, np.zeros((18, 3)), 5e-4)
     assert response.sum_rule < 1e-12
-    with pytest.raises(Refused, match="nonlinearity"):
+    with pytest.raises(Rejected, match="nonlinearity"):
         accept(response.residuals, gate)
     accept({key: shipped.info[key] for key in gate}, gate)
 
@@ -159,14 +159,14 @@ def moved_hydrogen(atoms):
     ],
     ids=["radical", "coincident", "no element"],
 )
-def test_what_xtb_cannot_label_is_refused_and_the_rest_goes_on(make, reason, tmp_path):
+def test_what_xtb_cannot_label_is_rejected_and_the_rest_goes_on(make, reason, tmp_path):
     bad = make()
     bad.info["structure"] = "bad"
-    labelled, refused = label_structures([water(1), bad, water(2)], "xtb", OPTIONS, tmp_path)
+    labelled, rejected = label_structures([water(1), bad, water(2)], "xtb", OPTIONS, tmp_path)
     assert len(labelled) == 2
-    ((name, said),) = refused
+    ((name, said),) = rejected
     assert name == "bad" and re.search(reason, said)
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(Rejected, match=reason):
         ENGINES["xtb"].relax(bad, OPTIONS, tmp_path, 1)
 
 
@@ -174,19 +174,20 @@ def test_relaxations_that_leave_nothing_fail(tmp_path):
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": {"engine": "xtb"}}))
     for structures, status in (([water(2), water(8, 0.9)], 0), ([water(8, 0.9)], 1)):
         frames.write(tmp_path / "s.extxyz", structures)
-        common = ("--structures", "s.extxyz", "--config", "c.yaml", "--out", "r.extxyz", "--refused", "r.csv")
+        files = ("--structures", "s.extxyz", "--out", "r.extxyz", "--rejected", "r.csv")
+        common = ("--config", "c.yaml", *files)
         result = run("bornflow.labels.relax", *common, cwd=tmp_path)
         assert result.returncode == status, result.stderr
         assert "water-8-0," in (tmp_path / "r.csv").read_text()
-    assert "every structure of s.extxyz was refused, water-8-0: " in result.stderr
+    assert "every structure of s.extxyz was rejected, water-8-0: " in result.stderr
     assert len(frames.read(tmp_path / "r.extxyz")) == 1, "what was there is kept"
 
 
-def test_xtb_relaxes_clusters_and_refuses_boxes(tmp_path):
+def test_xtb_relaxes_clusters_and_rejects_boxes(tmp_path):
     moved = water(2)
     moved.positions = ENGINES["xtb"].relax(moved, OPTIONS, tmp_path, 1)
     assert 0.95 < moved.get_distance(0, 1) < 0.98
-    with pytest.raises(Refused, match="is periodic"):
+    with pytest.raises(Rejected, match="is periodic"):
         ENGINES["xtb"].relax(water(8, 0.9), OPTIONS, tmp_path, 1)
 
 
@@ -195,10 +196,10 @@ def run(module, *arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
+def test_batches_are_labelled_and_joined_and_too_many_rejections_fail(tmp_path):
     structures = [water(1 + seed % 2, seed=seed) for seed in range(5)] + [water(8, 0.9, seed=9)]
     frames.write(tmp_path / "s.extxyz", structures)
-    labels = {"engine": "xtb", "batch_size": 4, "known": [], "max_refused": 0.2}
+    labels = {"engine": "xtb", "batch_size": 4, "known": [], "max_rejected": 0.2}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
     for batch in "01":
         common = ("--structures", "s.extxyz", "--config", "c.yaml", "--batch", batch)
@@ -207,31 +208,31 @@ def test_batches_are_labelled_and_joined_and_too_many_refusals_fail(tmp_path):
             *common,
             "--out",
             f"{batch}.extxyz",
-            "--refused",
+            "--rejected",
             f"{batch}.csv",
             cwd=tmp_path,
         )
         assert result.returncode == 0, result.stderr
-    join = ("--tables", "0.csv", "1.csv", "--out", "refused.csv")
-    assert run("bornflow.labels.refusals", *join, cwd=tmp_path).returncode == 0
-    gather = ("--labelled", "0.extxyz", "1.extxyz", "--refused", "refused.csv", "--config", "c.yaml")
+    join = ("--tables", "0.csv", "1.csv", "--out", "rejected.csv")
+    assert run("bornflow.labels.rejections", *join, cwd=tmp_path).returncode == 0
+    gather = ("--labelled", "0.extxyz", "1.extxyz", "--rejected", "rejected.csv", "--config", "c.yaml")
     result = run("bornflow.labels.gather", *gather, "--out", "all.extxyz", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     joined = frames.read(tmp_path / "all.extxyz")
     assert [atoms.info["structure"] for atoms in joined] == [a.info["structure"] for a in structures[:5]]
     assert np.isfinite(frames.label(joined[0], "bec")).all()
-    labels["max_refused"] = 0.1
+    labels["max_rejected"] = 0.1
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": labels}))
     (tmp_path / "all.extxyz").unlink()
     result = run("bornflow.labels.gather", *gather, "--out", "all.extxyz", cwd=tmp_path)
     assert result.returncode == 1
-    assert "1 of 6 structures were refused" in result.stderr
+    assert "1 of 6 structures were rejected" in result.stderr
     assert "Traceback" not in result.stderr
-    assert (tmp_path / "refused.csv").read_text().count("\nwater-8-9,") == 1
+    assert (tmp_path / "rejected.csv").read_text().count("\nwater-8-9,") == 1
     assert not (tmp_path / "all.extxyz").exists()
 
 
-def test_without_a_table_of_refusals_the_others_are_written_and_the_status_tells(tmp_path):
+def test_without_a_table_of_rejections_the_others_are_written_and_the_status_tells(tmp_path):
     frames.write(tmp_path / "s.extxyz", [water(1), water(8, 0.9), water(2)])
     result = run(
         "bornflow.labels.label",
@@ -244,5 +245,5 @@ def test_without_a_table_of_refusals_the_others_are_written_and_the_status_tells
         cwd=tmp_path,
     )
     assert result.returncode == 1
-    assert "1 of 3 structures were refused; l.extxyz holds the others" in result.stderr
+    assert "1 of 3 structures were rejected; l.extxyz holds the others" in result.stderr
     assert len(frames.read(tmp_path / "l.extxyz")) == 2

@@ -6,11 +6,12 @@ from ase import Atoms
 from ase.build import molecule
 from examples import ROOT, water
 
-from bornflow.errors import Refused
+from bornflow.config.load import complete
+from bornflow.errors import Rejected
 from bornflow.io import frames
-from bornflow.labels import engines, limits, xtb
+from bornflow.labels import limits
+from bornflow.labels.engines import table, xtb
 from bornflow.labels.label import label_structures
-from bornflow.settings import complete
 
 OPTIONS = complete({"labels": {"known": []}})["labels"]
 
@@ -32,52 +33,52 @@ def test_atoms_in_one_another_get_no_label(distance, tmp_path):
 
 def test_an_atom_may_not_lie_in_a_periodic_image():
     atoms = Atoms("HH", [[0.1, 2, 2], [3.9, 2, 2]], cell=[4, 4, 4], pbc=True)
-    with pytest.raises(Refused, match=r"atoms 0 \(H\) and 1 \(H\) are 0.2 Å apart"):
-        limits.refuse_overlaps(atoms)
-    with pytest.raises(Refused, match=r"atoms 0 \(He\) and 0 \(He\) are 0.25 Å apart"):
-        limits.refuse_overlaps(Atoms("He", cell=[0.25, 9, 9], pbc=True))
+    with pytest.raises(Rejected, match=r"atoms 0 \(H\) and 1 \(H\) are 0.2 Å apart"):
+        limits.reject_overlaps(atoms)
+    with pytest.raises(Rejected, match=r"atoms 0 \(He\) and 0 \(He\) are 0.25 Å apart"):
+        limits.reject_overlaps(Atoms("He", cell=[0.25, 9, 9], pbc=True))
     atoms.pbc = False
-    limits.refuse_overlaps(atoms)
+    limits.reject_overlaps(atoms)
 
 
 @pytest.mark.parametrize("name", ["H2", "N2", "CO", "C2H2", "H2O", "HCN", "P2", "LiF", "Na2", "SO2", "F2"])
 def test_molecules_are_within_all_limits(name):
     atoms = molecule(name)
     (energy, forces), _, _ = xtb.calculate(atoms, 5e-4)
-    limits.refuse(atoms, forces * engines.FORCE_AU)
+    limits.reject(atoms, forces * table.FORCE_AU)
     assert np.isfinite(energy)
 
 
 def test_shipped_labels_are_within_all_limits():
     for name in ("water", "water-xtb"):
         for atoms in frames.read(ROOT / f"resources/labels/{name}.extxyz"):
-            limits.refuse(atoms, frames.label(atoms, "forces"))
+            limits.reject(atoms, frames.label(atoms, "forces"))
             if name == "water-xtb":
-                limits.refuse_energy(atoms, frames.label(atoms, "energy"), xtb._free_atom)
+                limits.reject_energy(atoms, frames.label(atoms, "energy"), xtb._free_atom)
 
 
 @pytest.mark.parametrize("size", [101.0, 1e6, np.nan, np.inf])
 def test_the_atom_with_too_large_a_force_is_named(size):
     forces = np.zeros((3, 3))
     forces[1, 2] = size
-    with pytest.raises(Refused, match=r"force on atom 1 \(H\) is .* eV/Å, 100 or less expected"):
-        limits.refuse_forces(water(1), forces)
+    with pytest.raises(Rejected, match=r"force on atom 1 \(H\) is .* eV/Å, 100 or less expected"):
+        limits.reject_forces(water(1), forces)
     forces[1, 2] = 99.0
-    limits.refuse_forces(water(1), forces)
+    limits.reject_forces(water(1), forces)
 
 
 @pytest.mark.parametrize("apart", [-16.0, 16.0, np.nan])
-def test_an_energy_far_from_that_of_free_atoms_is_refused(apart):
-    with pytest.raises(Refused, match=r"eV per atom from that of free atoms, at most ±15 expected"):
-        limits.refuse_energy(water(1), -30 + 3 * apart, lambda symbol: -10.0)
-    limits.refuse_energy(water(1), -30 - 3 * 14.0, lambda symbol: -10.0)
+def test_an_energy_far_from_that_of_free_atoms_is_rejected(apart):
+    with pytest.raises(Rejected, match=r"eV per atom from that of free atoms, at most ±15 expected"):
+        limits.reject_energy(water(1), -30 + 3 * apart, lambda symbol: -10.0)
+    limits.reject_energy(water(1), -30 - 3 * 14.0, lambda symbol: -10.0)
 
 
-def test_hartree_in_place_of_electronvolt_is_refused():
+def test_hartree_in_place_of_electronvolt_is_rejected():
     atoms = water(1)
     energy = xtb._single_point(atoms, np.zeros(3))[0]
-    with pytest.raises(Refused, match="free atoms"):
-        limits.refuse_energy(atoms, energy, xtb._free_atom)
+    with pytest.raises(Rejected, match="free atoms"):
+        limits.reject_energy(atoms, energy, xtb._free_atom)
 
 
 def test_a_known_label_beyond_the_limits_is_not_taken(tmp_path):
@@ -92,5 +93,5 @@ def test_a_known_label_beyond_the_limits_is_not_taken(tmp_path):
 
 def test_hours_of_cp2k_are_not_spent_on_atoms_in_one_another(tmp_path):
     without = OPTIONS | {"cp2k": OPTIONS["cp2k"] | {"command": "no-such-program"}}
-    with pytest.raises(Refused, match="apart"):
-        engines.cp2k(near(0.1), without, tmp_path, 1)
+    with pytest.raises(Rejected, match="apart"):
+        table.cp2k(near(0.1), without, tmp_path, 1)

@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from examples import STRUCTURES, noisy_parameters, variant
 
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 FAST = ("physical-uncoupled", "lorem-local")  # together they hold every part of a model but one γ
 VARIANTS = [

@@ -9,7 +9,7 @@ from ase import Atoms
 from examples import STRUCTURES, cell_of, features_of, graph_of, jiggle, noisy_parameters, variant, water
 
 from bornflow.models.charges import with_screening
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 STEP = 1e-4  # Å
 
@@ -51,7 +51,7 @@ def test_one_reverse_pass_equals_finite_differences(model, parameters, where):
         # The small cell is described by itself; the reference moves one atom of a cell so large that
         # no atom sees another one twice.
         atoms = unit.repeat((3, 3, 3))
-    found = np.asarray(model(parameters, graph_of(model, unit))["bec"])
+    found = np.asarray(model(parameters, graph_of(model, unit)).bec)
     for index in (0, len(unit) // 2):
         expected = by_finite_differences(model, parameters, atoms, index)
         if len(unit) > 2:
@@ -60,19 +60,19 @@ def test_one_reverse_pass_equals_finite_differences(model, parameters, where):
 
 
 def test_global_screening_scales_all_charges_and_leaves_the_energy(model, parameters):
-    if model.variant["charges"] != "global":
+    if model.variant.charges != "global":
         pytest.skip("not a model with one γ")
     graph = graph_of(model, water(2))
     one, two = (model(with_screening(parameters, gamma), graph) for gamma in (1.0, -1.7))
-    np.testing.assert_allclose(two["bec"], -1.7 * one["bec"], atol=1e-12)
+    np.testing.assert_allclose(two.bec, -1.7 * one.bec, atol=1e-12)
     for key in ("energy", "forces", "charges"):
-        np.testing.assert_array_equal(two[key], one[key])
+        np.testing.assert_array_equal(getattr(two, key), getattr(one, key))
 
 
 def test_local_screening_varies_with_the_environment(model, parameters):
-    if model.variant["charges"] != "local":
+    if model.variant.charges != "local":
         pytest.skip("not a model with γ_i")
-    screening = np.asarray(model(parameters, graph_of(model, water(3)))["screening"])
+    screening = np.asarray(model(parameters, graph_of(model, water(3))).screening)
     assert screening.shape == (9,)
     assert np.std(screening) > 1e-3
 
@@ -86,12 +86,12 @@ def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(backbone, 
     model = Model(variant(backbone=backbone, charges=charges, neutral=True), ("H", "O"))
     parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)
     out = model(parameters, graph_of(model, atoms))
-    assert np.sum(out["charges"]) == pytest.approx(0, abs=1e-12)
-    assert np.abs(out["charges"]).max() > 1e-3
+    assert np.sum(out.charges) == pytest.approx(0, abs=1e-12)
+    assert np.abs(out.charges).max() > 1e-3
     energies = []
     for step in (2, 1, -1, -2):
         atoms.positions[4, 1] += step * 1e-3
-        energies.append(float(model(parameters, graph_of(model, atoms))["energy"]))
+        energies.append(float(model(parameters, graph_of(model, atoms)).energy))
         atoms.positions[4, 1] -= step * 1e-3
     numerical = np.dot(energies, [1, -8, 8, -1]) / 12e-3
-    assert float(out["forces"][4, 1]) == pytest.approx(numerical, abs=1e-6)
+    assert float(out.forces[4, 1]) == pytest.approx(numerical, abs=1e-6)

@@ -13,7 +13,7 @@ from bornflow.models.basis import Radial, radial_functions
 from bornflow.models.features import MLP, SMALL_NORM
 from bornflow.models.graph import edges
 from bornflow.models.lorem import Lorem, TensorProduct, Update
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 ELEMENTS = ("H", "O")
 
@@ -46,10 +46,10 @@ def pairs_of(graph, options):
     centre, slot = np.nonzero(graph.pair_mask)
     vectors = np.asarray(edges(graph))[:, centre, slot].T
     distances = np.linalg.norm(vectors, axis=1)
-    switch = np.cos(np.pi / 2 * distances / options["cutoff"]) ** 2
+    switch = np.cos(np.pi / 2 * distances / options.cutoff) ** 2
     radial = bernstein(distances, options) * switch[:, None]
-    scaled = vectors / (distances[:, None] if options["harmonics"] == "unit" else options["cutoff"])
-    angular = e3x.so3.solid_harmonics(scaled, options["max_degree"], cartesian_order=True)
+    scaled = vectors / (distances[:, None] if options.harmonics == "unit" else options.cutoff)
+    angular = e3x.so3.solid_harmonics(scaled, options.max_degree, cartesian_order=True)
     return centre, graph.neighbours[centre, slot], np.asarray(radial), np.asarray(angular), np.asarray(switch)
 
 
@@ -79,16 +79,16 @@ def test_physical(atoms, decay, harmonics, invariants):
     changes = {"radial_decay": decay, "harmonics": harmonics, "invariants": invariants}
     options, weights, graph, features = described(atoms, backbone="physical", **changes)
     centre, neighbour, radial, angular, switch = pairs_of(graph, options)
-    n, degrees, channels = len(atoms), options["max_degree"] + 1, options["channels"]
+    n, degrees, channels = len(atoms), options.max_degree + 1, options.channels
     degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
     norm = 1 + summed(switch, centre, n)
     embedding = weights["embedding"][graph.species]
 
     both = np.concatenate([embedding[centre], embedding[neighbour]], axis=1)
-    filters = dense(weights["filter_scalar"], both).reshape(len(both), options["radial"], -1)
+    filters = dense(weights["filter_scalar"], both).reshape(len(both), options.radial, -1)
     x = summed(np.einsum("pr,prc,p->pc", radial, filters, angular[:, 0]), centre, n) / norm[:, None]
 
-    shape = (len(both), options["radial"], degrees, channels)
+    shape = (len(both), options.radial, degrees, channels)
     filters = dense(weights["filter_centre"], x)[centre] + dense(
         weights["filter_species"], embedding[neighbour]
     )
@@ -107,19 +107,19 @@ def test_physical(atoms, decay, harmonics, invariants):
 def test_lorem(atoms, invariants):
     options, weights, graph, features = described(atoms, backbone="lorem", invariants=invariants)
     centre, neighbour, radial, angular, _ = pairs_of(graph, options)
-    n, width, degrees = len(atoms), options["features"], options["max_degree"] + 1
+    n, width, degrees = len(atoms), options.features, options.max_degree + 1
     degree = np.repeat(np.arange(degrees), 2 * np.arange(degrees) + 1)
     embedding = weights["embedding"][graph.species]
 
     both = np.concatenate([embedding[centre], embedding[neighbour]], axis=1)
-    filters = MLP((width, options["radial"] * width)).apply({"params": weights["filter"]}, jnp.asarray(both))
-    edge = np.einsum("prf,pr->pf", filters.reshape(len(both), options["radial"], width), radial)
+    filters = MLP((width, options.radial * width)).apply({"params": weights["filter"]}, jnp.asarray(both))
+    edge = np.einsum("prf,pr->pf", filters.reshape(len(both), options.radial, width), radial)
     scalars = summed(dense(weights["filter_scalar"], edge) * angular[:, :1], centre, n)
     update = Update(width)
     scalars = update.apply({"params": weights["Update_0"]}, jnp.zeros_like(scalars), jnp.asarray(scalars))
     coefficients = dense(weights["filter_spherical"], edge).reshape(len(both), degrees, -1)[:, degree]
     spherical = summed(coefficients * angular[..., None], centre, n)
-    product = TensorProduct(options["max_degree"], options["channels"])
+    product = TensorProduct(options.max_degree, options.channels)
     spherical = product.apply({"params": weights["TensorProduct_0"]}, jnp.asarray(spherical))
     powers = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
     norms = relative(powers) if invariants == "relative" else np.sqrt(powers + SMALL_NORM**2)

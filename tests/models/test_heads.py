@@ -9,7 +9,7 @@ from examples import graph_of, variant, water
 
 from bornflow.models.features import Features
 from bornflow.models.heads import HEADS
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 DEGREE, ATOMS = 3, 12
 GRAPH = graph_of(Model(variant(), ("H", "O")), water(ATOMS // 3))

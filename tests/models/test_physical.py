@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from bornflow.models import electrostatics
 from bornflow.models.graph import Shape
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 
 STEP = 4e-4  # Å
 BY_ATOM = ("forces", "charges", "bec", "screening", "effective_charges")  # the last two of coupled models
@@ -25,8 +25,9 @@ def derivative(function):
 
 def evaluate(model, parameters, atoms, shape=None):
     out = model(parameters, graph_of(model, atoms, shape))
-    by_atom = {key: np.asarray(out[key])[: len(atoms)] for key in BY_ATOM if key in out}
-    return {"energy": float(out["energy"]), "virial": np.asarray(out["virial"])} | by_atom
+    given = {key: getattr(out, key) for key in BY_ATOM}
+    by_atom = {key: np.asarray(values)[: len(atoms)] for key, values in given.items() if values is not None}
+    return {"energy": float(out.energy), "virial": np.asarray(out.virial)} | by_atom
 
 
 def same(found, expected, within):
@@ -115,9 +116,9 @@ def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, s
     graph = model.graph(sample.numbers, sample.positions, cell_of(sample), None, np.float32)
     single = model(jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float32), parameters), graph)
     for key in ("forces", "bec", "virial", "charges"):
-        assert single[key].dtype == np.float32
+        assert getattr(single, key).dtype == np.float32
         np.testing.assert_allclose(
-            single[key], precise[key], rtol=0, atol=2e-5 * max(1, np.abs(precise[key]).max()), err_msg=key
+            getattr(single, key), getattr(precise, key), rtol=0, atol=2e-5 * max(1, np.abs(getattr(precise, key)).max()), err_msg=key
         )
 
 

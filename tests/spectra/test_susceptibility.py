@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bornflow.config.schema import filled
 from bornflow.dynamics.series import Parts
 from bornflow.errors import BornflowError
-from bornflow.schema import filled
 from bornflow.spectra import deviations, experiment, signals, velocities
 from bornflow.spectra import susceptibility as spectra
 from bornflow.spectra.susceptibility import densities, susceptibility
@@ -86,7 +86,7 @@ def test_the_spectrum_does_not_depend_on_the_stride():
         np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
 
 
-def test_too_short_a_run_is_refused():
+def test_too_short_a_run_is_rejected():
     with pytest.raises(BornflowError, match="cannot resolve 10 cm"):
         current_spectra([np.zeros((100, 3))], 0.5, 10.0)
 
@@ -277,7 +277,7 @@ def test_the_error_of_a_bands_intensity_is_its_spread():
     np.testing.assert_allclose(errors.mean(axis=0), intensities.std(axis=0), rtol=0.25)
 
 
-def test_a_band_that_the_spectrum_does_not_cover_is_refused():
+def test_a_band_that_the_spectrum_does_not_cover_is_rejected():
     nu = np.arange(20.0, 3000, 10)
     columns = (spectra.WAVENUMBER_COLUMN, spectra.CHI_COLUMN, spectra.ERROR_COLUMN)
     with pytest.raises(BornflowError, match=r"ends below 3800 cm.*spectra\.highest"):

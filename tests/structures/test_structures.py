@@ -5,19 +5,12 @@ import numpy as np
 import pytest
 from examples import PUBLISHED, ROOT, water
 
+from bornflow.config.load import complete
+from bornflow.connectivity import dangling, hydrogen_bonds
 from bornflow.errors import BornflowError
 from bornflow.io import frames
-from bornflow.settings import complete
-from bornflow.structures.bonds import dangling, hydrogen_bonds
 from bornflow.structures.generate import generate
-from bornflow.structures.isomers import (
-    ISOMERS,
-    embed,
-    isomer,
-    lowest,
-    orientations,
-    place_hydrogens,
-)
+from bornflow.structures.isomers import ISOMERS, embed, isomer, lowest, orientations, place_hydrogens
 from bornflow.structures.packing import box_edge, pack_water
 from bornflow.structures.select import holds_together, select
 
@@ -36,7 +29,7 @@ def test_packing_leaves_no_overlap(density):
     assert distances[molecules[:, None] != molecules].min() > 1.6
 
 
-def test_too_dense_a_box_is_refused(monkeypatch):
+def test_too_dense_a_box_is_rejected(monkeypatch):
     monkeypatch.setattr("bornflow.structures.packing.ATTEMPTS", 500)
     with pytest.raises(BornflowError, match="lower the density"):
         pack_water(32, np.random.default_rng(0), 1.3)
@@ -63,7 +56,7 @@ def test_a_pool_of_files_keeps_names_and_drops_labels(tmp_path):
     np.testing.assert_allclose(pool[1].positions, labelled[1].positions, atol=1e-7)
 
 
-def test_a_pool_of_boxes_and_clusters_is_refused():
+def test_a_pool_of_boxes_and_clusters_is_rejected():
     with pytest.raises(BornflowError, match="a pool of its own"):
         select([water(4), water(4, 0.9)], 1, SOAP, 50.0)
     assert len(select([water(4), water(4, 0.9)], 2, SOAP, 50.0)) == 2

@@ -7,9 +7,9 @@ import pytest
 from ase import Atoms
 from examples import variant, water
 
+from bornflow.config.load import complete
 from bornflow.io import frames
-from bornflow.models.variants import Model
-from bornflow.settings import complete
+from bornflow.models.model import Model, Prediction
 from bornflow.training import data
 from bornflow.training.loss import by_structure, means
 from bornflow.training.reports import divergence, explained
@@ -28,12 +28,12 @@ def batch(*second):
 
 def test_terms_are_means_over_atoms_components_and_structures():
     """Eq. 13 by hand."""
-    prediction = {
-        "energy": jnp.array([3.0, 0.5]),
-        "forces": jnp.array([[[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]], [[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]),
-        "bec": jnp.stack([jnp.full((2, 3, 3), 2.0), jnp.stack([jnp.eye(3), jnp.zeros((3, 3))])]),
-        "charges": jnp.array([[0.6, 0.2], [0.0, 0.0]]),
-    }
+    prediction = Prediction(
+        energy=jnp.array([3.0, 0.5]),
+        forces=jnp.array([[[1.0, 2.0, 0.0], [0.0, 0.0, 1.0]], [[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]),
+        bec=jnp.stack([jnp.full((2, 3, 3), 2.0), jnp.stack([jnp.eye(3), jnp.zeros((3, 3))])]),
+        charges=jnp.array([[0.6, 0.2], [0.0, 0.0]]),
+    )
     found = by_structure(prediction, batch("energy", "forces", "bec"))
     np.testing.assert_allclose(found["energy"], [(3 / 2) ** 2, 0.25])
     np.testing.assert_allclose(found["forces"], [(1 + 4 + 1) / 6, 9 / 3])
@@ -63,7 +63,7 @@ def test_the_penalty_is_of_the_total_charge_alone():
     def penalty(charges):
         full = np.zeros(atoms.shape, np.float32)
         full[atoms] = np.resize(charges, atoms.sum())
-        return float(by_structure(zero | {"charges": full}, batch)["charge"][0])
+        return float(by_structure(zero._replace(charges=full), batch)["charge"][0])
 
     assert penalty([-0.8, 0.4, 0.4]) == pytest.approx(0, abs=1e-9)
     assert penalty([0.3, 0.1, 0.4]) == pytest.approx(1, abs=1e-4)
@@ -72,7 +72,7 @@ def test_the_penalty_is_of_the_total_charge_alone():
     assert [penalty(scale * np.array([-0.8, 0.4, 0.7])) for scale in (3, -1)] == pytest.approx(
         [once] * 2, rel=1e-4
     )
-    slope = jax.grad(lambda q: by_structure(zero | {"charges": q}, batch)["charge"].sum())(
+    slope = jax.grad(lambda q: by_structure(zero._replace(charges=q), batch)["charge"].sum())(
         np.zeros(atoms.shape, np.float32)
     )
     assert np.isfinite(slope).all()

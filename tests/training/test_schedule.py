@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from bornflow.settings import complete
+from bornflow.config.load import complete
 from bornflow.training.schedule import adamw, decay_of_matrices, plateaued
 
 OPTIONS = complete({})["training"] | {"epochs": 20, "learning_rate": 2e-3, "final_learning_rate": 1e-5}

@@ -5,10 +5,10 @@ import pytest
 from examples import noisy_parameters, variant, water
 
 from bornflow.errors import BornflowError
+from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
-from bornflow.models.variants import Model
+from bornflow.models.model import Model
 from bornflow.training import metrics, screening
-from bornflow.training.checkpoint import Checkpoint
 
 
 def test_no_other_factor_has_a_smaller_error():
@@ -21,7 +21,7 @@ def test_no_other_factor_has_a_smaller_error():
     assert best == pytest.approx(1.9, abs=0.1)
 
 
-def test_charges_that_vanish_are_refused():
+def test_charges_that_vanish_are_rejected():
     with pytest.raises(BornflowError, match="all charges are zero"):
         screening.least_error(np.ones(3), np.zeros(3))
 

@@ -1,4 +1,4 @@
-"""The state of a training: what is no state of it is refused in one line that says what to do."""
+"""The state of a training: what is no state of it is rejected in one line that says what to do."""
 
 import jax
 import jax.numpy as jnp
@@ -106,7 +106,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_state_is_refused_and_left_where_it_is(damage, path):
+def test_a_damaged_state_is_rejected_and_left_where_it_is(damage, path):
     damage(path)
     before = path.read_bytes()
     with pytest.raises(

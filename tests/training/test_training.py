@@ -1,4 +1,4 @@
-"""Training: masked labels, the baseline, resuming, and what is refused."""
+"""Training: masked labels, the baseline, resuming, and what is rejected."""
 
 import itertools
 import signal
@@ -13,13 +13,15 @@ import pytest
 import yaml
 from examples import variant, water
 
+from bornflow.config.load import complete
 from bornflow.errors import BornflowError
+from bornflow.inference import checkpoint
 from bornflow.io import frames
-from bornflow.labels import xtb
+from bornflow.labels.engines.table import xtb
 from bornflow.labels.finite_field import central_difference
-from bornflow.models.variants import Model
-from bornflow.settings import complete
-from bornflow.training import checkpoint, data, metrics
+from bornflow.models.model import Model
+from bornflow.training import data, metrics
+from bornflow.training.baseline import energy_baseline, mean_charges
 from bornflow.training.compare import QUANTITIES
 from bornflow.training.loop import Diverged, train
 from bornflow.training.loss import by_structure, means
@@ -52,14 +54,14 @@ def without(atoms, *keys):
 
 
 def test_baseline_has_the_minimum_norm(structures):
-    energies = data.baseline(structures, ("H", "O"))
+    energies = energy_baseline(structures, ("H", "O"))
     mean = np.mean([frames.label(a, "energy") / (len(a) // 3) for a in structures])
     assert 2 * energies[0] + energies[1] == pytest.approx(mean, abs=0.5)
     # For water any multiple of (1, −2) can be added; the minimum norm is orthogonal to it.
     assert energies @ [1, -2] == pytest.approx(0, abs=1e-6)
     lacking = [without(atoms, "energy") for atoms in structures]
-    assert list(data.baseline(lacking, ("H", "O"))) == [0, 0]
-    assert list(data.baseline(lacking, ("H", "O"), energies)) == list(energies), "of the first stage"
+    assert list(energy_baseline(lacking, ("H", "O"))) == [0, 0]
+    assert list(energy_baseline(lacking, ("H", "O"), energies)) == list(energies), "of the first stage"
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -83,7 +85,7 @@ def test_padding_is_what_batches_hold_besides_atoms(structures):
 
 
 def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structures):
-    charges = data.mean_charges([*structures, without(structures[0], "bec")], ("H", "O"))
+    charges = mean_charges([*structures, without(structures[0], "bec")], ("H", "O"))
     traces = np.concatenate([np.trace(frames.label(a, "bec"), axis1=1, axis2=2) / 3 for a in structures])
     oxygens = np.concatenate([a.numbers == 8 for a in structures])
     np.testing.assert_allclose(charges, [traces[~oxygens].mean(), traces[oxygens].mean()])
@@ -92,7 +94,7 @@ def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structur
     expected = np.where(predicted.numbers == 8, charges[1], charges[0])
     np.testing.assert_allclose(predicted.arrays["charges"], expected, atol=0.1)
     np.testing.assert_allclose(predicted.arrays["screening"], 1, atol=0.3)
-    assert not data.mean_charges([without(structures[0], "bec")], ("H", "O")).any()
+    assert not mean_charges([without(structures[0], "bec")], ("H", "O")).any()
 
 
 def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, capfd):
@@ -207,7 +209,7 @@ def test_any_set_of_labels_trains(structures, held):
 
 def test_missing_labels_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
-    energies = data.baseline(structures, model.elements)
+    energies = energy_baseline(structures, model.elements)
     (full,) = data.prepare([structures[0]], model, energies, 1)
     (lacking,) = data.prepare([without(structures[0], "forces", "bec")], model, energies, 1)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], full.data.graph), 0)
@@ -223,7 +225,7 @@ def test_missing_labels_do_not_count(structures):
 
 def test_padding_rows_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
-    energies = data.baseline(structures, model.elements)
+    energies = energy_baseline(structures, model.elements)
     (bucket,) = data.prepare(structures[:2], model, energies, 18)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), 0)
     values = {}
@@ -302,7 +304,7 @@ def test_the_time_of_a_first_stage_counts(tmp_path):
     assert list(pd.read_csv(tmp_path / "v.csv")["seconds"]) == [10.5, 12.5]
 
 
-def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, tmp_path):
+def test_checkpoints_are_restored_and_damaged_ones_rejected(structures, trained, tmp_path):
     checkpoint.save(tmp_path, trained[0], "small", OPTIONS, 0)
     loaded = checkpoint.load(tmp_path)
     for a, b in zip(*(metrics.predict(c, structures) for c in (trained[0], loaded)), strict=True):
@@ -324,7 +326,7 @@ def test_checkpoints_are_restored_and_damaged_ones_refused(structures, trained, 
         checkpoint.load(tmp_path)
 
 
-def test_an_unknown_element_is_refused(trained):
+def test_an_unknown_element_is_rejected(trained):
     stranger = water(1)
     stranger.symbols[0] = "S"
     with pytest.raises(BornflowError, match="holds S; the model knows H, O only"):
@@ -357,7 +359,7 @@ def split(folder, *paths, keys):
     return subprocess.run([*module, *command], cwd=folder, capture_output=True, text=True)
 
 
-def test_a_key_that_no_file_has_is_refused(structures, tmp_path):
+def test_a_key_that_no_file_has_is_rejected(structures, tmp_path):
     frames.write(tmp_path / "a.extxyz", structures)
     text = (tmp_path / "a.extxyz").read_text()
     (tmp_path / "own.extxyz").write_text(text.replace(":bec:", ":apt:"))
@@ -378,7 +380,7 @@ def test_a_key_that_no_file_has_is_refused(structures, tmp_path):
     assert "'dft' is 'low', not a number" in wrong.stderr
 
 
-def test_elements_that_only_the_structures_held_out_have_are_refused_first(structures, tmp_path):
+def test_elements_that_only_the_structures_held_out_have_are_rejected_first(structures, tmp_path):
     stranger = water(1)
     stranger.symbols[0] = "S"
     frames.write(tmp_path / "t.extxyz", structures)

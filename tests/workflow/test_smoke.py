@@ -51,7 +51,7 @@ def test_every_stage_leaves_its_results(run):
     assert len(labelled) == 20
     assert all(frames.label(atoms, key) is not None for atoms in labelled for key in frames.LABELS)
     assert {"label_program", "label_settings", "label_hash", "sum_rule"} <= set(labelled[0].info)
-    assert (results / "labels/refused.csv").read_text().splitlines() == ["structure,reason"]
+    assert (results / "labels/rejected.csv").read_text().splitlines() == ["structure,reason"]
     model = results / "models/physical-uncoupled/0"
     expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv", "validation.csv"}
     assert {path.name for path in model.iterdir()} == expected
@@ -108,7 +108,7 @@ def test_a_changed_setting_reruns_only_what_reads_it(run):
     assert "rule md:" not in planned
 
 
-def test_a_wrong_key_is_refused_before_any_job(run):
+def test_a_wrong_key_is_rejected_before_any_job(run):
     folder, _ = run
     result = snakemake(folder, *SMOKE, "--config", "trainig={epochs: 3}")
     printed = result.stdout + result.stderr

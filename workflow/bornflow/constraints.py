@@ -1,4 +1,4 @@
-"""Atoms that constraints hold: refused wherever atoms are moved, since here all of them move.
+"""Atoms that constraints hold: rejected wherever atoms are moved, since here all of them move.
 
 A run that held atoms would need other degrees of freedom, and a relaxation another minimum.
 """
@@ -18,7 +18,7 @@ def held(atoms: Atoms) -> np.ndarray:
     return np.unique(np.concatenate(indices)) if indices else np.array([], int)
 
 
-def refuse(atoms: Atoms, called: str, what: str) -> None:
+def reject(atoms: Atoms, called: str, what: str) -> None:
     """Raise BornflowError for constraints of `atoms`, which are `called` that; `what` moves all atoms."""
     if not atoms.constraints:
         return

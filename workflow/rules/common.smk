@@ -12,13 +12,14 @@ sys.path.insert(0, str(PACKAGES))
 # Rules call `python -m bornflow…` in whatever environment they run in, also one made by conda.
 shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
-from bornflow import parts, settings
+from bornflow import config as configuration
+from bornflow.config import sections
 from bornflow.errors import BornflowError
-from bornflow.titles import places, samples, titles
+from bornflow.figures.captions import places, samples, titles
 
 try:
-    settings.reread(workflow.configfiles)
-    SETTINGS = settings.complete(config)
+    configuration.check_files(workflow.configfiles)
+    SETTINGS = configuration.complete(config)
 except BornflowError as error:
     raise WorkflowError(str(error)) from None
 
@@ -47,7 +48,7 @@ wildcard_constraints:
 
 def settings_of(wildcards):
     """The part of the configuration that one kind of job reads, so that no other change reruns it."""
-    return json.dumps(parts.of(SETTINGS, wildcards.part), sort_keys=True)
+    return json.dumps(sections.of(SETTINGS, wildcards.part), sort_keys=True)
 
 
 def pool_count(wildcards):
@@ -62,7 +63,7 @@ def pool_files(wildcards):
 
 def pretraining_of_recipe(wildcards):
     """The files that a model is trained on first by one of the recipes."""
-    return parts.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
+    return sections.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
 
 
 def has_cp2k():

@@ -67,7 +67,7 @@ rule timing:
         atoms=SETTINGS["dynamics"]["timing"]["atoms"],
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.dynamics.timing --models {params.models:q} --config {input.config:q}"
+        "python -m bornflow.benchmarks.dynamics --models {params.models:q} --config {input.config:q}"
         " --atoms {params.atoms:q} --seconds {params.seconds:q} --out {output:q} &> {log:q}"
 
 

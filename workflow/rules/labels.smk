@@ -25,7 +25,7 @@ rule relax:
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         relaxed=f"{RESULTS}/labels/relaxed/{{structure}}.extxyz",
-        refused=f"{RESULTS}/labels/relaxed/{{structure}}.csv",
+        rejected=f"{RESULTS}/labels/relaxed/{{structure}}.csv",
     log:
         f"{RESULTS}/logs/labels/relax-{{structure}}.log",
     benchmark:
@@ -38,7 +38,7 @@ rule relax:
         runtime=720,
     shell:
         "python -m bornflow.labels.relax --structures {input.structures:q} --config {input.config:q}"
-        " --threads {threads} --out {output.relaxed:q} --refused {output.refused:q} &> {log:q}"
+        " --threads {threads} --out {output.relaxed:q} --rejected {output.rejected:q} &> {log:q}"
 
 
 rule collect:
@@ -64,7 +64,7 @@ rule label:
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         labelled=f"{RESULTS}/labels/batches/{{batch}}.extxyz",
-        refused=f"{RESULTS}/labels/batches/{{batch}}.csv",
+        rejected=f"{RESULTS}/labels/batches/{{batch}}.csv",
     log:
         f"{RESULTS}/logs/labels/batch-{{batch}}.log",
     benchmark:
@@ -78,18 +78,18 @@ rule label:
     shell:
         "python -m bornflow.labels.label --structures {input.structures:q} --batch {wildcards.batch:q}"
         " --config {input.config:q} --threads {threads} --allow-empty"
-        " --out {output.labelled:q} --refused {output.refused:q} &> {log:q}"
+        " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 
 
 # Apart from `gather`, which may fail: the reasons stay.
-rule refusals:
+rule rejections:
     input:
         expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
         expand(f"{RESULTS}/labels/relaxed/{{structure}}.csv", structure=RELAXED),
     output:
-        f"{RESULTS}/labels/refused.csv",
+        f"{RESULTS}/labels/rejected.csv",
     log:
-        f"{RESULTS}/logs/labels/refusals.log",
+        f"{RESULTS}/logs/labels/rejections.log",
     localrule: True
     conda:
         "../../envs/cp2k.yaml"
@@ -97,13 +97,13 @@ rule refusals:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.labels.refusals --tables {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.labels.rejections --tables {input:q} --out {output:q} &> {log:q}"
 
 
 rule gather:
     input:
         labelled=expand(f"{RESULTS}/labels/batches/{{batch}}.extxyz", batch=BATCHES),
-        refused=f"{RESULTS}/labels/refused.csv",
+        rejected=f"{RESULTS}/labels/rejected.csv",
         config=f"{RESULTS}/settings/gather.yaml",
     output:
         LABELLED,
@@ -115,7 +115,7 @@ rule gather:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python -m bornflow.labels.gather --labelled {input.labelled:q} --refused {input.refused:q}"
+        "python -m bornflow.labels.gather --labelled {input.labelled:q} --rejected {input.rejected:q}"
         " --config {input.config:q} --out {output:q} &> {log:q}"
 
 

@@ -14,4 +14,4 @@ rule settings:
     params:
         values=settings_of,
     shell:
-        "python -m bornflow.settings --json {params.values:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"

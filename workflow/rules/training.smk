@@ -252,5 +252,5 @@ rule training_timing:
         models=list(MODELS),
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.training.timing --models {params.models:q} --config {input.config:q}"
+        "python -m bornflow.benchmarks.training --models {params.models:q} --config {input.config:q}"
         " --seconds {params.seconds:q} --out {output:q} &> {log:q}"

@@ -12,7 +12,8 @@ import pandas as pd
 import scipy.stats
 from jaxtyping import Float
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io.files import atomic_write
 from .series import read_run
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ase import Atoms, units
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 from . import masses
 from .series import read_run
@@ -64,7 +65,7 @@ def main() -> None:
     chosen = [atoms for path in args.runs for atoms in frames_of(path)[args.every - 1 :: args.every]]
     if not chosen:
         raise BornflowError(f"the runs hold fewer than {args.every} frames each")
-    frames.refuse_twins(chosen)
+    frames.reject_twins(chosen)
     frames.write(args.out, chosen)
 
 

@@ -21,13 +21,14 @@ import numpy as np
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 
-from .. import canonical, constraints, settings
-from ..errors import BornflowError, command
+from .. import config, constraints, thermostats
+from ..cli import command
+from ..connectivity import molecules
+from ..errors import BornflowError
+from ..inference.calculator import BornflowCalculator
 from ..io import frames
 from ..progress import Meter
-from ..structures.bonds import molecules
 from . import request, start
-from .calculator import BornflowCalculator
 from .recorder import Recorder
 from .series import Parts, read_run
 from .watch import Watch
@@ -50,7 +51,7 @@ def simulate(
     The first `equilibration` steps are not recorded. Raises BornflowError for constraints, and when the run
     leaves physics: the step, the atom and what was found are named.
     """
-    constraints.refuse(atoms, frames.name(atoms), "a run")
+    constraints.reject(atoms, frames.name(atoms), "a run")
     rng = np.random.default_rng(seed)
     parts = Parts(out.with_suffix(".parts"), identity)
     state = parts.resume()
@@ -58,7 +59,7 @@ def simulate(
     atoms.calc = calculator
     watch = Watch(atoms, options, out.with_suffix(".failed.extxyz"), state and state["watch"])
     in_field = calculator.electric_field is not None
-    rotations_out = canonical.rotations(atoms, turns=in_field)
+    rotations_out = thermostats.rotations(atoms, turns=in_field)
     if in_field:
         start.hold_centre(atoms)
     if state is None:
@@ -90,7 +91,7 @@ def simulate(
                     raise watch.fail(atoms, step, error) from error
                 kinetic = atoms.get_kinetic_energy()
                 conserved = calculator.results["energy"] + kinetic - dynamics.transferred_energy
-                temperature = canonical.temperature(atoms, kinetic, rotations_out)
+                temperature = thermostats.temperature(atoms, kinetic, rotations_out)
                 watch.look(atoms, step, conserved, temperature)
                 if step > 0:
                     recorder.record(step, atoms, kinetic, conserved, temperature)
@@ -136,12 +137,12 @@ def _integrator(atoms: Atoms, options: Mapping, rng: np.random.Generator, step: 
     """What moves the atoms in the part of a run that begins after `step`."""
     timestep, temperature = options["timestep"], options["temperature"]
     if step < 0:
-        return canonical.Langevin(atoms, timestep, temperature, EQUILIBRATION_TIME, rng, rotations_out)
+        return thermostats.Langevin(atoms, timestep, temperature, EQUILIBRATION_TIME, rng, rotations_out)
     if options["thermostat"] == "nve":
         dynamics = VelocityVerlet(atoms, timestep * units.fs)
         dynamics.transferred_energy = 0.0
         return dynamics
-    return canonical.bussi(atoms, timestep, temperature, options["thermostat_time"], rng, rotations_out)
+    return thermostats.bussi(atoms, timestep, temperature, options["thermostat_time"], rng, rotations_out)
 
 
 @command
@@ -156,7 +157,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    section = settings.load(args.config, "dynamics")
+    section = config.load(args.config, "dynamics")
     systems = section["systems"]
     if args.system is None and len(systems) != 1:
         raise BornflowError(f"--system is needed: {args.config} has {', '.join(systems) or 'none'}")

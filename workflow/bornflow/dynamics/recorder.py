@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from ase import Atoms, units
 
-from .. import canonical
+from .. import thermostats
 
 
 class Recorder:
     """Collects the series of `series.QUANTITIES` between two parts.
 
     `state` holds the dipole [e Å] and the current [e Å/fs] at the last recorded step, from `state` of the
-    recorder that went before; `bonds` are those of `canonical.bond_temperature`.
+    recorder that went before; `bonds` are those of `thermostats.bond_temperature`.
     """
 
     def __init__(self, options: Mapping, state: Mapping, bonds: Sequence[np.ndarray]):
@@ -45,7 +45,7 @@ class Recorder:
         if step % self.frame_interval == 0:
             self._positions.append(atoms.positions.astype(np.float32))
             if len(self.bonds[0]):
-                self._bond_temperature.append(canonical.bond_temperature(atoms, *self.bonds))
+                self._bond_temperature.append(thermostats.bond_temperature(atoms, *self.bonds))
         if step % self.velocity_interval == 0:
             self._velocities.append(velocities.astype(np.float32))
 

@@ -9,10 +9,10 @@ from ase import Atoms
 from ase.constraints import FixCom
 from ase.optimize import FIRE
 
-from .. import canonical, constraints
+from .. import constraints, thermostats
+from ..connectivity import connected, molecules
 from ..errors import BornflowError
 from ..io import frames
-from ..structures.bonds import connected, molecules
 
 RELAXED = 0.01  # eV/Å
 RELAXATION_STEPS = 1000
@@ -32,7 +32,7 @@ def structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms:
         )
     atoms = found[frame]
     called = f"{path}, frame {frame} ({frames.name(atoms)})"
-    constraints.refuse(atoms, called, "a run")
+    constraints.reject(atoms, called, "a run")
     try:
         count, bonded = molecules(atoms), connected(atoms)
     except BornflowError as error:
@@ -67,11 +67,11 @@ def prepare(
 ) -> None:
     """Relax the structure where asked for, and give it velocities at its temperature.
 
-    `rotations_out` are those of `canonical.thermalise`.
+    `rotations_out` are those of `thermostats.thermalise`.
     """
     if options["relax"]:
         converged = FIRE(atoms, logfile=None).run(fmax=RELAXED, steps=RELAXATION_STEPS)
         if not converged:
             name, left = frames.name(atoms), f"{RELAXED} eV/Å after {RELAXATION_STEPS} steps"
             print(f"{name}: not relaxed, forces are above {left}; the run starts from there", file=sys.stderr)
-    canonical.thermalise(atoms, options["temperature"], rng, rotations_out)
+    thermostats.thermalise(atoms, options["temperature"], rng, rotations_out)

@@ -8,10 +8,9 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-from .. import canonical
+from .. import connectivity, thermostats
 from ..errors import BornflowError
 from ..io import frames
-from ..structures import bonds
 from . import masses
 
 LAST_FRAMES = 20  # kept for who wants to see what happened
@@ -30,7 +29,7 @@ class Watch:
         self.options, self.failed = options, failed
         self.state = dict(state or {"first": None, "last": None})  # conserved energies
         self._frames: deque[tuple[int, np.ndarray, np.ndarray]] = deque(maxlen=LAST_FRAMES)
-        first, second, shifts = bonds.covalent(atoms)
+        first, second, shifts = connectivity.covalent(atoms)
         self.bonds = first, second, shifts @ atoms.cell.array
         self._longest = options["bond_limit"] * np.sum(
             covalent_radii[atoms.numbers[list(self.bonds[:2])]], axis=0
@@ -69,7 +68,7 @@ class Watch:
                 f"(temperature_limit), {_name(atoms, fastest)} is the fastest"
             )
         first, second, _ = self.bonds
-        vectors = canonical.bond_vectors(atoms, *self.bonds)
+        vectors = thermostats.bond_vectors(atoms, *self.bonds)
         lengths = np.sqrt(np.einsum("bx,bx->b", vectors, vectors))
         if not (lengths < self._longest).all():
             bond = int(np.argmax(lengths / self._longest))

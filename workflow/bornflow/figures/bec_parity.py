@@ -15,7 +15,7 @@ from ase import Atoms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..errors import command
+from ..cli import command
 from ..io import frames
 from . import drawing
 

@@ -14,9 +14,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..cli import command
 from ..dynamics.conservation import DRIFT, DRIFT_ERROR, FORCES, block_means, tabulate
 from ..dynamics.series import read_run
-from ..errors import BornflowError, command
+from ..errors import BornflowError
 from . import drawing
 
 POINTS = 1000  # of a curve at most

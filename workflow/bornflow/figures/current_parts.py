@@ -10,7 +10,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..spectra.susceptibility import ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
 from . import drawing
 from .spectrum import arguments, drawn_column, grid, line_width, shade

@@ -9,7 +9,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..training import tables
 from . import drawing
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .. import settings
-from ..errors import BornflowError, command
+from .. import config
+from ..cli import command
+from ..errors import BornflowError
 from ..io import tables
 from . import drawing
 
@@ -70,7 +71,7 @@ def _changes(row: pd.Series, usual: pd.Series, options: list[str]) -> str:
 def field_strength(table: pd.DataFrame) -> Figure:
     """Born effective charges over the field's magnitude, and how far they are from the reference."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.6))
-    usual = settings.complete({})["labels"]["cp2k"]["field"]
+    usual = config.complete({})["labels"]["cp2k"]["field"]
     elements = [column for column in table if column.startswith("bec_") and column != CHARGE]
     for number, (structure, part) in enumerate(table.groupby("structure", sort=False)):
         part = part.sort_values(FIELD)
@@ -119,8 +120,8 @@ def read(path: str, study: str) -> pd.DataFrame:
     """The rows of a table of `labels.study` whose label was accepted, without a gap in what is drawn."""
     remedy = "make it again with labels.study"
     drawn = NEEDED[study]
-    table = tables.read(path, remedy, sparse=drawn, texts=["structure", "operator"], notes=["refused"])
-    table = table[table["refused"] == ""].drop(columns="refused").reset_index(drop=True)
+    table = tables.read(path, remedy, sparse=drawn, texts=["structure", "operator"], notes=["rejected"])
+    table = table[table["rejected"] == ""].drop(columns="rejected").reset_index(drop=True)
     if table.empty:
         raise BornflowError(f"{path} holds no label that was accepted; there is nothing to draw")
     for name in drawn:

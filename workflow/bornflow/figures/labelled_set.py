@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 from matplotlib.figure import Figure
 
-from ..errors import command
+from ..cli import command
 from ..io import frames
 from . import drawing
 

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io import tables
 from ..training import tables as training
 from . import drawing

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..spectra import tables
 from . import drawing
 

@@ -17,9 +17,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, SubFigure
 from scipy.spatial.transform import Rotation
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..connectivity import dangling, hydrogen_bonds, molecules
+from ..errors import BornflowError
 from ..io import frames
-from ..structures.bonds import dangling, hydrogen_bonds, molecules
 from . import drawing
 
 COLORMAP = "viridis"

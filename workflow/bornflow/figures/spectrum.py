@@ -13,7 +13,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..spectra import experiment, signals, tables
 from ..spectra.susceptibility import (
     CHI_COLUMN,

@@ -11,7 +11,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io import tables
 from . import drawing
 

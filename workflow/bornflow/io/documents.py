@@ -2,7 +2,7 @@
 
     described = documents.read_yaml("config.yaml", {"name": str, "seed": int}, "train the model again")
 
-Text is UTF-8. A file is read as a mapping or refused: cut files, other encodings, keys that are missing or
+Text is UTF-8. A file is read as a mapping or rejected: cut files, other encodings, keys that are missing or
 given twice, values of another type, and numbers that are not finite.
 """
 
@@ -50,7 +50,7 @@ def read_json(path: str | Path, needed: Mapping[str, Kind], remedy: str) -> dict
     """The mapping that a JSON file holds, with the keys `needed` and the types of their values."""
     text = read_text(path, remedy)
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise BornflowError(f"{path} is no whole JSON file ({_line(error)}); {remedy}") from error
     return _mapping(path, value, needed, remedy)
@@ -113,7 +113,7 @@ def _unique(pairs: list[tuple]) -> dict:
     return found
 
 
-def _refuse_constant(word: str) -> None:
+def _reject_constant(word: str) -> None:
     raise ValueError(f"{word} found, a finite number expected")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from ..errors import BornflowError
+from ..identity import kind, name, place
 from . import extxyz
 from .extxyz import count
 from .normalise import keys_of, normalise, say
@@ -26,10 +27,7 @@ from .quantities import (
     TEXTS,
     attach,
     bare,
-    kind,
     label,
-    name,
-    place,
 )
 
 __all__ = [
@@ -49,7 +47,7 @@ __all__ = [
     "place",
     "read",
     "read_all",
-    "refuse_twins",
+    "reject_twins",
     "write",
 ]
 
@@ -107,7 +105,7 @@ def read_all(
         found += frames
         places += [f"{path}, frame {index}" for index in range(len(frames))]
     if unique:
-        refuse_twins(found, places)
+        reject_twins(found, places)
     return found
 
 
@@ -131,7 +129,7 @@ def _file_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def refuse_twins(frames: Sequence[Atoms], places: Sequence[str] | None = None) -> None:
+def reject_twins(frames: Sequence[Atoms], places: Sequence[str] | None = None) -> None:
     """Raise BornflowError where two frames have one name, with the `places` that they are from."""
     seen: dict[str, str] = {}
     for index, atoms in enumerate(frames):

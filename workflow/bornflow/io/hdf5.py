@@ -1,6 +1,6 @@
 """Reading HDF5 files of our own: one clear error for whatever is wrong with them.
 
-What a file holds is said in tables of rules (`Attribute`, `Dataset`); what a file says otherwise is refused
+What a file holds is said in tables of rules (`Attribute`, `Dataset`); what a file says otherwise is rejected
 with its name, what was found and what is expected.
 """
 

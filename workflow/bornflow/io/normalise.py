@@ -15,8 +15,9 @@ import numpy as np
 from ase import Atoms
 
 from ..errors import BornflowError
+from ..identity import kind
 from . import comment, dialects, extxyz
-from .quantities import FORCES, LABELS, MAPPED, TEXTS, Quantity, attach, kind
+from .quantities import FORCES, LABELS, MAPPED, TEXTS, Quantity, attach
 
 NEARLY = 1e-3  # how far a total charge may be from an integer
 

@@ -2,7 +2,7 @@
 
     table = tables.read("errors.csv", "make it again with training.tabulate", numbers=("seed",))
 
-Nothing is guessed: a column is a number in every row or the table is refused, with the file, line, column
+Nothing is guessed: a column is a number in every row or the table is rejected, with the file, line, column
 and value. Tables that bornflow writes end with a line break, so that one without was cut.
 """
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import arguments, settings
-from ..errors import BornflowError, command
+from .. import cli, config
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 from ..io.files import atomic_write
-from .engines import cp2k
+from .engines.table import cp2k
 
 LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # what another version of CP2K may differ by
 
@@ -26,7 +27,7 @@ def compare(atoms, command: str, threads: int) -> pd.DataFrame:
     """
     with tempfile.TemporaryDirectory() as folder:
         options = {"cache": f"{folder}/cache", "cp2k": {"command": command}}
-        fresh = cp2k(atoms, settings.complete({"labels": options})["labels"], Path(folder), threads)
+        fresh = cp2k(atoms, config.complete({"labels": options})["labels"], Path(folder), threads)
     differences = {
         "forces [eV/Å]": np.abs(fresh.forces - frames.label(atoms, "forces")).max(),
         "bec [e]": np.abs(fresh.response.bec - frames.label(atoms, "bec")).max(),
@@ -49,10 +50,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--shipped", required=True)
     parser.add_argument("--config", required=True)
-    parser.add_argument("--threads", type=arguments.threads, default=1)
+    parser.add_argument("--threads", type=cli.threads, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    options = settings.load(args.config, "labels")
+    options = config.load(args.config, "labels")
     smallest = min(frames.read(args.shipped), key=len)
     table = compare(smallest, options["cp2k"]["command"], args.threads)
     print(table.to_string(index=False))

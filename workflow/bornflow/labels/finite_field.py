@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import BornflowError, Refused
+from ..errors import BornflowError, Rejected
 
 # (axis, sign) of the six field runs, in the order they are made.
 FIELDS = tuple((axis, sign) for axis in range(3) for sign in (1, -1))
@@ -62,10 +62,10 @@ def central_difference(
 
 
 def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
-    """Raise Refused unless the residuals are below the gate's limits.
+    """Raise Rejected unless the residuals are below the gate's limits.
 
     `gate` is the section `labels.gate`, with units in the schema.
     """
     for name, value in residuals.items():
         if not value <= gate[name]:
-            raise Refused(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")
+            raise Rejected(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")

@@ -3,7 +3,7 @@
     python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
         --out labelled.extxyz
 
-A structure that fails the gate is refused by name with the reason; the others go on. Finished
+A structure that fails the gate is rejected by name with the reason; the others go on. Finished
 calculations are kept in the cache, so a job that was killed goes on where it stopped, and a label that
 one of the files `labels.known` holds already is taken from there.
 """
@@ -17,41 +17,42 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from .. import arguments, settings
-from ..errors import BornflowError, Refused, command
+from .. import cli, config
+from ..cli import command
+from ..errors import BornflowError, Rejected
 from ..io import frames
 from ..io.files import atomic_write
 from ..progress import track
 from . import limits
-from .engines import ENGINES
+from .engines.table import ENGINES
 from .finite_field import accept, sum_rule
 
 
 def label_structures(
     structures: Sequence[Atoms], engine: str, options: Mapping, workdir: Path, threads: int = 1
 ) -> tuple[list[Atoms], list[tuple[str, str]]]:
-    """Labelled frames, and (name, reason) of every structure refused.
+    """Labelled frames, and (name, reason) of every structure rejected.
 
     `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
     """
-    labelled, refused = [], []
+    labelled, rejected = [], []
     known = _known(options["known"], {"label_hash", "sum_rule", "nonlinearity"})
     for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
         name = atoms.info["structure"]
         try:
-            _refuse_charged(atoms)
+            _reject_charged(atoms)
             answered = known and known.get(ENGINES[engine].identify(atoms, options))
             if answered and _same(answered, atoms):
-                limits.refuse(atoms, frames.label(answered, "forces"))
+                limits.reject(atoms, frames.label(answered, "forces"))
                 held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
                 accept(held | {"sum_rule": sum_rule(frames.label(answered, "bec"))}, options["gate"])
                 labelled.append(_renamed(answered, atoms))
                 continue
             label = ENGINES[engine].label(atoms, options, workdir, threads)
-            limits.refuse(atoms, label.forces)
+            limits.reject(atoms, label.forces)
             accept(label.residuals, options["gate"])
-        except Refused as error:
-            refused.append(refusal(name, error))
+        except Rejected as error:
+            rejected.append(rejection(name, error))
             continue
         values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
         new = frames.attach(frames.bare(atoms), values)
@@ -59,14 +60,14 @@ def label_structures(
         new.info["label_hash"] = label.hash
         new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
         labelled.append(new)
-    return labelled, refused
+    return labelled, rejected
 
 
-def _refuse_charged(atoms: Atoms) -> None:
-    """Raise Refused for ions and open shells, which the engines would calculate as neutral closed shells."""
+def _reject_charged(atoms: Atoms) -> None:
+    """Raise Rejected for ions and open shells, which the engines would calculate as neutral closed shells."""
     for key, expected in (("charge", 0), ("multiplicity", 1)):
         if (found := atoms.info.get(key, expected)) != expected:
-            raise Refused(f"{key} is {found}; structures of {key} {expected} can be labelled")
+            raise Rejected(f"{key} is {found}; structures of {key} {expected} can be labelled")
 
 
 def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:
@@ -94,18 +95,18 @@ def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
     return new
 
 
-def refusal(name: str, error: Refused) -> tuple[str, str]:
-    """A row of the table of refusals; said on stderr too."""
-    print(f"refused {name}: {error}", file=sys.stderr, flush=True)
+def rejection(name: str, error: Rejected) -> tuple[str, str]:
+    """A row of the table of rejections; said on stderr too."""
+    print(f"rejected {name}: {error}", file=sys.stderr, flush=True)
     return name, str(error)
 
 
-def write_refused(path: str | Path, refused: Sequence[tuple[str, str]]) -> None:
-    """The table of refusals."""
+def write_rejected(path: str | Path, rejected: Sequence[tuple[str, str]]) -> None:
+    """The table of rejections."""
     with atomic_write(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(["structure", "reason"])
-        writer.writerows(refused)
+        writer.writerows(rejected)
 
 
 @command
@@ -116,15 +117,15 @@ def main() -> None:
     parser.add_argument("--engine", choices=sorted(ENGINES), help="default: the configuration's")
     parser.add_argument("--config", help="a configuration; its section labels is read")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--refused", help="CSV of the structures refused")
+    parser.add_argument("--rejected", help="CSV of the structures rejected")
     parser.add_argument("--workdir", default=None, help="default: beside the cache")
-    parser.add_argument("--threads", type=arguments.threads, default=1)
-    parser.add_argument("--batch", type=arguments.index, help="label only this batch (counted from 0)")
+    parser.add_argument("--threads", type=cli.threads, default=1)
+    parser.add_argument("--batch", type=cli.index, help="label only this batch (counted from 0)")
     parser.add_argument(
         "--allow-empty", action="store_true", help="write an empty file for a batch beyond the last"
     )
     args = parser.parse_args()
-    options = settings.load(args.config, "labels")
+    options = config.load(args.config, "labels")
     structures = frames.read(args.structures)
     if args.batch is not None:
         size = options["batch_size"]
@@ -137,15 +138,15 @@ def main() -> None:
             )
         structures = structures[first : first + size]
     workdir = Path(args.workdir or Path(options["cache"]).parent / "work")
-    labelled, refused = label_structures(
+    labelled, rejected = label_structures(
         structures, args.engine or options["engine"], options, workdir, args.threads
     )
     frames.write(args.out, labelled)
-    if args.refused:
-        write_refused(args.refused, refused)
-    elif refused:
+    if args.rejected:
+        write_rejected(args.rejected, rejected)
+    elif rejected:
         raise BornflowError(
-            f"{len(refused)} of {len(structures)} structures were refused; {args.out} holds the others"
+            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} holds the others"
         )
 
 

@@ -13,7 +13,7 @@ from ase.data import covalent_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from jaxtyping import Float
 
-from ..errors import Refused
+from ..errors import Rejected
 from ..io.frames import name
 
 # Distance of two atoms over the sum of their covalent radii. The shortest bonds known are near 0.6 (the
@@ -26,43 +26,43 @@ LARGEST_FORCE = 100.0
 BINDING = 15.0
 
 
-def refuse(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
-    """Raise Refused for a label that no engine may give, of a structure and its forces [eV/Å]."""
-    refuse_overlaps(atoms)
-    refuse_forces(atoms, forces)
+def reject(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
+    """Raise Rejected for a label that no engine may give, of a structure and its forces [eV/Å]."""
+    reject_overlaps(atoms)
+    reject_forces(atoms, forces)
 
 
-def refuse_overlaps(atoms: Atoms) -> None:
-    """Raise Refused if two atoms are closer than CLOSEST, with periodic images where there are any."""
+def reject_overlaps(atoms: Atoms) -> None:
+    """Raise Rejected if two atoms are closer than CLOSEST, with periodic images where there are any."""
     first, second, distances = neighbor_list("ijd", atoms, natural_cutoffs(atoms, CLOSEST))
     if not len(distances):
         return
     pair = int(np.argmin(distances))
     i, j = int(first[pair]), int(second[pair])
     radii = covalent_radii[atoms.numbers[i]] + covalent_radii[atoms.numbers[j]]
-    raise Refused(
+    raise Rejected(
         f"{name(atoms)}: atoms {i} ({atoms.symbols[i]}) and {j} ({atoms.symbols[j]}) are "
         f"{distances[pair]:.2g} Å apart, {CLOSEST * radii:.2f} Å or more expected ({CLOSEST:g} times the "
         "sum of their covalent radii): repair the structure or leave it out"
     )
 
 
-def refuse_forces(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
-    """Raise Refused if a force [eV/Å] is above LARGEST_FORCE or not finite."""
+def reject_forces(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
+    """Raise Rejected if a force [eV/Å] is above LARGEST_FORCE or not finite."""
     sizes = np.linalg.norm(forces, axis=1)
     if not (sizes <= LARGEST_FORCE).all():
         atom = int(np.argmax(np.where(np.isfinite(sizes), sizes, np.inf)))
-        raise Refused(
+        raise Rejected(
             f"{name(atoms)}: the force on atom {atom} ({atoms.symbols[atom]}) is {sizes[atom]:.3g} eV/Å, "
             f"{LARGEST_FORCE:g} or less expected: repair the structure or leave it out"
         )
 
 
-def refuse_energy(atoms: Atoms, energy: float, free: Callable[[str], float]) -> None:
-    """Raise Refused if an energy [eV] is farther than BINDING per atom from that of its `free` atoms."""
+def reject_energy(atoms: Atoms, energy: float, free: Callable[[str], float]) -> None:
+    """Raise Rejected if an energy [eV] is farther than BINDING per atom from that of its `free` atoms."""
     apart = (energy - sum(free(symbol) for symbol in atoms.symbols)) / len(atoms)
     if not abs(apart) <= BINDING:
-        raise Refused(
+        raise Rejected(
             f"{name(atoms)}: the energy is {apart:+.3g} eV per atom from that of free atoms, at most "
             f"±{BINDING:g} expected: repair the structure or leave it out"
         )

@@ -18,14 +18,15 @@ import pandas as pd
 from ase import Atoms
 from jaxtyping import Float
 
-from .. import arguments, settings
-from ..errors import BornflowError, Refused, command
+from .. import cli, config
+from ..cli import command
+from ..errors import BornflowError, Rejected
 from ..io.files import atomic_write
 from ..progress import track
-from . import cp2k_input
-from .cp2k_cache import Cache, once
-from .cp2k_program import Program
-from .engines import cp2k
+from .engines.cp2k import input_file
+from .engines.cp2k.cache import Cache, once
+from .engines.cp2k.program import Program
+from .engines.table import cp2k
 from .study import named
 
 ROW = r"^APT \|" + 3 * r"\s+([-\d.]+)" + r"\s*\n"
@@ -34,7 +35,7 @@ TENSOR = re.compile(r"^APT \| Atom\s+(\d+) - GAPT.*\n" + 3 * ROW, re.MULTILINE)
 
 def build_input(atoms: Atoms, settings: Mapping) -> str:
     """The text of a CP2K input; `settings` is the section `labels.cp2k`."""
-    tree = cp2k_input.tree(atoms, dict(settings) | {"method": "gpw"})
+    tree = input_file.tree(atoms, dict(settings) | {"method": "gpw"})
     tree["global"]["run_type"] = "LINEAR_RESPONSE"
     dft = tree["force_eval"]["dft"]
     dft["mgrid"]["ngrids"] = 1  # with more, CP2K 2023.1 gives wrong tensors
@@ -48,22 +49,22 @@ def build_input(atoms: Atoms, settings: Mapping) -> str:
             "dcdr": {"print": {"apt": {"_": "ON", "filename": "__STD_OUT__"}}},
         }
     }
-    return cp2k_input.write(tree)
+    return input_file.write(tree)
 
 
 def parse(text: str, atoms: int) -> Float[np.ndarray, "atoms 3 3"]:
-    """Born effective charges [field, force] in e of an output; Refused unless it is whole.
+    """Born effective charges [field, force] in e of an output; Rejected unless it is whole.
 
     CP2K prints a row for each direction of displacement, so its tensors are turned.
     """
     for mark in ("SCF run NOT converged", "linear solver didn't converge", "linear solver did NOT converge"):
         if mark in text:
-            raise Refused(f"linear response: CP2K printed '{mark}'")
+            raise Rejected(f"linear response: CP2K printed '{mark}'")
     if "[ABORT]" in text or text.count("PROGRAM ENDED AT") != 1:
-        raise Refused("linear response: the output is cut off")
+        raise Rejected("linear response: the output is cut off")
     found = TENSOR.findall(text)
     if [int(row[0]) for row in found] != list(range(1, atoms + 1)):
-        raise Refused(f"linear response: tensors of {len(found)} atoms, {atoms} expected in order")
+        raise Rejected(f"linear response: tensors of {len(found)} atoms, {atoms} expected in order")
     return np.array([row[1:] for row in found], dtype=float).reshape(atoms, 3, 3).transpose(0, 2, 1)
 
 
@@ -108,10 +109,10 @@ def main() -> None:
     parser.add_argument("--structures", required=True)
     parser.add_argument("--names", required=True, nargs="+")
     parser.add_argument("--config", required=True)
-    parser.add_argument("--threads", type=arguments.threads, default=1)
+    parser.add_argument("--threads", type=cli.threads, default=1)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    options = settings.load(args.config, "labels")
+    options = config.load(args.config, "labels")
     structures = named(args.structures, set(args.names), "labels.linear_response")
     workdir = Path(options["cache"]).parent / "work"
     rows = [

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from ase import Atoms
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 
 WAY = ("label_program", "label_settings", "field_operator")  # what says how a frame was labelled
@@ -35,7 +36,7 @@ def merge(structures: Sequence[Atoms]) -> list[Atoms]:
             )
         held.setdefault(atoms.info["label_hash"], atoms)
     merged = list(held.values())
-    frames.refuse_twins(merged)
+    frames.reject_twins(merged)
     return merged
 
 

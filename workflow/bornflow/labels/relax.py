@@ -1,21 +1,22 @@
 """Relax structures with the engine that labels them.
 
     python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
-        --refused refused.csv
+        --rejected rejected.csv
 
-All atoms move, so that structures with constraints are refused. A finished relaxation is kept in the cache,
+All atoms move, so that structures with constraints are rejected. A finished relaxation is kept in the cache,
 and one that was killed goes on from its last step.
 """
 
 import argparse
 from pathlib import Path
 
-from .. import arguments, constraints, settings
-from ..errors import BornflowError, Refused, command
+from .. import cli, config, constraints
+from ..cli import command
+from ..errors import BornflowError, Rejected
 from ..io import frames
 from ..progress import track
-from .engines import ENGINES
-from .label import refusal, write_refused
+from .engines.table import ENGINES
+from .label import rejection, write_rejected
 
 
 @command
@@ -24,29 +25,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--structures", required=True)
     parser.add_argument("--config", help="a configuration; its section labels is read")
-    parser.add_argument("--threads", type=arguments.threads, default=1)
+    parser.add_argument("--threads", type=cli.threads, default=1)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--refused", required=True, help="CSV of the structures refused")
+    parser.add_argument("--rejected", required=True, help="CSV of the structures rejected")
     args = parser.parse_args()
-    options = settings.load(args.config, "labels")
+    options = config.load(args.config, "labels")
     structures = frames.read(args.structures)
     for atoms in structures:
-        constraints.refuse(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
+        constraints.reject(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
     workdir = Path(options["cache"]).parent / "work"
-    relaxed, refused = [], []
+    relaxed, rejected = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):
         new = frames.bare(atoms)
         try:
             new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
-        except Refused as error:
-            refused.append(refusal(atoms.info["structure"], error))
+        except Rejected as error:
+            rejected.append(rejection(atoms.info["structure"], error))
             continue
         new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
         relaxed.append(new)
-    write_refused(args.refused, refused)
+    write_rejected(args.rejected, rejected)
     if structures and not relaxed:
         raise BornflowError(
-            f"every structure of {args.structures} was refused, {refused[0][0]}: {refused[0][1]}"
+            f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}"
         )
     frames.write(args.out, relaxed)
 

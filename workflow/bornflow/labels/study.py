@@ -15,16 +15,17 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from .. import arguments, settings
-from ..errors import BornflowError, Refused, command
+from .. import cli, config
+from ..cli import command
+from ..errors import BornflowError, Rejected
 from ..io import frames
 from ..io.files import atomic_write
 from ..progress import track
-from .cp2k_input import cell_edge, operator
-from .engines import Label, cp2k
+from .engines.cp2k.input_file import cell_edge, operator
+from .engines.table import Label, cp2k
 from .finite_field import accept
 
-REFUSED = "refused"
+REJECTED = "rejected"
 
 
 def compare(
@@ -34,7 +35,7 @@ def compare(
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
     reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and where the
-    study asks for `seconds` what each kind of run took. A variant that CP2K refuses, or where the study says
+    study asks for `seconds` what each kind of run took. A variant that CP2K rejects, or where the study says
     `gate` one above those limits, has its reason in the last column and no numbers.
     """
     unknown = sorted(set(study["columns"]) - set(options["cp2k"]))
@@ -47,24 +48,24 @@ def compare(
         if number not in references:
             try:
                 references[number] = _label(atoms, options, reference, workdir, threads)
-            except Refused as error:
+            except Rejected as error:
                 raise BornflowError(
-                    f"the reference {dict(reference)} of {name} is refused: {error}"
+                    f"the reference {dict(reference)} of {name} is rejected: {error}"
                 ) from error
         row = _varied(atoms, options["cp2k"] | variant, study["columns"])
         try:
             label = _label(atoms, options, variant, workdir, threads)
             if study["gate"]:
                 accept(label.residuals, options["gate"])
-        except Refused as error:
-            rows.append(row | {REFUSED: str(error)})
+        except Rejected as error:
+            rows.append(row | {REJECTED: str(error)})
             continue
         row |= _compared(atoms, label, references[number])
         if study["seconds"]:
             row |= {f"{kind} [s]": seconds for kind, seconds in label.seconds.items()}
         rows.append(row)
-    first = [key for row in rows for key in row if key != REFUSED]
-    return pd.DataFrame(rows, columns=[*dict.fromkeys(first), REFUSED])
+    first = [key for row in rows for key in row if key != REJECTED]
+    return pd.DataFrame(rows, columns=[*dict.fromkeys(first), REJECTED])
 
 
 def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapping]]:
@@ -117,9 +118,9 @@ def main() -> None:
     parser.add_argument("--study", required=True, help="a key of labels.studies")
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--threads", type=arguments.threads, default=1)
+    parser.add_argument("--threads", type=cli.threads, default=1)
     args = parser.parse_args()
-    options = settings.load(args.config, "labels")
+    options = config.load(args.config, "labels")
     if args.study not in options["studies"]:
         raise BornflowError(
             f"labels.studies holds no {args.study}: {', '.join(options['studies']) or 'nothing'}"
@@ -134,7 +135,7 @@ def main() -> None:
         raise BornflowError(f"labels.studies.{args.study}: {error}") from error
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
-    if table[REFUSED].isna().all():
+    if table[REJECTED].isna().all():
         shutil.rmtree(workdir, ignore_errors=True)  # reasons name outputs there
 
 

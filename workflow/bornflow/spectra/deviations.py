@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io.files import atomic_write
 from . import experiment, tables
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN

@@ -21,12 +21,13 @@ from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 from jaxtyping import Float
 
-from .. import constraints, settings
-from ..dynamics.calculator import BornflowCalculator
+from .. import config, constraints
+from ..cli import command
 from ..dynamics.export import frames_of
 from ..dynamics.series import read_run
 from ..dynamics.start import hold_centre
-from ..errors import BornflowError, command
+from ..errors import BornflowError
+from ..inference.calculator import BornflowCalculator
 from ..io.files import atomic_write
 from ..io.frames import name
 from ..progress import track
@@ -46,7 +47,7 @@ def measured(
     """
     found = np.zeros((len(starts), steps + 1))
     for start in starts:
-        constraints.refuse(start, name(start), "a run in a field")
+        constraints.reject(start, name(start), "a run in a field")
     for number, start in track(list(enumerate(starts)), "response", len(starts), "pairs"):
         for sign in (1, -1):
             calculator.forget_path()
@@ -147,7 +148,7 @@ def main() -> None:
     parser.add_argument("--config", help="a configuration; its section dynamics.response is read")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    section = settings.load(args.config, "dynamics")
+    section = config.load(args.config, "dynamics")
     calculator = BornflowCalculator.from_checkpoint(args.checkpoint, np.zeros(3), section["dtype"])
     table = compare(args.run, args.spectrum, calculator, section["response"])
     with atomic_write(args.out) as scratch:

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from .. import settings
+from .. import config
+from ..cli import command
 from ..dynamics.masses import same_atoms
 from ..dynamics.series import read_run
-from ..errors import BornflowError, command
+from ..errors import BornflowError
 from ..io.files import atomic_write
 from ..units import BOLTZMANN, COULOMB, INTENSITY, WAVENUMBER
 from . import signals
@@ -174,7 +175,7 @@ def mean_temperature(paths: Sequence[Path], series: Sequence[np.ndarray]) -> flo
 def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:
     """The attributes of all runs; BornflowError where those of ALIKE, or `further`, are not the same.
 
-    A run that is given twice is refused too: it would count as two that agree.
+    A run that is given twice is rejected too: it would count as two that agree.
     """
     seeds: dict[str, Path] = {}
     for path, other in zip(paths, found, strict=True):
@@ -196,7 +197,7 @@ def write(spectrum: Callable[[Sequence[Path], Mapping], pd.DataFrame], descripti
     parser.add_argument("--config", help="a configuration; its section spectra is read")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    table = spectrum([Path(run) for run in args.runs], settings.load(args.config, "spectra"))
+    table = spectrum([Path(run) for run in args.runs], config.load(args.config, "spectra"))
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.6g")
 

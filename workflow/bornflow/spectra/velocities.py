@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 from ase import data
 
+from ..cli import command
 from ..dynamics.masses import same_atoms
 from ..dynamics.series import read_run
-from ..errors import command
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
 from .susceptibility import WAVENUMBER_COLUMN, common, densities, mean_temperature, write

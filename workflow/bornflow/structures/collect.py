@@ -5,7 +5,7 @@ python -m bornflow.structures.collect --structures a.extxyz b.extxyz --out selec
 
 import argparse
 
-from ..errors import command
+from ..cli import command
 from ..io import frames
 
 

@@ -15,8 +15,9 @@ from ase import Atoms
 from ase.optimize import FIRE
 from tblite.ase import TBLite
 
-from .. import canonical, constraints, settings
-from ..errors import BornflowError, command
+from .. import config, constraints, thermostats
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 from ..progress import Meter
 from .isomers import lowest
@@ -38,9 +39,9 @@ def generate(name: str, options: Mapping, seed: int) -> list[Atoms]:
 
 
 def _candidate(atoms: Atoms, options: Mapping) -> Atoms:
-    """A frame of a file without labels or constraints; constraints are refused where it will be relaxed."""
+    """A frame of a file without labels or constraints; constraints are rejected where it will be relaxed."""
     if options.get("relax"):
-        constraints.refuse(atoms, frames.name(atoms), "the relaxation of the pool")
+        constraints.reject(atoms, frames.name(atoms), "the relaxation of the pool")
     elif atoms.constraints:
         print(
             f"{frames.name(atoms)}: constraints are left out, since labels do not move atoms", file=sys.stderr
@@ -84,12 +85,12 @@ def _run(start: Atoms, temperature: float, options: Mapping, rng, meter: Meter) 
     atoms = start.copy()
     atoms.calc = TBLite(method=options["method"], verbosity=0)
     # The relaxed structure takes up half of the kinetic energy: start twice as hot.
-    canonical.thermalise(atoms, 2 * temperature, rng)
-    dynamics = canonical.bussi(atoms, options["timestep"], temperature, THERMOSTAT_TIME, rng)
+    thermostats.thermalise(atoms, 2 * temperature, rng)
+    dynamics = thermostats.bussi(atoms, options["timestep"], temperature, THERMOSTAT_TIME, rng)
     sampled = []
     for step in range(1, options["steps"] + 1):
         dynamics.run(1)
-        meter.advance(note=f"{canonical.temperature(atoms):.0f} K")
+        meter.advance(note=f"{thermostats.temperature(atoms):.0f} K")
         if step % options["interval"] == 0:
             sampled.append(atoms.copy())
     return sampled
@@ -117,7 +118,7 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    options = settings.load(args.config, "structures")
+    options = config.load(args.config, "structures")
     if args.structure not in options["pools"]:
         raise BornflowError(
             f"{args.config}: --structure is {args.structure}, which structures.pools does not hold; it holds "

@@ -15,9 +15,9 @@ from scipy.optimize import minimize
 from scipy.sparse.csgraph import shortest_path
 from tblite.ase import TBLite
 
+from ..connectivity import hydrogen_bonds
 from ..errors import BornflowError
 from ..progress import track
-from .bonds import hydrogen_bonds
 
 OH_LENGTH = 0.97  # Å
 METHOD = "GFN1-xTB"  # GFN2-xTB folds the book half way to a prism

@@ -16,8 +16,9 @@ from jaxtyping import Float
 from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
-from .. import arguments, settings
-from ..errors import BornflowError, command
+from .. import cli, config
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 
 
@@ -77,11 +78,11 @@ def main() -> None:
     """Write the selected structures of a pool."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--pool", required=True)
-    parser.add_argument("--count", required=True, type=arguments.count)
+    parser.add_argument("--count", required=True, type=cli.count)
     parser.add_argument("--config", required=True)
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    options = settings.load(args.config, "structures")
+    options = config.load(args.config, "structures")
     try:
         chosen = select(frames.read(args.pool), args.count, options["soap"], options["gap"])
     except BornflowError as error:

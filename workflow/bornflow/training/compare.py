@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 from ase import Atoms
 
-from ..errors import command
+from ..cli import command
 from ..io import frames
 from ..io.files import atomic_write
 from . import tables

@@ -13,10 +13,11 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Array, Float, Int
 
+from ..composition import composition
 from ..errors import BornflowError
 from ..io import frames
 from ..models.graph import Graph, Pairs, Shape, common_shape, pad
-from ..models.variants import Model
+from ..models.model import Model
 
 
 class Batch(NamedTuple):
@@ -43,12 +44,6 @@ class Bucket:
     labels: tuple[str, ...]  # those that any of the structures has
 
 
-def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
-    """The elements of a set, sorted by atomic number."""
-    found = {(n, s) for a in structures for n, s in zip(a.numbers, a.symbols, strict=True)}
-    return tuple(symbol for _, symbol in sorted(found))
-
-
 def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     """`count` structures spread evenly over the list, so that each kind and size keeps its share.
 
@@ -57,47 +52,6 @@ def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     if count > len(structures):
         raise BornflowError(f"{count} structures asked for, {len(structures)} are there to train on")
     return [structures[index] for index in np.linspace(0, len(structures) - 1, count).round().astype(int)]
-
-
-def composition(atoms: Atoms, known: Sequence[str]) -> np.ndarray:
-    """Atoms of each element in `known`; BornflowError for an element that is not known."""
-    symbols = atoms.get_chemical_symbols()
-    unknown = sorted(set(symbols) - set(known))
-    if unknown:
-        raise BornflowError(
-            f"structure {frames.name(atoms)} holds {', '.join(unknown)}; the model knows "
-            f"{', '.join(known)} only: train it on structures with that element (a model that is pretrained "
-            "knows the elements of training.pretraining; set that to [] for others)"
-        )
-    return np.array([symbols.count(element) for element in known], dtype=float)
-
-
-def baseline(
-    structures: Sequence[Atoms], known: Sequence[str], otherwise: np.ndarray | None = None
-) -> np.ndarray:
-    """Energy [eV] per element by minimum-norm least squares over the structures with an energy.
-
-    The minimum norm makes it unique where compositions are proportional, as in water. If no structure has an
-    energy it is `otherwise`, or zero.
-    """
-    labelled = [atoms for atoms in structures if frames.label(atoms, "energy") is not None]
-    if not labelled:
-        return np.zeros(len(known)) if otherwise is None else otherwise
-    counts = np.stack([composition(atoms, known) for atoms in labelled])
-    energies = np.array([frames.label(atoms, "energy") for atoms in labelled])
-    return np.linalg.lstsq(counts, energies, rcond=None)[0]
-
-
-def mean_charges(structures: Sequence[Atoms], known: Sequence[str]) -> np.ndarray:
-    """Mean of tr Z_i / 3 [e] per element, zero where no Born effective charge is labelled."""
-    sums, counts = np.zeros(len(known)), np.zeros(len(known))
-    for atoms in structures:
-        bec = frames.label(atoms, "bec")
-        if bec is not None:
-            species = [known.index(symbol) for symbol in atoms.get_chemical_symbols()]
-            np.add.at(sums, species, np.trace(bec, axis1=1, axis2=2) / 3)
-            np.add.at(counts, species, 1)
-    return sums / np.maximum(counts, 1)
 
 
 def padded_sizes(sizes: Sequence[int], most: int) -> np.ndarray:

@@ -7,11 +7,12 @@
 import argparse
 from pathlib import Path
 
-from .. import runtime, settings
-from ..errors import command
+from .. import config, jax_setup
+from ..cli import command
+from ..inference import checkpoint
 from ..io import frames
 from ..io.files import write_json
-from . import checkpoint, intake, metrics, tables
+from . import intake, metrics, tables
 
 
 @command
@@ -24,8 +25,8 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--predictions", help="extxyz of the predicted labels")
     args = parser.parse_args()
-    runtime.keep_compiled()
-    options = settings.load(args.config, "training")
+    jax_setup.configure()
+    options = config.load(args.config, "training")
     labelled = intake.read([args.data], options)
     intake.check(labelled, options)
     predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)

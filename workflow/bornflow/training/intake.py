@@ -17,9 +17,10 @@ from ase import Atoms
 from jaxtyping import Float
 
 from .. import geometry
+from ..composition import composition, elements
 from ..errors import BornflowError
 from ..io import frames
-from .data import baseline, composition, elements
+from .baseline import energy_baseline
 from .plausibility import findings
 from .relatives import shared
 
@@ -86,7 +87,7 @@ def check(structures: Sequence[Atoms], options: Mapping) -> None:
     if wrong:
         points = "".join(f"\n  - {each}" for each in wrong) if len(wrong) > 1 else f" {wrong[0]}"
         text = f"the labels are implausible:{points}"
-        if options["implausible_labels"] == "refuse":
+        if options["implausible_labels"] == "reject":
             raise BornflowError(
                 f"{text}. Correct the files, or set training.implausible_labels: warn to train on them all "
                 "the same"
@@ -181,7 +182,7 @@ def _align(structures: Sequence[Atoms], several: str) -> None:
     if len(members) < 2:
         return
     counts = ", ".join(f"{name} ({len(held)} structures)" for name, held in members.items())
-    if several == "refuse":
+    if several == "reject":
         raise BornflowError(
             f"energies are of several methods (label_program, label_settings): {counts}. Train on one of "
             "them; or set training.several_methods: same where they are one all the same, or baselines, "
@@ -192,9 +193,9 @@ def _align(structures: Sequence[Atoms], several: str) -> None:
         return
     known = elements(structures)
     main = max(members, key=lambda name: len(members[name]))
-    target = baseline(members[main], known)
+    target = energy_baseline(members[main], known)
     for name, held in members.items():
-        own = baseline(held, known)
+        own = energy_baseline(held, known)
         for atoms in held if name != main else []:
             shift = float(composition(atoms, known) @ (target - own))
             atoms.calc.results["energy"] += shift

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import command
+from ..cli import command
 from ..io import documents
 from ..io.files import atomic_write
 from . import tables

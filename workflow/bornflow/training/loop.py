@@ -11,12 +11,14 @@ import numpy as np
 from ase import Atoms
 from jax.flatten_util import ravel_pytree
 
+from ..composition import elements
 from ..errors import BornflowError
+from ..inference.checkpoint import Checkpoint
 from ..models.charges import with_charges
-from ..models.variants import Model
+from ..models.model import Model
 from ..progress import Meter
 from . import data, metrics
-from .checkpoint import Checkpoint
+from .baseline import energy_baseline, mean_charges
 from .compare import QUANTITIES
 from .data import Bucket
 from .loss import TERMS, scale
@@ -50,8 +52,8 @@ def train(
     wrote it. It starts from the parameters of `initial` where that is given, which knows the same elements.
     Errors on `held_out` are recorded every `validate_epochs`. Raises Diverged.
     """
-    model = Model(variant, initial.model.elements if initial else data.elements(structures))
-    energies = data.baseline(structures, model.elements, initial.baseline if initial else None)
+    model = Model(variant, initial.model.elements if initial else elements(structures))
+    energies = energy_baseline(structures, model.elements, initial.baseline if initial else None)
     buckets = data.prepare(
         structures, model, energies, options["batch_atoms"], options["shapes"], by_labels=True
     )
@@ -65,7 +67,7 @@ def train(
     run = identity(structures, variant, options, seed, initial)
     charges = np.zeros(len(model.elements))
     if options["initial_charges"] and initial is None:
-        charges = data.mean_charges(structures, model.elements)
+        charges = mean_charges(structures, model.elements)
     first = _initial(model, buckets, seed, initial, charges)
     parameters, unravel = ravel_pytree(first)
     decay = decay_of_matrices(first, options["weight_decay"][variant["backbone"]])

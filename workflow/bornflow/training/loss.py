@@ -11,23 +11,24 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
+from ..models.model import Prediction
 from .data import Batch
 
 TERMS = ("energy", "forces", "bec", "charge")
 EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
 
 
-def by_structure(prediction: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
+def by_structure(prediction: Prediction, batch: Batch) -> dict[str, jax.Array]:
     """The terms of each structure [batch], unweighted: energy, forces, bec, charge; 0 without a label, or
     a prediction of it."""
     atoms = batch.graph.atom_mask.sum(axis=1)
-    energy = ((prediction["energy"] - batch.energy) / atoms) ** 2
+    energy = ((prediction.energy - batch.energy) / atoms) ** 2
     forces, bec = jnp.zeros_like(energy), jnp.zeros_like(energy)
-    if "forces" in prediction:
-        forces = jnp.sum((prediction["forces"] - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
-    if "bec" in prediction:
-        bec = jnp.sum((prediction["bec"] - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
-    total, absolute = (f(prediction["charges"]).sum(axis=1) for f in (lambda q: q, jnp.abs))
+    if prediction.forces is not None:
+        forces = jnp.sum((prediction.forces - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
+    if prediction.bec is not None:
+        bec = jnp.sum((prediction.bec - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
+    total, absolute = (f(prediction.charges).sum(axis=1) for f in (lambda q: q, jnp.abs))
     charge = total**2 / (absolute**2 + EPSILON)
     return {
         "energy": energy * batch.has_energy,
@@ -51,10 +52,10 @@ def means(terms: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
 
 def scale(batch: Batch) -> dict[str, float]:
     """The mean of each term over the structures that have its label, for a prediction of zero."""
-    nothing = {
-        "energy": jnp.zeros_like(batch.energy),
-        "forces": jnp.zeros_like(batch.forces),
-        "bec": jnp.zeros_like(batch.bec),
-        "charges": jnp.zeros_like(batch.graph.atom_mask),
-    }
-    return {key: float(value) for key, value in means(by_structure(nothing, batch), batch).items()}
+    zero = Prediction(
+        energy=jnp.zeros_like(batch.energy),
+        charges=jnp.zeros_like(batch.graph.atom_mask),
+        bec=jnp.zeros_like(batch.bec),
+        forces=jnp.zeros_like(batch.forces),
+    )
+    return {key: float(value) for key, value in means(by_structure(zero, batch), batch).items()}

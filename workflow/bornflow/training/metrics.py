@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+import jax
 import numpy as np
 from ase import Atoms
 
+from ..composition import composition
+from ..inference.checkpoint import Checkpoint
 from ..io import frames
-from ..models.variants import Model
-from .checkpoint import Checkpoint
-from .data import Bucket, composition, prepare, take
+from ..models.model import Model, Prediction
+from .data import Bucket, prepare, take
 
 # Units that errors are reported in: name, factor from the frames' unit.
 REPORTED = {"energy": ("meV/atom", 1e3), "forces": ("meV/Å", 1e3), "bec": ("1e-3 e", 1e3)}
@@ -44,20 +46,20 @@ def predict(
                 n = len(atoms)
                 offset = composition(atoms, model.elements) @ checkpoint.baseline
                 values = {
-                    "energy": float(out["energy"][place]) + offset,
-                    "forces": out["forces"][place, :n].astype(float),
-                    "bec": out["bec"][place, :n].astype(float),
+                    "energy": float(out.energy[place]) + offset,
+                    "forces": out.forces[place, :n].astype(float),
+                    "bec": out.bec[place, :n].astype(float),
                 }
                 new = frames.attach(frames.bare(atoms), values)
                 for key in ("charges", "screening"):
-                    if key in out:
-                        new.arrays[key] = out[key][place, :n].astype(float)
+                    if (found := getattr(out, key)) is not None:
+                        new.arrays[key] = found[place, :n].astype(float)
                 predicted[index] = new
     return predicted
 
 
-def _outputs(model: Model, parameters, graph) -> dict[str, np.ndarray]:
-    return {key: np.asarray(value) for key, value in model.batch(parameters, graph).items()}
+def _outputs(model: Model, parameters, graph) -> Prediction:
+    return jax.device_get(model.batch(parameters, graph))
 
 
 def errors(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict[str, dict[str, float | int]]:

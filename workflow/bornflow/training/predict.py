@@ -5,10 +5,11 @@ python -m bornflow.training.predict --checkpoint DIR --structures A.extxyz B.ext
 
 import argparse
 
-from .. import runtime
-from ..errors import command
+from .. import jax_setup
+from ..cli import command
+from ..inference import checkpoint
 from ..io import frames
-from . import checkpoint, metrics
+from . import metrics
 
 
 @command
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--structures", required=True, nargs="+")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    runtime.keep_compiled()
+    jax_setup.configure()
     structures = [frames.bare(atoms) for atoms in frames.read_all(args.structures)]
     frames.write(args.out, metrics.predict(checkpoint.load(args.checkpoint), structures))
 

@@ -13,9 +13,9 @@ import numpy as np
 from ase import Atoms
 
 from ..errors import BornflowError
+from ..inference.checkpoint import Checkpoint
 from ..io import frames
 from ..models.charges import with_opposite_charges, with_screening
-from .checkpoint import Checkpoint
 
 BOOTSTRAPS = 200
 
@@ -67,7 +67,7 @@ def fit(
     resampled = [gamma(rng.integers(len(pairs), size=len(pairs))) for _ in range(BOOTSTRAPS)]
     low, high = np.percentile(resampled, [2.5, 97.5])
     parameters = checkpoint.parameters
-    if best < 0 and checkpoint.model.variant["backbone"] == "physical":
+    if best < 0 and checkpoint.model.variant.backbone == "physical":
         parameters, best, low, high = with_opposite_charges(parameters), -best, -high, -low
     fitted = replace(checkpoint, parameters=with_screening(parameters, best))
     return fitted, {"screening": best, "screening_low": float(low), "screening_high": float(high)}

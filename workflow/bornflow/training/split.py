@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from ase import Atoms
 
-from .. import settings
-from ..errors import BornflowError, command
+from .. import config
+from ..cli import command
+from ..errors import BornflowError
 from ..io import frames
 from . import intake
 from .relatives import split, summary
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--train", required=True)
     parser.add_argument("--valid", required=True)
     args = parser.parse_args()
-    train, valid = parts(args.labels, args.validation, settings.load(args.config, "training"))
+    train, valid = parts(args.labels, args.validation, config.load(args.config, "training"))
     frames.write(args.train, train)
     frames.write(args.valid, valid)
 

@@ -14,11 +14,11 @@ import pandas as pd
 from ase import Atoms
 from flax import serialization
 
+from ..config.sections import NOT_OF_A_MODEL
 from ..errors import BornflowError
+from ..inference.checkpoint import WEIGHTS, Checkpoint
 from ..io import frames
 from ..io.files import atomic_write
-from ..parts import NOT_OF_A_MODEL
-from .checkpoint import WEIGHTS, Checkpoint
 from .tables import QUANTITIES
 
 STATE_FORMAT = 2  # of a stored state; others are not gone on from

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from .. import runtime
-from ..models.variants import Model
+from .. import jax_setup
+from ..models.model import Model
 from .data import Batch
 from .loss import TERMS, by_structure, means, numbers
 
@@ -36,7 +36,7 @@ def build(
         jax.jit,
         donate_argnums=(0, 1, 2),
         static_argnames="labels",
-        compiler_options=runtime.plain_loops(),
+        compiler_options=jax_setup.plain_loops(),
     )
     def step(parameters, average, optimiser_state, batch: Batch, decay, labels=TERMS):
         asked = {key: weights[key] > 0 and key in labels for key in ("forces", "bec")}

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import BornflowError, command
+from ..cli import command
+from ..errors import BornflowError
 from ..io.files import atomic_write
 from . import tables
 

@@ -16,12 +16,15 @@ from pathlib import Path
 
 from ase import Atoms
 
-from .. import arguments, runtime, settings
-from ..errors import BornflowError, command
+from .. import cli, config, jax_setup
+from ..cli import command
+from ..composition import composition, elements
+from ..config.sections import NOT_OF_A_MODEL
+from ..errors import BornflowError
+from ..inference import checkpoint
 from ..io import frames
 from ..io.files import write_json
-from ..parts import NOT_OF_A_MODEL
-from . import checkpoint, data, intake, metrics, screening
+from . import data, intake, metrics, screening
 from .loop import Diverged, train
 from .relatives import shared
 from .state import write_history, write_validation
@@ -33,9 +36,9 @@ def _check(
     structures: Sequence[Atoms], held_out: Sequence[Atoms], cheap: Sequence[Atoms], variant: Mapping
 ) -> None:
     """Find out now what would end the training late, such as unknown elements, or make it useless."""
-    known = data.elements(cheap or structures)
+    known = elements(cheap or structures)
     for atoms in (*structures, *held_out):
-        data.composition(atoms, known)
+        composition(atoms, known)
 
     if both := shared([*structures, *cheap], held_out):
         names = ", ".join(frames.name(held) for _, held in both[:5])
@@ -71,13 +74,13 @@ def main() -> None:
     parser.add_argument("--pretrain", nargs="*", default=[], help="extxyz files to train on first")
     parser.add_argument("--model", required=True, help="a key of the configuration's models")
     parser.add_argument("--config", help="a configuration; its sections training and models are read")
-    parser.add_argument("--seed", type=arguments.seed, default=0)
-    parser.add_argument("--limit", type=arguments.count, help="train on so many of the structures only")
+    parser.add_argument("--seed", type=cli.seed, default=0)
+    parser.add_argument("--limit", type=cli.count, help="train on so many of the structures only")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    runtime.keep_compiled()
-    options = settings.load(args.config, "training")
-    variants = settings.load(args.config, "models")
+    jax_setup.configure()
+    options = config.load(args.config, "training")
+    variants = config.load(args.config, "models")
     if args.model not in variants:
         where = args.config or "the default configuration (give --config)"
         raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")

@@ -1,0 +1,91 @@
+"""Steps are timed on the structures asked for, and drawn."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from examples import search_path, variant
+
+from bornflow.benchmarks import dynamics
+from bornflow.benchmarks.harness import PEER, compare
+from bornflow.errors import BornflowError
+from bornflow.figures import drawing
+from bornflow.figures.timing import draw
+
+
+@pytest.mark.parametrize(
+    ("atoms", "is_periodic"), [(18, False), (96, True), pytest.param(1560, True, marks=pytest.mark.slow)]
+)
+def test_structures_have_the_size_asked_for(atoms, is_periodic):
+    structure = dynamics.water(atoms)
+    assert len(structure) == atoms
+    assert bool(structure.pbc.all()) == is_periodic
+
+
+def test_a_size_that_no_box_has_is_rejected():
+    with pytest.raises(BornflowError, match="1560, 3120 or 6240"):
+        dynamics.water(2000)
+
+
+def test_a_step_is_timed():
+    found = dynamics.measure(dynamics.ours(variant(charges="local")), dynamics.water(6), seconds=0.05)
+    assert 0 < found["step [ms]"] < 1e3 * found["first_step [s]"]
+    assert found["steps"] >= 3
+
+
+def test_the_figure_has_a_line_for_each_model(tmp_path):
+    rows = [
+        {"model": name, "backbone": backbone, "charges": charges, "atoms": atoms, "step [ms]": atoms / 9}
+        | {"device": device}
+        for device in ("cpu", "NVIDIA H100 80GB HBM3")
+        for name, backbone, charges in (
+            ("mine", "physical", "local"),
+            ("lorem-uncoupled", "lorem", "uncoupled"),
+            (PEER, PEER, "uncoupled"),
+        )
+        for atoms in (18, 780)
+    ]
+    drawing.style()
+    figure = draw(pd.DataFrame(rows))
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert "mine" in labels
+    assert labels.count("lorem-jax, uncoupled") == 1
+    assert labels[-2:] == ["on CPU", "on H100"]
+    drawing.save(figure, [tmp_path / "dynamics.png"])
+    assert (tmp_path / "dynamics.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_models_are_timed_in_two_rounds(tmp_path):
+    small = variant(charges="local")
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"models": {"small": small}}))
+    table = compare(
+        "bornflow.benchmarks.dynamics", "atoms", [("small", 18)], str(tmp_path / "cfg.yaml"), 0.05
+    )
+    (row,) = table[table["model"] == "small"].to_dict("records")
+    assert row["charges"] == "local"
+    first, second = row["first_step [s]"], row["first_step_cached [s]"]
+    assert first > 0 < second != first
+
+
+def test_everything_is_in_the_precision_asked_for(tmp_path):
+    """Also where double precision is switched on for others; in a process of its own: programs are kept."""
+    script = (
+        "import numpy as np; from examples import variant, water; from bornflow.benchmarks import dynamics\n"
+        "for backbone in ('physical', 'lorem'):\n"
+        "    calculator = dynamics.ours(variant(backbone=backbone, charges='local'))\n"
+        "    atoms = water(8, 0.9)\n"
+        "    calculator.calculate(atoms)\n"
+        "    out = calculator._evaluate[False](calculator.neighbours.graph(atoms))\n"
+        "    print({str(values.dtype) for values in out if values is not None})\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"JAX_ENABLE_X64": "1", "PYTHONPATH": search_path()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["{'float32'}"] * 2

@@ -1,0 +1,1 @@
+"""Times of dynamics and of training, next to those of other programs."""

@@ -1,0 +1,1 @@
+"""CP2K: inputs, runs, outputs, and what is kept of them."""

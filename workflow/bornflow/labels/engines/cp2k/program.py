@@ -1,0 +1,176 @@
+"""CP2K as a program: finding it, its identity, checking an input with its own grammar, running one."""
+
+import ctypes
+import functools
+import hashlib
+import json
+import math
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ....errors import BornflowError, Rejected
+from ....io.files import LOCKS
+from . import input_file
+from .output_file import abort_reason
+
+# Statuses of a program that crashed, by itself and through a launcher: abort, floating point, segment. (A bus
+# error is what a full /dev/shm ends in.)
+CRASHED = {sign * signum + offset for signum in (6, 8, 11) for sign, offset in ((-1, 0), (1, 128))}
+DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
+
+
+class Program:
+    """An installed CP2K.
+
+    `command` launches it, with {ranks} in place of the number of MPI processes; `threads` cores
+    become so many processes of one OpenMP thread each, which is the fastest split for labels. A run that
+    takes more than `hours` is ended.
+    """
+
+    def __init__(self, command: str, threads: int = 1, hours: float = math.inf):
+        self.hours = hours
+        try:
+            self.command = shlex.split(command.format(ranks=threads))
+        except (AttributeError, KeyError, IndexError, ValueError) as error:
+            raise BornflowError(
+                f"labels.cp2k.command is {command!r} ({error}): quotes come in pairs, and only {{ranks}} may "
+                "stand in braces, for the number of MPI processes"
+            ) from error
+        if not self.command:
+            raise BornflowError("labels.cp2k.command is empty; give the command that launches CP2K")
+        missing = [word for word in (self.command[0], self.executable) if not shutil.which(word)]
+        if missing:
+            raise BornflowError(
+                f"{missing[0]} is not installed: `apt-get install cp2k` on Debian, or the conda "
+                "environment envs/cp2k.yaml (`snakemake --sdm conda`), or set labels.cp2k.command"
+            )
+
+    @property
+    def executable(self) -> str:
+        """The program itself, without its launcher."""
+        return self.command[-1]
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version as the program prints it, e.g. 2023.1."""
+        printed = subprocess.run(
+            [self.executable, "--version"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=_environment(),
+        ).stdout
+        words = printed.split()
+        if words[:2] != ["CP2K", "version"]:
+            raise BornflowError(
+                f"`{self.executable} --version` printed '{printed[:80]}' and no version of CP2K; "
+                "labels.cp2k.command must end with the program's name"
+            )
+        return words[2]
+
+    @functools.cached_property
+    def data_hashes(self) -> dict[str, str]:
+        """SHA-256 of the basis set, pseudopotential and dispersion files that inputs name."""
+        names = (
+            input_file.BASIS_FILE,
+            input_file.POTENTIAL_FILE,
+            input_file.DISPERSION_FILE,
+        )
+        return {name: hashlib.sha256((self.data_directory / name).read_bytes()).hexdigest() for name in names}
+
+    @functools.cached_property
+    def data_directory(self) -> Path:
+        """Where the program looks for its data files."""
+        beside = Path(shutil.which(self.executable)).resolve().parent.parent / "share/cp2k/data"
+        places = [os.environ.get("CP2K_DATA_DIR"), beside, *DATA_DIRECTORIES]
+        for place in places:
+            if place and (Path(place) / input_file.BASIS_FILE).exists():
+                return Path(place)
+        raise BornflowError(
+            f"CP2K's data files ({input_file.BASIS_FILE}, ...) are in none of "
+            f"{[str(place) for place in places if place]}; set CP2K_DATA_DIR"
+        )
+
+    def key(self, text: str) -> str:
+        """The identity of a calculation: SHA-256 over input, data files and version."""
+        identity = json.dumps([text, self.data_hashes, self.version], sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()
+
+    def check(self, text: str, directory: Path) -> None:
+        """Have CP2K's own parser read an input (`-c`); raise BornflowError with its complaint."""
+        path = directory / "check.inp"
+        path.write_text(text, encoding="utf-8")
+        result = subprocess.run(
+            [self.executable, "-c", path.name],
+            cwd=directory,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=_environment(),
+        )
+        path.unlink()
+        if "SUCCESS" not in result.stdout:
+            complaint = "\n".join(result.stdout.strip().splitlines()[-20:])
+            raise BornflowError(f"CP2K {self.version} rejects the input:\n{complaint}")
+
+    def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
+        """Run an input in `directory`; its output's text and the wall time in seconds.
+
+        Raises Rejected if the program aborts with a reason, crashes or takes too long. Whatever else ends it
+        (a signal, a launcher that fails) says nothing of the structure: BornflowError.
+        """
+        output = directory / f"{name}.out"
+        output.unlink(missing_ok=True)  # CP2K appends to an output that exists
+        (directory / f"{name}.inp").write_text(text, encoding="utf-8")
+        started = time.monotonic()
+        try:
+            result = subprocess.run(
+                [*self.command, "-i", f"{name}.inp", "-o", output.name],
+                cwd=directory,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
+                preexec_fn=_end_with_parent,
+                pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
+                timeout=None if math.isinf(self.hours) else 3600 * self.hours,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Rejected(f"CP2K took more than {self.hours:g} hours (labels.cp2k.hours)") from error
+        printed = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
+        if result.returncode != 0:
+            reason = abort_reason(printed)
+            if not reason and result.returncode not in CRASHED:
+                raise BornflowError(
+                    f"'{shlex.join(self.command)}' ended with status {result.returncode} in {directory}, and "
+                    "CP2K gave no reason: it was killed or not launched. More memory, a longer time limit or "
+                    "another labels.cp2k.command may be needed; run again to go on from what is finished. "
+                    f"It printed: {result.stderr.strip()[-300:] or 'nothing'}"
+                )
+            reason = reason or (result.stderr + printed).strip()[-300:]
+            raise Rejected(f"CP2K ended with status {result.returncode}: {reason}")
+        return printed, time.monotonic() - started
+
+
+def _end_with_parent() -> None:
+    """Have Linux end a run when its label job is killed, so that two never share a directory."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _environment() -> dict[str, str]:
+    """One OpenMP thread a process; Open MPI told that root and a few cores are fine."""
+    return os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "OMPI_MCA_rmaps_base_oversubscribe": "1",
+        "OMPI_MCA_hwloc_base_binding_policy": "none",  # two jobs would bind to the same core
+    }
