@@ -35,7 +35,7 @@ def described(atoms, **changes):
 
 def bernstein(r, options):
     """C(K−1, k) y^k (1−y)^(K−1−k); e3x's are good to 10⁻⁷ only."""
-    number, cutoff, decay = (options[key] for key in ("radial", "cutoff", "radial_decay"))
+    number, cutoff, decay = options.radial, options.cutoff, options.radial_decay
     y = (1 - np.exp(-decay * r)) / (1 - np.exp(-decay * cutoff)) if decay else r / cutoff
     k = np.arange(number)
     return comb(number - 1, k) * y[:, None] ** k * (1 - y[:, None]) ** k[::-1]
