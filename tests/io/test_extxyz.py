@@ -94,9 +94,9 @@ def test_random_comment_lines_read_back(tmp_path):
             for number in range(rng.integers(1, 5))
         }
         texts = frozenset(key for key in info if rng.random() < 0.5)
-        read = comment.pairs(comment.line(info, texts))
+        read = comment.parse(comment.compose(info, texts))
         assert {
-            key: comment.text(text) if key in texts else comment.value(key, text)
+            key: comment.parse_text(text) if key in texts else comment.parse_value(key, text)
             for key, text in read.items()
         } == info
 
@@ -137,7 +137,7 @@ def test_small_numbers_keep_their_digits(tmp_path):
     read = back(tmp_path / "a.extxyz", atoms)
     np.testing.assert_allclose(read.get_momenta(), atoms.get_momenta(), rtol=1e-9)
     atoms.set_array("waves", np.full(6, 1j))
-    with pytest.raises(BornflowError, match="column 'waves' holds complex128"):
+    with pytest.raises(BornflowError, match="column 'waves' has the type complex128"):
         frames.write(tmp_path / "a.extxyz", [atoms])
 
 

@@ -1,4 +1,4 @@
-"""Files appear whole, locks last as long as programs need them, faults of a disk are said in one line."""
+"""Files appear completely, locks last as long as programs need them, a full disk is one line."""
 
 import os
 import subprocess
@@ -24,9 +24,9 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
 
 JOB = """
 import os, subprocess
-from bornflow.io.files import LOCKS, locked
+from bornflow.io.files import HELD_LOCKS, locked
 with locked("d"):
-    subprocess.Popen(["sleep", "2"], pass_fds=tuple(LOCKS), stdout=subprocess.DEVNULL)
+    subprocess.Popen(["sleep", "2"], pass_fds=tuple(HELD_LOCKS), stdout=subprocess.DEVNULL)
     os._exit(9)
 """
 

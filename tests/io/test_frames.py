@@ -16,7 +16,7 @@ def labelled(n=2):
         "forces": rng.normal(size=(3 * n, 3)),
         "bec": rng.normal(size=(3 * n, 3, 3)),
     }
-    return frames.attach(atoms, values), values
+    return frames.with_labels(atoms, values), values
 
 
 def test_round_trip_keeps_labels_and_the_order_of_indices(tmp_path):
@@ -34,7 +34,7 @@ def test_round_trip_keeps_labels_and_the_order_of_indices(tmp_path):
 
 def test_a_missing_label_stays_missing(tmp_path):
     atoms, values = labelled()
-    only = frames.attach(atoms, {"bec": values["bec"]})
+    only = frames.with_labels(atoms, {"bec": values["bec"]})
     frames.write(tmp_path / "a.extxyz", [only])
     (back,) = frames.read(tmp_path / "a.extxyz")
     assert frames.label(back, "energy") is None
@@ -44,7 +44,7 @@ def test_a_missing_label_stays_missing(tmp_path):
 
 def test_keys_can_be_mapped(tmp_path):
     atoms, values = labelled()
-    plain = frames.attach(atoms, {})
+    plain = frames.with_labels(atoms, {})
     plain.info["dft_energy"] = values["energy"]
     plain.arrays["apt"] = values["bec"].reshape(-1, 9)
     frames.write(tmp_path / "a.extxyz", [plain])
@@ -67,9 +67,9 @@ def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
 def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
     """Half of a set by one method must not be completed by another's numbers."""
     atoms, values = labelled()
-    both = frames.attach(atoms, {"energy": -1.0})
+    both = frames.with_labels(atoms, {"energy": -1.0})
     both.info["dft_energy"] = values["energy"]
-    frames.write(tmp_path / "a.extxyz", [both, frames.attach(atoms, {"energy": -1.0})])
+    frames.write(tmp_path / "a.extxyz", [both, frames.with_labels(atoms, {"energy": -1.0})])
     first, second = frames.read(tmp_path / "a.extxyz", {"energy": "dft_energy"})
     assert frames.label(first, "energy") == values["energy"]
     assert frames.label(second, "energy") is None
@@ -80,7 +80,7 @@ def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
             values["energy"],
             None,
         ]
-    frames.write(tmp_path / "c.extxyz", [frames.attach(atoms, {"energy": -1.0})])
+    frames.write(tmp_path / "c.extxyz", [frames.with_labels(atoms, {"energy": -1.0})])
     with pytest.raises(
         BornflowError, match=r"no frame has 'dft_energy' \(training.keys.energy\), but 'energy'"
     ):
@@ -92,13 +92,13 @@ def test_damage_is_named(tmp_path):
     path = tmp_path / "a.extxyz"
     bad = values["forces"].copy()
     bad[1, 2] = np.nan
-    frames.write(path, [frames.attach(atoms, {"forces": bad})])
+    frames.write(path, [frames.with_labels(atoms, {"forces": bad})])
     with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0 .*'forces' of atom 1 is not finite"):
         frames.read(path)
-    wrong = frames.attach(atoms, {})
+    wrong = frames.with_labels(atoms, {})
     wrong.arrays["apt"] = np.zeros((6, 6))
     frames.write(path, [wrong])
-    with pytest.raises(BornflowError, match="'apt' holds 36 numbers, 54 expected"):
+    with pytest.raises(BornflowError, match="'apt' has 36 numbers instead of 54"):
         frames.read(path, {"bec": "apt"})
     path.write_text(path.read_text()[:150])
     with pytest.raises(BornflowError, match=r"the file ends after . of them"):
@@ -128,4 +128,4 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 
 def test_two_structures_of_one_name_are_rejected():
     with pytest.raises(BornflowError, match="two structures are called water-1-0"):
-        frames.reject_twins([water(1), water(2), water(1)])
+        frames.reject_duplicate_names([water(1), water(2), water(1)])
