@@ -1,4 +1,4 @@
-"""Broken and foreign extxyz files: read right, or rejected with file, frame, place and remedy."""
+"""Broken and foreign extxyz files are read correctly, or rejected with file, frame, line and remedy."""
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ def with_comment(comment: str) -> str:
     return f"3\n{comment}\n{ROWS}"
 
 
-# Comment line, then what is found: energy, whether periodic, whether there are forces.
-RIGHT = {
+# Comment line, energy, whether the frame is periodic.
+READ_CORRECTLY = {
     "blank around =": (f"{PROPERTIES} energy = -17.0", -17.0, False),
     "empty value before the energy": (f"{PROPERTIES} note= energy=-17.0", -17.0, False),
     "empty quotes before the energy": (f'{PROPERTIES} note="" energy=-17.0', -17.0, False),
@@ -63,16 +63,16 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("case", RIGHT)
-def test_what_other_programs_write_is_read_whole(case, tmp_path):
-    described, energy, periodic = RIGHT[case]
+@pytest.mark.parametrize("case", READ_CORRECTLY)
+def test_files_of_other_programs_are_read_without_loss(case, tmp_path):
+    described, energy, periodic = READ_CORRECTLY[case]
     (atoms,) = read(tmp_path, with_comment(described))
     assert frames.label(atoms, "energy") == energy
     assert bool(atoms.pbc.all()) == periodic
     assert frames.label(atoms, "forces")[0].tolist() == [0.3, -0.4, -0.1]
 
 
-WRONG = {
+REJECTED = {
     "no count": ("water\n\nO 0 0 0\n", "line 1: the number of atoms .* found 'water'"),
     "count with words": ("3 atoms\n", "line 1"),
     "no atoms": (f"0\n{PROPERTIES}\n{GOOD}", "frame 0, line 1: the frame has 0 atoms"),
@@ -192,20 +192,20 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_what_is_not_understood_is_rejected_in_one_line(case, tmp_path):
-    text, message = WRONG[case]
+@pytest.mark.parametrize("case", REJECTED)
+def test_files_that_are_not_understood_are_rejected_in_one_line(case, tmp_path):
+    text, message = REJECTED[case]
     with pytest.raises(BornflowError, match=message) as caught:
         read(tmp_path, text)
     assert "set.xyz" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_blank_lines_between_frames(tmp_path):
+def test_empty_lines_may_stand_between_frames(tmp_path):
     found = read(tmp_path, "\n".join([GOOD] * 3) + "\n\n" + GOOD)
     assert [frames.label(atoms, "energy") for atoms in found] == [-17.0] * 4
 
 
-def test_windows_line_ends_byte_order_marks_and_plain_xyz(tmp_path):
+def test_windows_line_ends_byte_order_marks_and_plain_xyz_are_read(tmp_path):
     (atoms,) = read(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert frames.label(atoms, "energy") == -17.0
     (atoms,) = read(tmp_path, "1\nwater, by hand: step 5\nh 0 0 0\n")
@@ -217,7 +217,7 @@ def test_a_last_line_without_a_line_break_is_reported(tmp_path, caplog):
     assert "its last line may be cut" in caplog.text
 
 
-def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
+def test_a_file_cut_anywhere_is_read_without_loss_or_rejected(tmp_path):
     """Wherever a file of two frames is cut, no frame loses a label in silence."""
     text = GOOD + GOOD.replace("-17.0", "-18.0")
     for end in range(len(text)):
@@ -226,13 +226,13 @@ def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
         except BornflowError:
             continue
         energies = [frames.label(atoms, "energy") for atoms in found]
-        # The last number may lose digits, and blank lines are no frame: no other cut is invisible.
+        # The last number may lose digits, and blank lines are no frame: every other cut is noticed.
         assert energies in ([-17.0], [-17.0, -18.0])
         assert end >= len(GOOD) - 3 and (len(found) == 1 or end >= len(text) - 3)
         assert len(found) == 2 or not text[len(GOOD) : end].strip()
 
 
-def test_columns_of_zeros_that_the_file_does_not_weigh(tmp_path):
+def test_a_column_with_weight_zero_is_masked(tmp_path):
     rows = "O 0 0 0 0 0 0 {}\nH 0 0 1 0 0 0 {}\n"
     head = "2\nProperties=species:S:1:pos:R:3:forces:R:3:forces_weight:R:1 energy=-1\n"
     (atoms,) = read(tmp_path, head + rows.format(0, 0))
@@ -257,7 +257,7 @@ def test_energies_of_two_methods_are_not_mixed(tmp_path):
         read(tmp_path, GOOD.replace("forces:R:3", "local:R:3"), {"energy": "local"})
 
 
-def test_files_of_one_name_in_folders_of_one_name(tmp_path):
+def test_files_and_folders_with_one_name_give_different_names(tmp_path):
     paths = [tmp_path / folder / "data" / "train.xyz" for folder in "xy"]
     for path in paths:
         path.parent.mkdir(parents=True)
@@ -279,7 +279,7 @@ def test_total_charges_have_many_names(key, tmp_path):
     assert atoms.info["charge"] == 1 and atoms.info["multiplicity"] == 2
 
 
-def test_atomic_numbers_in_place_of_symbols(tmp_path):
+def test_atomic_numbers_may_replace_symbols(tmp_path):
     for properties in ("Z:I:1", "species:I:1", "numbers:I:1"):
         (atoms,) = read(tmp_path, f"2\nProperties={properties}:pos:R:3\n8 0 0 0\n1 0 0 1\n")
         assert atoms.get_chemical_formula() == "HO"
@@ -299,7 +299,7 @@ def test_a_key_with_a_typing_error_loses_no_label_in_silence(typo, tmp_path, cap
     assert f"no 'energy', so this label is masked, but '{typo}'" in caplog.text
 
 
-def test_masses_are_taken_or_rejected(tmp_path):
+def test_masses_are_read_or_rejected(tmp_path):
     def file(key, mass):
         return f"2\nProperties=species:S:1:pos:R:3:{key}:R:1\nO 0 0 0 16\nH 0 0 1 {mass}\n"
 
@@ -311,6 +311,33 @@ def test_masses_are_taken_or_rejected(tmp_path):
                 read(tmp_path, file(key, wrong))
 
 
-def test_the_units_of_a_file_are_those_expected_in_many_spellings(tmp_path):
+def test_units_may_be_spelled_in_many_ways(tmp_path):
     for unit in ("eV/Å", "eV/A", "ev/Ang", "eV/Angstrom", "eV / angstrom"):
         assert read(tmp_path, with_comment(f'{PROPERTIES} energy=1 forces_unit="{unit}"'))
+
+
+@pytest.mark.parametrize(
+    ("comment", "keys", "message"),
+    [
+        ("REF_energy=-17", None, "energy is taken from 'REF_energy' (1 of 1 frames)"),
+        ("energy=-17 dft_energy=-18", None, "'energy' is used and 'dft_energy' is not"),
+        ("energy=-17 config_weight=2", None, "the weights config_weight are not used"),
+        (
+            "E=-17",
+            {"energy": "e_xtb"},
+            "1 of 1 frames have no 'e_xtb', so this label is masked, but 'E' is there",
+        ),
+    ],
+)
+def test_guesses_and_ignored_keys_are_warnings(comment, keys, message, tmp_path, caplog):
+    text = with_comment(f"{PROPERTIES} {comment}")
+    read(tmp_path, text, keys)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and "set.xyz" in record.getMessage()
+    assert message in record.getMessage()
+
+
+def test_a_file_with_known_keys_is_read_without_messages(tmp_path, caplog):
+    caplog.set_level("DEBUG")
+    read(tmp_path, GOOD)
+    assert not caplog.records

@@ -1,20 +1,20 @@
-"""JSON and YAML files are read as mappings of what is expected, or rejected in one line."""
+"""JSON and YAML files are read as mappings with the expected keys, or rejected in one line."""
 
 import pytest
 
 from bornflow.errors import BornflowError
 from bornflow.io import documents
 
-NEEDED = {"name": str, "seed": int, "error": float}
+REQUIRED = {"name": str, "seed": int, "error": float}
 
 
 @pytest.mark.parametrize(
     "text", ['{"name": "a", "seed": 3, "error": 2}', '{"name": "ä", "seed": 3, "error": 2.5}']
 )
-def test_both_formats_hold_the_same(text, tmp_path):
+def test_both_formats_give_the_same_mapping(text, tmp_path):
     (tmp_path / "d").write_text(text, encoding="utf-8")
-    one, two = (read(tmp_path / "d", NEEDED, "") for read in (documents.read_json, documents.read_yaml))
-    assert one == two and set(one) == set(NEEDED)
+    one, two = (read(tmp_path / "d", REQUIRED, "") for read in (documents.read_json, documents.read_yaml))
+    assert one == two and set(one) == set(REQUIRED)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_both_formats_hold_the_same(text, tmp_path):
 def test_a_broken_json_file_is_rejected(text, reason, tmp_path):
     (tmp_path / "d.json").write_bytes(text)
     with pytest.raises(BornflowError, match=reason) as caught:
-        documents.read_json(tmp_path / "d.json", NEEDED, "make it again")
+        documents.read_json(tmp_path / "d.json", REQUIRED, "make it again")
     assert "\n" not in str(caught.value) and "d.json" in str(caught.value)
     assert str(caught.value).endswith("make it again")
 
@@ -53,4 +53,4 @@ def test_a_broken_json_file_is_rejected(text, reason, tmp_path):
 def test_a_broken_yaml_file_is_rejected(text, tmp_path):
     (tmp_path / "d.yaml").write_bytes(text)
     with pytest.raises(BornflowError, match=r"d\.yaml.*make it again"):
-        documents.read_yaml(tmp_path / "d.yaml", NEEDED, "make it again")
+        documents.read_yaml(tmp_path / "d.yaml", REQUIRED, "make it again")

@@ -39,7 +39,7 @@ def test_a_lock_lasts_until_the_program_that_a_killed_job_started_has_ended(tmp_
         assert time.monotonic() - begun > 2
 
 
-def test_a_fault_of_the_disk_is_one_line():
+def test_a_full_disk_is_reported_in_one_line():
     @command
     def main():
         raise OSError(28, "No space left on device", "results/a.h5")

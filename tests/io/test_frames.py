@@ -1,4 +1,4 @@
-"""extxyz files: what goes in comes out, missing stays missing, damage is named."""
+"""extxyz files of labelled structures: labels read back, missing ones stay missing, damage is reported."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_keys_can_be_mapped(tmp_path):
     np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
 
 
-def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
+def test_unnamed_frames_of_files_with_one_name_get_different_names(tmp_path):
     plain = labelled()[0]
     del plain.info["structure"]
     for folder in ("cold", "hot"):
@@ -64,7 +64,7 @@ def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
     assert names == ["cold-train-0", "cold-train-1", "hot-train-0", "hot-train-1"]
 
 
-def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
+def test_labels_missing_under_a_mapped_key_are_not_taken_from_another(tmp_path):
     """Half of a set by one method must not be completed by another's numbers."""
     atoms, values = labelled()
     both = frames.with_labels(atoms, {"energy": -1.0})
@@ -87,7 +87,7 @@ def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
         frames.read(tmp_path / "c.extxyz", {"energy": "dft_energy"})
 
 
-def test_damage_is_named(tmp_path):
+def test_damage_is_reported_with_its_place(tmp_path):
     atoms, values = labelled()
     path = tmp_path / "a.extxyz"
     bad = values["forces"].copy()
@@ -116,7 +116,6 @@ def test_mixed_periodicity_is_rejected():
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):
-
     target = tmp_path / "a.txt"
     target.write_text("good")
     with pytest.raises(RuntimeError), atomic_write(target) as scratch:
@@ -126,6 +125,6 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_two_structures_of_one_name_are_rejected():
+def test_two_structures_with_one_name_are_rejected():
     with pytest.raises(BornflowError, match="two structures are called water-1-0"):
         frames.reject_duplicate_names([water(1), water(2), water(1)])

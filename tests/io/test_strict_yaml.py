@@ -1,4 +1,4 @@
-"""Strict YAML: plain data is read as PyYAML reads it, whatever is lost, guessed or run is rejected."""
+"""Strict YAML: plain data is read as by PyYAML; values that it would lose, guess or run are rejected."""
 
 import pytest
 import yaml
@@ -11,7 +11,7 @@ CONFIGS = sorted((ROOT / "config").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_shipped_configurations_mean_what_they_meant(path):
+def test_shipped_configurations_are_read_as_by_pyyaml(path):
     assert strict_yaml.read(path) == yaml.safe_load(path.read_text())
 
 
@@ -91,7 +91,7 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
         ('{"a": ' + "9" * 6000 + "}", "a number of 6000 digits"),
     ],
 )
-def test_what_is_lost_or_guessed_elsewhere_is_rejected(text, words):
+def test_ambiguous_or_unsafe_yaml_is_rejected(text, words):
     with pytest.raises(BornflowError) as error:
         strict_yaml.parse(text, "c.yaml")
     assert str(error.value).startswith("c.yaml")
@@ -100,7 +100,7 @@ def test_what_is_lost_or_guessed_elsewhere_is_rejected(text, words):
     assert "\n" not in str(error.value)
 
 
-def test_files_that_are_no_text_are_named(tmp_path):
+def test_files_that_are_not_text_are_named(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_bytes(b"a: 1\nb: fl\xfcssig\n")
     with pytest.raises(

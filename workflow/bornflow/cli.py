@@ -150,7 +150,7 @@ EXTENDS_INPUT = {"merge"}  # may write to a file that it reads, since it adds to
 
 
 def _protect_inputs(program: str, arguments: Sequence[str]) -> None:
-    """Raise BornflowError if two outputs are the same file, if one is a folder, or if one is also an input."""
+    """Raise BornflowError if two outputs are the same file, one is a folder, or one is also an input."""
     outputs = OUTPUTS | MORE_OUTPUTS.get(program, set())
     values = _values_of_options(arguments)
     written: dict[Path, str] = {}
