@@ -30,7 +30,7 @@ def normalise(
     Raises BornflowError for a value, a weight or a unit that is not understood.
     """
     info, atoms = frame.info, frame.atoms
-    place = f"{frame.place.frame} ({info.get('structure') or default_name})"
+    place = f"{frame.place} ({info.get('structure') or default_name})"
     masked, weights = dialects.masked_labels(info, frame.arrays, place)
     unused_weights.update(weights)
     if unit := dialects.foreign_unit(info):
