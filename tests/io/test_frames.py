@@ -93,7 +93,7 @@ def test_damage_is_reported_with_its_place(tmp_path):
     bad = values["forces"].copy()
     bad[1, 2] = np.nan
     frames.write(path, [frames.with_labels(atoms, {"forces": bad})])
-    with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0 .*'forces' of atom 1 is not finite"):
+    with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0, line 2 .*'forces' of atom 1 is not finite"):
         frames.read(path)
     wrong = frames.with_labels(atoms, {})
     wrong.arrays["apt"] = np.zeros((6, 6))
@@ -113,6 +113,14 @@ def test_mixed_periodicity_is_rejected():
     atoms.pbc = (True, True, False)
     with pytest.raises(BornflowError, match="three directions or in none"):
         frames.kind(atoms)
+
+
+def test_messages_name_the_place_until_a_structure_is_copied(tmp_path):
+    path = tmp_path / "a.extxyz"
+    frames.write(path, [water(1), water(2)])
+    second = frames.read(path)[1]
+    assert frames.name_and_origin(second) == f"water-2-0 ({path}, frame 1, line 7)"
+    assert frames.name_and_origin(second.copy()) == "water-2-0"
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):

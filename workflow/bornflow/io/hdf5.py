@@ -119,9 +119,10 @@ def read_attributes(file: h5py.File, rules: Mapping[str, AttributeRule], remedy:
     attributes = Attributes(Path(file.filename), remedy, dict(file.attrs))
     for name, rule in rules.items():
         if name in attributes and not rule.allows(attributes[name]):
+            value = attributes[name]
+            shown = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
             raise BornflowError(
-                f"{attributes.path}: attribute '{name}' is {attributes[name]!r}, but {rule} is expected; "
-                f"{remedy}"
+                f"{attributes.path}: attribute '{name}' is {shown!r}, but {rule} is expected; {remedy}"
             )
     return attributes
 

@@ -143,6 +143,7 @@ class _Constructor:
         return BornflowError(f"{self.name}, line {node.start_mark.line + 1}: {message}")
 
     def value(self, node: yaml.Node) -> Any:
+        """The value of a node and of all nodes in it."""
         self.values += 1
         if self.values > MAX_VALUES:
             raise self.error(node, f"its aliases (*) stand for over {MAX_VALUES} values; write these out")
@@ -161,6 +162,7 @@ class _Constructor:
             self.enclosing.pop()
 
     def mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
+        """The keys of the mapping itself, and those that `<<` adds; a key may stand only once."""
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         lines: dict[str, int] = {}
@@ -191,6 +193,7 @@ class _Constructor:
         return {key: value for mapping in reversed(mappings) for key, value in mapping.items()}
 
     def key(self, node: yaml.Node) -> str:
+        """A key of a mapping, which must be text: `on: 3` is rejected, `'on': 3` is not."""
         if not isinstance(node, yaml.ScalarNode):
             raise self.error(node, "a key is a list or a mapping; keys are text, correct it")
         key = self.scalar(node)
@@ -199,6 +202,7 @@ class _Constructor:
         return key
 
     def scalar(self, node: yaml.ScalarNode) -> str | bool | int | float | None:
+        """The value of a node by its tag, which PyYAML has chosen by the look of the text."""
         text, tag = node.value, node.tag.removeprefix(TAG)
         if tag in ("str", "value"):
             return text
