@@ -168,7 +168,7 @@ def test_the_response_to_a_field_starts_with_the_masses_of_the_run(run, gentle):
 def test_isotopes_survive_copies_on_the_way_into_a_run(tmp_path):
     atoms = heavy(8, 0.9)
     atoms.info["structure"] = "w"
-    for copy in (frames.bare(atoms), frames.attach(atoms, {}), atoms.repeat((2, 1, 1))):
+    for copy in (frames.without_labels(atoms), frames.with_labels(atoms, {}), atoms.repeat((2, 1, 1))):
         expected = np.tile(atoms.get_masses(), len(copy) // len(atoms))
         np.testing.assert_array_equal(copy.get_masses(), expected)
     frames.write(tmp_path / "w.extxyz", [atoms])

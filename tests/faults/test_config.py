@@ -268,7 +268,7 @@ def test_every_number_has_a_least_and_a_most_and_every_text_a_form():
     [
         (
             "training: {epochs: 7}\nmodels: {mine: {}}\ntraining: {seeds: [3]}\n",
-            "line 3: key 'training' stands a second",
+            "line 3: key 'training' is given a second",
         ),
         ("training: {epochs: 1:30}", "line 1: 1:30 is read as a number to base 60"),
         ("training: {epochs: 0100}", "line 1: 0100 is read as a number to base 8"),
@@ -291,7 +291,7 @@ def test_what_snakemake_does_not_say_is_found_in_its_files(tmp_path, text, words
             "models: {no: {}}",
             "key no is read as the truth value false; where text is meant, put it in quotes",
         ),
-        ("training: {epochs: 5}\ntraining: {}", "key 'training' stands a second time"),
+        ("training: {epochs: 5}\ntraining: {}", "key 'training' is given a second time"),
         ("results: -rf", "results: '-rf' found; expected: a folder inside the working folder"),
     ],
 )
@@ -318,7 +318,7 @@ def test_modules_read_configurations_strictly(tmp_path):
     path.write_text("# nothing but a comment\n")
     assert config.load(path, "training") == config.load(None, "training")
     path.write_text("training: {epochs: 3}\ntraining: {}\n")
-    with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' stands a second time"):
+    with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' is given a second time"):
         config.load(path, "training")
     path.write_text("training: {epochs: 1.0e+12}\n")
     with pytest.raises(BornflowError, match=r"c\.yaml: training\.epochs: 1000000000000 is greater"):

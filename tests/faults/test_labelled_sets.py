@@ -36,7 +36,7 @@ def few(shipped):
 def relabel(atoms, **changes):
     """A copy with labels, some of them changed by a function."""
     labels = {key: frames.label(atoms, key) for key in frames.LABELS}
-    new = frames.attach(atoms, labels | {key: change(labels[key]) for key, change in changes.items()})
+    new = frames.with_labels(atoms, labels | {key: change(labels[key]) for key, change in changes.items()})
     new.info.pop("label_hash", None)  # as a file of another program
     return new
 
@@ -130,9 +130,10 @@ def test_sums_of_charges_that_scatter_everywhere_are_said_and_trained_on(few, ca
 
 def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
     lone = [
-        frames.attach(Atoms(symbol), {"energy": value}) for symbol, value in (("H", -13.6), ("O", -430.0))
+        frames.with_labels(Atoms(symbol), {"energy": value})
+        for symbol, value in (("H", -13.6), ("O", -430.0))
     ]
-    pair = frames.attach(Atoms("H2", [[0, 0, 0], [0, 0, 6.0]]), {"energy": -27.2})
+    pair = frames.with_labels(Atoms("H2", [[0, 0, 0], [0, 0, 6.0]]), {"energy": -27.2})
     assert what([*few, *lone]) == ""
     assert "bond" not in what([*few, pair])
 
@@ -194,7 +195,7 @@ def test_zeros_in_place_of_labels_are_found(key, few):
         few[place] = relabel(few[place], **{key: PLACEHOLDERS[key]})
     assert f"{key} exactly zero" in what(few)
     crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
-    perfect = frames.attach(crystal, {"energy": -27.0, "forces": np.zeros((8, 3))})
+    perfect = frames.with_labels(crystal, {"energy": -27.0, "forces": np.zeros((8, 3))})
     assert "zero" not in what([perfect])
 
 
@@ -273,7 +274,7 @@ def one(symbols, positions, energy, cell=None, force=0.0):
     atoms = Atoms(symbols, positions, cell=cell, pbc=cell is not None)
     forces = np.zeros((len(atoms), 3))
     forces[0, 0] = force
-    return frames.attach(atoms, {"energy": energy, "forces": forces})
+    return frames.with_labels(atoms, {"energy": energy, "forces": forces})
 
 
 def test_crystals_molecules_and_bond_curves_are_plausible():
@@ -314,7 +315,7 @@ def test_a_large_set_is_looked_over_in_seconds():
     for _ in range(200):  # a trajectory, of frames that resemble each other
         atoms = box.copy()
         atoms.positions = places = places + rng.normal(scale=0.01, size=places.shape)
-        structures.append(frames.attach(atoms, {"energy": -15000.0, "forces": rng.normal(size=(96, 3))}))
+        structures.append(frames.with_labels(atoms, {"energy": -15000.0, "forces": rng.normal(size=(96, 3))}))
     begun = time.process_time()
     assert not plausibility.distances(structures) and not plausibility.repeated(structures)
     assert time.process_time() - begun < 5

@@ -1,4 +1,4 @@
-"""Tables, documents and runs that are damaged, cut, odd or of another kind end every command in one line."""
+"""Tables, documents and runs that are damaged, cut or of another format end every command in one line."""
 
 import importlib
 import json
@@ -77,7 +77,7 @@ def run(path):
     return path
 
 
-SPOILT = {
+DAMAGES = {
     "empty": lambda data: b"",
     "binary": lambda data: bytes(range(256)) * 4,
     "text": lambda data: b"what is this?\n",
@@ -88,7 +88,7 @@ SPOILT = {
 
 
 def tables(folder):
-    """Each command with the whole file that it reads first, and its other arguments."""
+    """Each command with the file that it reads first, which is complete, and its other arguments."""
     errors = "model,seed,structures_of,structures,energy_mae [meV/atom]\nm,0,all,3,1.5\n"
     (folder / "errors.csv").write_text(errors)
     (folder / "rejected.csv").write_text("structure,reason\na,it failed\n")
@@ -142,14 +142,14 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
+def test_complete_files_are_read_and_damaged_ones_are_not(name, tmp_path):
     command = tables(tmp_path)[name]
     assert call(*command) is None
     out = command[command.index("--out") + 1]
     path = command[2]
     whole = path.read_bytes()
     out.unlink()
-    for spoil in SPOILT.values():
+    for spoil in DAMAGES.values():
         path.write_bytes(spoil(whole))
         assert path.name in rejected(*command)
         assert not out.exists()
@@ -162,7 +162,7 @@ def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
         (WAVENUMBER_COLUMN, "wavenumber [1/m]", "but 'wavenumber"),
         (CHI_COLUMN, "chi", "is no spectrum"),
         ("\n40,", "\n10,", "does not rise from 20 to 10"),
-        ("\n40,", "\n-40,", "above 0 expected"),
+        ("\n40,", "\n-40,", "above 0 is expected"),
         ("\n40,", "\nforty,", "'forty'"),
     ],
 )  # fmt: skip
@@ -306,11 +306,11 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("m-0.json", "[1, 2]", "a mapping expected"),
-        ("m-0.json", "7", "a mapping expected"),
+        ("m-0.json", "[1, 2]", "but a mapping is expected"),
+        ("m-0.json", "7", "but a mapping is expected"),
         ("m-0.json", "{}", "holds no errors"),
-        ("m-0.json", '{"all": 3}', "'all' is 3, a mapping expected"),
-        ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', a number expected"),
+        ("m-0.json", '{"all": 3}', "'all' is 3, but a mapping is expected"),
+        ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', but a number is expected"),
         ("m-0.json", '{"all": {"bec_mae": NaN}}', "NaN found"),
         ("m-0.json", '{"all": {"bec_mae": null}}', "'bec_mae' is None"),
         ("m.json", '{"all": {"bec_mae": 1}}', "a name like MODEL-SEED.json"),
@@ -326,15 +326,19 @@ def test_metrics_are_numbers(name, content, reason, tmp_path):
     ("name", "content", "reason"),
     [
         ("config.yaml", "name: a\nseed: zero\ntraining: {}", "'seed' is 'zero'"),
-        ("config.yaml", "name: a\nseed: 0", "holds no 'training'"),
+        ("config.yaml", "name: a\nseed: 0", "has no 'training'"),
         ("config.yaml", "name: a\nseed: 0\ntraining: [", "cannot be read as YAML"),
-        ("metrics.json", '{"train": {"all": {"structures": 3}}}', "holds no 'valid'"),
-        ("metrics.json", '{"valid": {"all": {"bec_mae [1e-3 e]": "1"}}, "train": {}}', "a number expected"),
+        ("metrics.json", '{"train": {"all": {"structures": 3}}}', "has no 'valid'"),
+        (
+            "metrics.json",
+            '{"valid": {"all": {"bec_mae [1e-3 e]": "1"}}, "train": {}}',
+            "a number is expected",
+        ),
         ("validation.csv", "epoch,seconds\n1,x\n", "'x'"),
         ("validation.csv", "epoch,minutes\n1,2\n", "no column seconds"),
     ],
 )
-def test_folders_of_models_are_read_with_care(name, content, reason, tmp_path):
+def test_damaged_folders_of_models_are_rejected(name, content, reason, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"name": "a", "seed": 0, "training": {}}))
     (tmp_path / "metrics.json").write_text(
         json.dumps({"valid": {"all": {}}, "train": {"all": {"structures": 3}}})
@@ -366,7 +370,7 @@ def test_tables_of_rejections_have_their_columns(text, tmp_path):
     assert "r.csv" in rejected("labels.rejections", *words)
 
 
-def test_tables_of_rejections_may_be_without_rows_and_hold_any_text(tmp_path):
+def test_tables_of_rejections_may_be_empty_and_contain_any_text(tmp_path):
     reasons = 'structure,reason\nNA,"a, b ""c"""\n'
     (tmp_path / "a.csv").write_text("structure,reason\n")
     (tmp_path / "b.csv").write_text(reasons)

@@ -136,7 +136,7 @@ def test_files_of_every_name_are_split_and_none_is_run(clone):
     for number, name in enumerate(NASTY):
         atoms = water(1, seed=number)
         atoms.info["structure"] = f"s{number}"
-        atoms = frames.attach(atoms, {"energy": float(number), "forces": None, "bec": None})
+        atoms = frames.with_labels(atoms, {"energy": float(number), "forces": None, "bec": None})
         frames.write(clone / f"{name}.extxyz", [atoms])
         structures.append(f"s{number}")
     config = {"training": {"data": [f"{name}.extxyz" for name in NASTY]}, "results": "results/ünä-1"}

@@ -23,7 +23,7 @@ def water(name: str, periodic: bool = False, molecules: int = 1):
 def predicted(name: str, shift: float, **options):
     atoms = water(name, **options)
     bec = np.eye(3) * np.array([-0.6, 0.3, 0.3] * (len(atoms) // 3))[:, None, None]
-    new = frames.attach(atoms, {"bec": bec + shift})
+    new = frames.with_labels(atoms, {"bec": bec + shift})
     new.arrays["screening"] = 1 + shift + 0.1 * np.arange(len(atoms))
     return new
 

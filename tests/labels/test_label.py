@@ -118,7 +118,7 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     structures = frames.read(tmp_path / "s.extxyz")
     (made,), _ = label_structures(structures, "xtb", OPTIONS, tmp_path)
     labels = {key: frames.label(made, key) for key in frames.LABELS}
-    marked = frames.attach(made, labels | {"energy": 1.25})
+    marked = frames.with_labels(made, labels | {"energy": 1.25})
     structures[0].info["label_hash"] = "that of another label"
     frames.write(path, [marked])
     renamed = structures[0].copy()
@@ -130,10 +130,10 @@ def test_a_known_label_is_taken_as_it_is(tmp_path):
     strict = OPTIONS | {"known": [str(path)], "gate": {"sum_rule": 0.05, "nonlinearity": 1e-12}}
     assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate holds for all"
     spoilt = labels["bec"] + 0.2 * (np.arange(6) == 0)[:, None, None]
-    frames.write(path, [frames.attach(made, labels | {"bec": spoilt})])
+    frames.write(path, [frames.with_labels(made, labels | {"bec": spoilt})])
     ((_, reason),) = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)[1]
     assert reason.startswith("sum_rule is 0.2"), "what the file says of it is not trusted"
-    for damaged in (frames.attach(made, {"energy": 1.25}), moved_hydrogen(marked)):
+    for damaged in (frames.with_labels(made, {"energy": 1.25}), moved_hydrogen(marked)):
         frames.write(path, [damaged])
         (fresh,), _ = label_structures([renamed], "xtb", OPTIONS | {"known": [str(path)]}, tmp_path)
         assert frames.label(fresh, "energy") < -100, "a hash alone is no label of this structure"

@@ -84,7 +84,7 @@ def test_hartree_in_place_of_electronvolt_is_rejected():
 def test_a_known_label_beyond_the_limits_is_not_taken(tmp_path):
     (made,), _ = label_structures([water(2)], "xtb", OPTIONS, tmp_path)
     labels = {key: frames.label(made, key) for key in frames.LABELS}
-    spoilt = frames.attach(made, labels | {"forces": 1e4 * labels["forces"]})
+    spoilt = frames.with_labels(made, labels | {"forces": 1e4 * labels["forces"]})
     frames.write(tmp_path / "known.extxyz", [spoilt])
     known = OPTIONS | {"known": [str(tmp_path / "known.extxyz")]}
     labelled, ((_, reason),) = label_structures([water(2)], "xtb", known, tmp_path)

@@ -46,7 +46,7 @@ def test_a_pool_is_sampled_reproducibly_and_hotter_runs_stretch_more():
 
 
 def test_a_pool_of_files_keeps_names_and_drops_labels(tmp_path):
-    labelled = [frames.attach(water(2, seed=seed), {"energy": -1.0}) for seed in range(3)]
+    labelled = [frames.with_labels(water(2, seed=seed), {"energy": -1.0}) for seed in range(3)]
     frames.write(tmp_path / "own.extxyz", labelled)
     pools = {"own": {"files": [str(tmp_path / "own.extxyz")], "select": 2}}
     options = complete({"structures": {"pools": pools}})["structures"]["pools"]["own"]

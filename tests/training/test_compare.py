@@ -36,7 +36,7 @@ def test_the_origin_of_labels_is_named():
     """Labels of a cheap method must not look like those of the reference beside published numbers."""
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")[:3]
     cheap = frames.read(ROOT / "resources/labels/water-xtb.extxyz")[:1]
-    unnamed = frames.attach(cheap[0], {"energy": 1.0})
+    unnamed = frames.with_labels(cheap[0], {"energy": 1.0})
     del unnamed.info["label_program"]
     found = origin("valid.extxyz", [*shipped, *cheap, unnamed])
     assert found.startswith("valid.extxyz: 5 structures labelled by cp2k-2023.1, programs not named, ")

@@ -21,7 +21,7 @@ def batch(*second):
     zeros = [{"energy": 0.0, "forces": np.zeros((n, 3)), "bec": np.zeros((n, 3, 3))} for n in (2, 1)]
     labels = (zeros[0], {key: zeros[1][key] for key in second})
     pair = (Atoms("OH", [[0, 0, 0], [1.0, 0, 0]]), Atoms("O"))
-    labelled = [frames.attach(atoms, held) for atoms, held in zip(pair, labels, strict=True)]
+    labelled = [frames.with_labels(atoms, held) for atoms, held in zip(pair, labels, strict=True)]
     (bucket,) = data.prepare(labelled, Model(variant(), ("H", "O")), np.zeros(2), 4, shapes=1)
     return data.take(bucket, np.array([0, 1]))
 

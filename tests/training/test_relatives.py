@@ -10,7 +10,7 @@ from bornflow.training import relatives
 
 
 def energy(atoms: Atoms, value: float = 0.0) -> Atoms:
-    return frames.attach(atoms, {"energy": value})
+    return frames.with_labels(atoms, {"energy": value})
 
 
 def moved(atoms: Atoms, seed: int) -> Atoms:

@@ -34,7 +34,7 @@ def test_a_model_finds_the_factor_that_made_the_labels(backbone):
     plain = Checkpoint(model, screening.with_screening(checkpoint.parameters, 1.0), np.zeros(2))
     structures = [water(2, seed=seed) for seed in range(4)]
     labelled = [
-        frames.attach(atoms, {"bec": -0.19 * frames.label(atoms, "bec")})
+        frames.with_labels(atoms, {"bec": -0.19 * frames.label(atoms, "bec")})
         for atoms in metrics.predict(plain, structures)
     ]
     fitted, report = screening.fit(checkpoint, labelled, metrics.predict(checkpoint, structures))

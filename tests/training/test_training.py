@@ -36,7 +36,7 @@ def labelled(atoms):
     free, forces, _ = xtb.calculate(atoms, 5e-4)
     response = central_difference(forces, free[1], 5e-4)
     values = {"energy": free[0] * HARTREE, "forces": free[1] * FORCE_AU, "bec": response.bec}
-    return frames.attach(atoms, values)
+    return frames.with_labels(atoms, values)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def trained(structures):
 
 
 def without(atoms, *keys):
-    return frames.attach(atoms, {k: frames.label(atoms, k) for k in frames.LABELS if k not in keys})
+    return frames.with_labels(atoms, {k: frames.label(atoms, k) for k in frames.LABELS if k not in keys})
 
 
 def test_baseline_has_the_minimum_norm(structures):
@@ -129,7 +129,7 @@ def test_a_subset_keeps_the_shares(structures):
 def test_divergence_names_step_structure_and_term(structures):
     forces = frames.label(structures[5], "forces").copy()
     forces[2, 1] = 1e25  # its square is no single-precision number
-    spoilt = frames.attach(structures[5], {"forces": forces})
+    spoilt = frames.with_labels(structures[5], {"forces": forces})
     spoilt.info["structure"] = "the spoilt one"
     data = [*structures[:5], spoilt, *structures[6:]]
     with pytest.raises(
@@ -336,7 +336,9 @@ def test_an_unknown_element_is_rejected(trained):
 def test_errors_of_parts_of_the_charges(structures):
     bec = frames.label(structures[0], "bec")
     turn = np.array([[0, 0.1, 0], [-0.1, 0, 0], [0, 0, 0]])
-    truth, guess = (frames.attach(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn))
+    truth, guess = (
+        frames.with_labels(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn)
+    )
     guess.arrays["screening"] = np.where(guess.numbers == 8, 1.5, [0, 1, 2] * 2)
     row = metrics.errors([truth], [guess])["all"]
     assert row["screening_O"] == 1.5

@@ -43,7 +43,7 @@ def structures(batch: str) -> list[Atoms]:
         atoms = pack_water(molecules, np.random.default_rng(seed), density)
         atoms.info = {"structure": f"{batch}-{seed}", "kind": "cluster" if density is None else "bulk"}
         zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "bec": np.zeros((len(atoms), 9))}
-        found.append(frames.attach(atoms, zeros))
+        found.append(frames.with_labels(atoms, zeros))
     return found
 
 

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ..errors import BornflowError
-from ..io.strict_yaml import DEEPEST, DIGITS, MOST, kind
+from ..io.strict_yaml import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, describe
 
 COUNTS = ("minItems", "maxItems", "uniqueItems", "pattern")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -45,28 +45,31 @@ def _not_plain(config):
     made = itertools.count()
 
     def walk(value, place: str, above: tuple[int, ...]):
-        if next(made) > MOST:
-            yield f"{place}: over {MOST} values, perhaps by aliases (*) of aliases; write out what is meant"
+        if next(made) > MAX_VALUES:
+            yield (
+                f"{place}: over {MAX_VALUES} values, perhaps by aliases (*) of aliases; write out "
+                "what is meant"
+            )
         elif id(value) in above:
             yield f"{place}: an alias (*) inside of what it stands for makes a circle; take it out"
-        elif len(above) > DEEPEST:
-            yield f"{place[:60]}…: nested more than {DEEPEST} levels deep"
+        elif len(above) > MAX_DEPTH:
+            yield f"{place[:60]}…: nested more than {MAX_DEPTH} levels deep"
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 if isinstance(key, str):
                     yield from walk(item, f"{place}.{key}".lstrip("."), (*above, id(value)))
                 else:
                     yield (
-                        f"{place or 'top level'}: key {key!r} found, which is {kind(key)}; keys are text "
+                        f"{place or 'top level'}: key {key!r} found, which is {describe(key)}; keys are text "
                         "(YAML reads no, off, yes, on and numbers as values): put it in quotes"
                     )
         elif isinstance(value, list):
             for number, item in enumerate(value):
                 yield from walk(item, f"{place}.{number}", (*above, id(value)))
         elif not (value is None or isinstance(value, str | bool | int | float)):
-            yield f"{place}: {str(value)[:60]} found, which is {kind(value)}; put it in quotes"
-        elif type(value) is int and abs(value) >= 10**DIGITS:
-            yield f"{place}: a number of over {DIGITS} digits; no setting is so large"
+            yield f"{place}: {str(value)[:60]} found, which is {describe(value)}; put it in quotes"
+        elif type(value) is int and abs(value) >= 10**MAX_DIGITS:
+            yield f"{place}: a number of over {MAX_DIGITS} digits; no setting is so large"
 
     return walk(config, "", ())
 
@@ -149,13 +152,13 @@ def _explain(error) -> str:
 
 def _hint(error) -> str:
     """Plainer words than the validator's: on long numbers, and on what YAML makes of text without quotes."""
-    if isinstance(error.instance, int) and len(str(error.instance)) > DIGITS:
+    if isinstance(error.instance, int) and len(str(error.instance)) > MAX_DIGITS:
         return f"{float(error.instance):g} found"
     if error.validator != "type" or "string" not in error.schema["type"] or error.instance is None:
         return ""
     if not isinstance(error.instance, bool | int | float):
         return ""
-    return f"{error.instance} found, {kind(error.instance)}; where text is meant, put it in quotes"
+    return f"{error.instance} found, {describe(error.instance)}; where text is meant, put it in quotes"
 
 
 def _cut(text: str) -> str:

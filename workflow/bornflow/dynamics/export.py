@@ -65,7 +65,7 @@ def main() -> None:
     chosen = [atoms for path in args.runs for atoms in frames_of(path)[args.every - 1 :: args.every]]
     if not chosen:
         raise BornflowError(f"the runs hold fewer than {args.every} frames each")
-    frames.reject_twins(chosen)
+    frames.reject_duplicate_names(chosen)
     frames.write(args.out, chosen)
 
 

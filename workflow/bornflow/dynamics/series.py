@@ -28,8 +28,8 @@ def read_run(
     no HDF5 or cut, a series that is missing, has another unit, shape or length, or a value that is not
     finite, and an attribute that is odd. An attribute that is missing is one when it is looked up.
     """
-    with hdf5.opened(path, REMEDY) as file:
-        attributes = hdf5.attributes(file, ATTRIBUTES, REMEDY)
+    with hdf5.open_file(path, REMEDY) as file:
+        attributes = hdf5.read_attributes(file, ATTRIBUTES, REMEDY)
         volume = attributes.get("volume [Å³]", 1.0)
         if attributes.get("kind") == "bulk" and not volume > 0:
             raise BornflowError(
@@ -40,9 +40,9 @@ def read_run(
             raise BornflowError(f"{path} holds no {', '.join(missing)}; {REMEDY}")
         present = [name for name in (*names, *optional) if name in file]
         rules = SERIES | FIXED
-        data = {name: hdf5.member(file, name, rules[name], REMEDY) for name in present}
+        data = {name: hdf5.find_dataset(file, name, rules[name], REMEDY) for name in present}
         _check_lengths(file, attributes, present)
-        return attributes, {name: hdf5.values(data[name], name, rules[name], REMEDY) for name in present}
+        return attributes, {name: hdf5.read_values(data[name], name, rules[name], REMEDY) for name in present}
 
 
 def _check_lengths(file: h5py.File, attributes: hdf5.Attributes, present: Sequence[str]) -> None:

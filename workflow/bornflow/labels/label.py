@@ -55,7 +55,7 @@ def label_structures(
             rejected.append(rejection(name, error))
             continue
         values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
-        new = frames.attach(frames.bare(atoms), values)
+        new = frames.with_labels(frames.without_labels(atoms), values)
         new.info.update(label.provenance)
         new.info["label_hash"] = label.hash
         new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
@@ -90,8 +90,8 @@ def _same(answered: Atoms, atoms: Atoms) -> bool:
 
 def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
     """The labels of `answered` under the name and source of `atoms`."""
-    new = frames.attach(answered, {key: frames.label(answered, key) for key in frames.LABELS})
-    new.info.update({key: atoms.info[key] for key in frames.IDENTITY if key in atoms.info})
+    new = frames.with_labels(answered, {key: frames.label(answered, key) for key in frames.LABELS})
+    new.info.update({key: atoms.info[key] for key in frames.IDENTITY_KEYS if key in atoms.info})
     return new
 
 

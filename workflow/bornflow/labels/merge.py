@@ -36,7 +36,7 @@ def merge(structures: Sequence[Atoms]) -> list[Atoms]:
             )
         held.setdefault(atoms.info["label_hash"], atoms)
     merged = list(held.values())
-    frames.reject_twins(merged)
+    frames.reject_duplicate_names(merged)
     return merged
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     workdir = Path(options["cache"]).parent / "work"
     relaxed, rejected = [], []
     for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):
-        new = frames.bare(atoms)
+        new = frames.without_labels(atoms)
         try:
             new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
         except Rejected as error:

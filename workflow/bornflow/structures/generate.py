@@ -46,7 +46,7 @@ def _candidate(atoms: Atoms, options: Mapping) -> Atoms:
         print(
             f"{frames.name(atoms)}: constraints are left out, since labels do not move atoms", file=sys.stderr
         )
-    return frames.bare(atoms)
+    return frames.without_labels(atoms)
 
 
 def sample(name: str, options: Mapping, seed: int) -> list[Atoms]:

@@ -56,12 +56,12 @@ def read(paths: Sequence[str | Path], options: Mapping, sources: set[str] | None
 
 
 def _unmarked(structures: Sequence[Atoms], mark: str) -> list[Atoms]:
-    return [atoms for atoms in structures if mark not in atoms.info.get(frames.MAPPED, "").split()]
+    return [atoms for atoms in structures if mark not in atoms.info.get(frames.MAPPED_KEYS, "").split()]
 
 
 def _mark(structures: Sequence[Atoms], mark: str) -> None:
     for atoms in _unmarked(structures, mark):
-        atoms.info[frames.MAPPED] = f"{atoms.info.get(frames.MAPPED, '')} {mark}".strip()
+        atoms.info[frames.MAPPED_KEYS] = f"{atoms.info.get(frames.MAPPED_KEYS, '')} {mark}".strip()
 
 
 def check(structures: Sequence[Atoms], options: Mapping) -> None:
@@ -70,8 +70,8 @@ def check(structures: Sequence[Atoms], options: Mapping) -> None:
         try:
             geometry.check(atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
         except BornflowError as error:
-            raise BornflowError(f"{frames.place(atoms)}: {error}") from error
-    charged = [frames.place(atoms) for atoms in structures if atoms.info.get("charge", 0)]
+            raise BornflowError(f"{frames.name_and_origin(atoms)}: {error}") from error
+    charged = [frames.name_and_origin(atoms) for atoms in structures if atoms.info.get("charge", 0)]
     if charged:
         raise BornflowError(
             f"{', '.join(charged[:3])}: charge is not 0, and models are trained on neutral structures; leave "
@@ -126,7 +126,9 @@ def _order(structures: Sequence[Atoms], path: str, options: Mapping) -> None:
     right = (transposed > TELLING) & (transposed > CLEARLY * given)
     if other.any() and right.any():
         fewer = other if other.sum() <= right.sum() else right
-        named = [frames.place(atoms) for atoms, is_one in zip(isolated, fewer, strict=True) if is_one]
+        named = [
+            frames.name_and_origin(atoms) for atoms, is_one in zip(isolated, fewer, strict=True) if is_one
+        ]
         raise BornflowError(
             f"{path}: Born effective charges are in both orders, [field, force] and [force, field]: by the "
             f"rotational sum rule {fewer.sum()} of {len(isolated)} isolated structures differ from the "

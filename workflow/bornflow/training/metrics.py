@@ -50,7 +50,7 @@ def predict(
                     "forces": out.forces[place, :n].astype(float),
                     "bec": out.bec[place, :n].astype(float),
                 }
-                new = frames.attach(frames.bare(atoms), values)
+                new = frames.with_labels(frames.without_labels(atoms), values)
                 for key in ("charges", "screening"):
                     if (found := getattr(out, key)) is not None:
                         new.arrays[key] = found[place, :n].astype(float)

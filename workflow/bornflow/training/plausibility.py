@@ -57,7 +57,7 @@ class Finding:
     is_severe: bool = True  # labels cannot be trained on; otherwise they may be meant
 
     def __str__(self) -> str:
-        shown = ", ".join(map(frames.place, self.frames[:NAMED]))
+        shown = ", ".join(map(frames.name_and_origin, self.frames[:NAMED]))
         more = f" and {len(self.frames) - NAMED} more" if len(self.frames) > NAMED else ""
         return f"{self.what}: {shown}{more}"
 

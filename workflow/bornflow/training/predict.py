@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
     jax_setup.configure()
-    structures = [frames.bare(atoms) for atoms in frames.read_all(args.structures)]
+    structures = [frames.without_labels(atoms) for atoms in frames.read_all(args.structures)]
     frames.write(args.out, metrics.predict(checkpoint.load(args.checkpoint), structures))
 
 

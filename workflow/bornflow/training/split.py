@@ -74,7 +74,7 @@ def _report(
         print(f"{count} of {len(structures)} structures have {key}", file=sys.stderr)
     if not any(frames.label(atoms, key) is not None for atoms in structures for key in frames.LABELS):
         held = {key for atoms in structures for key in (*atoms.info, *atoms.arrays)}
-        held -= {*frames.IDENTITY, frames.MAPPED, "numbers", "positions"}
+        held -= {*frames.IDENTITY_KEYS, frames.MAPPED_KEYS, "numbers", "positions"}
         raise BornflowError(
             f"no structure in {', '.join(paths)} has any of {', '.join(frames.LABELS)}; name its "
             f"keys in training.keys: found are {', '.join(sorted(held)) or 'none'}"

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from ....errors import BornflowError, Rejected
-from ....io.files import LOCKS
+from ....io.files import HELD_LOCKS
 from . import input_file
 from .output_file import abort_reason
 
@@ -138,7 +138,7 @@ class Program:
                 errors="replace",
                 env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
                 preexec_fn=_end_with_parent,
-                pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
+                pass_fds=tuple(HELD_LOCKS),  # its directory is locked until it has ended
                 timeout=None if math.isinf(self.hours) else 3600 * self.hours,
             )
         except subprocess.TimeoutExpired as error:
