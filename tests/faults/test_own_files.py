@@ -11,7 +11,7 @@ import pytest
 import yaml
 from examples import ROOT
 
-from bornflow.dynamics.series import Parts
+from bornflow.dynamics.chunks import Chunks
 from bornflow.figures import drawing
 from bornflow.spectra import susceptibility
 from bornflow.spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
@@ -54,9 +54,9 @@ def run(path):
     series |= {name: rng.uniform(1, 2, steps) for name in ("potential_energy", "kinetic_energy")}
     series |= {name: rng.uniform(1, 2, steps) for name in ("conserved_energy", "temperature")}
     series |= {name: rng.normal(size=(steps // 10, 2, 3)) for name in ("positions", "velocities")}
-    parts = Parts(path.with_suffix(".parts"), "")
-    parts.resume()
-    parts.add(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
+    chunks = Chunks(path.with_suffix(".parts"), "")
+    chunks.resume()
+    chunks.append(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
     attributes = {
         "structure": "s",
         "kind": "cluster",
@@ -73,7 +73,7 @@ def run(path):
         "seed": [0, 1],
     }
     atoms = {"numbers": np.array([8, 1]), "cell": np.zeros((3, 3)), "masses": np.array([16.0, 1.0])}
-    parts.join(path, attributes, atoms)
+    chunks.join(path, attributes, atoms)
     return path
 
 
@@ -161,7 +161,7 @@ def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
         ("0.1", "nan", f"line 2: '{CHI_COLUMN}' is|unknown at"),
         (WAVENUMBER_COLUMN, "wavenumber [1/m]", "but 'wavenumber"),
         (CHI_COLUMN, "chi", "is no spectrum"),
-        ("\n40,", "\n10,", "does not rise from 20 to 10"),
+        ("\n40,", "\n10,", "does not increase from 20 to 10"),
         ("\n40,", "\n-40,", "above 0 expected"),
         ("\n40,", "\nforty,", "'forty'"),
     ],
