@@ -29,11 +29,11 @@ def test_fields_are_the_keys_of_the_schema():
 
 
 def test_keys_of_a_system_override_those_of_all():
-    whole = section(s=SYSTEM | {"equilibration": 7, "dtype": "float32"})
-    settings = SystemSettings.from_section(whole, "s")
+    given = section(s=SYSTEM | {"equilibration": 7, "dtype": "float32"})
+    settings = SystemSettings.from_section(given, "s")
     assert (settings.equilibration, settings.dtype, settings.timestep) == (7, "float32", 0.5)
     assert (
-        settings.to_dict() == {key: whole[key] for key in whole if key != "systems"} | whole["systems"]["s"]
+        settings.to_dict() == {key: given[key] for key in given if key != "systems"} | given["systems"]["s"]
     )
 
 

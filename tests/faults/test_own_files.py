@@ -14,6 +14,7 @@ from examples import ROOT
 from bornflow.dynamics.chunks import Chunks
 from bornflow.figures import drawing
 from bornflow.spectra import susceptibility
+from bornflow.spectra.settings import SpectraSettings
 from bornflow.spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 
 NU = np.arange(20.0, 4500, 20)
@@ -233,12 +234,10 @@ def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_pa
     path = run(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         del file["masses"]
-    (tmp_path / "c.yaml").write_text("spectra: {resolution: 400, highest: 5000}")
-    assert len(
-        susceptibility.spectrum(
-            [path], {"route": "current", "resolution": 400, "highest": 5000, "binning": "linear"}
-        )
+    settings = SpectraSettings(
+        resolution=400, binning="linear", bins_per_decade=40, route="current", highest=5000
     )
+    assert len(susceptibility.spectrum([path], settings))
 
 
 @pytest.mark.parametrize("module", ["dynamics.conservation", "dynamics.export", "figures.conservation"])

@@ -38,9 +38,9 @@ def check(positions: Float[np.ndarray, "atoms 3"], cell: Float[np.ndarray, "3 3"
         )
 
 
-def _check_length(length: float, what: str) -> None:
+def _check_length(length: float, subject: str) -> None:
     if length > FARTHEST:
         raise BornflowError(
-            f"{what} of {length:.3g} Å, the largest possible is {FARTHEST:g} Å: check the unit of length, "
+            f"{subject} of {length:.3g} Å, the largest possible is {FARTHEST:g} Å: check the unit of length, "
             "which is Å, or move the structure to the origin"
         )

@@ -22,7 +22,7 @@ LOG_INTERVAL = 10.0  # seconds between two lines in a log
 
 
 class Meter:
-    """Counts steps out of `total` and shows the progress of `what`; a context manager.
+    """Counts steps out of `total` and shows the progress under the name `label`; a context manager.
 
     On a terminal rich draws a bar, elsewhere a line is logged every LOG_INTERVAL seconds. `start` is the
     number of steps done before. `speed` is a second unit of the rate, as (factor, name): (0.0432, "ns/day")
@@ -31,19 +31,19 @@ class Meter:
 
     def __init__(
         self,
-        what: str,
+        label: str,
         total: int,
         unit: str = "it",
         start: int = 0,
         speed: tuple[float, str] | None = None,
     ):
-        self.what, self.total, self.unit, self.done = what, total, unit, start
+        self.label, self.total, self.unit, self.done = label, total, unit, start
         self._first, self._begun, self._logged = start, time.monotonic(), time.monotonic()
         self._speed = speed
         self._bar = None
         if sys.stderr.isatty():
             self._bar = Progress(
-                TextColumn(what),
+                TextColumn(label),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -81,15 +81,15 @@ class Meter:
         left = (self.total - self.done) / rate if rate else float("nan")
         also = f"{rate * self._speed[0]:.3g} {self._speed[1]}, " if self._speed else ""
         line = (
-            f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
+            f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
             f"{elapsed:.0f} s gone, {left:.0f} s left {note}"
         )
         logger.info(line.rstrip())
 
 
-def track(items: Iterable[T], what: str, total: int, unit: str = "it") -> Iterator[T]:
-    """Yield `items` and show the progress of `what`, out of `total`."""
-    with Meter(what, total, unit) as meter:
+def track(items: Iterable[T], label: str, total: int, unit: str = "it") -> Iterator[T]:
+    """Yield the `total` items and show the progress under the name `label`."""
+    with Meter(label, total, unit) as meter:
         for item in items:
             yield item
             meter.advance()

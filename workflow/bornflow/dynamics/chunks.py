@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 4  # of the chunks; a run does not resume from chunks of another format
 CHECKSUM_LENGTH = 71  # bytes at the end of a file, see `with_checksum`
-STATE_ARRAYS = ("positions", "momenta")  # parts of the state that are stored as arrays
+STATE_ARRAYS = ("positions", "momenta")  # stored as arrays; the rest of the state is JSON
 
 
 def run_identity(atoms: Atoms, settings: SystemSettings, seed: int, model: bytes) -> str:
@@ -114,11 +114,11 @@ class Chunks:
         return self.folder / f"part-{index:06d}.npz"
 
     def _label(self, index: int) -> str:
-        """What a chunk states about itself: its index and its run."""
+        """The label stored in a chunk: its index and its run."""
         return f"part {index} of {self.identity}"
 
     def _claim_folder(self) -> None:
-        """Make the folder that of this run; chunks of another run are removed with a warning."""
+        """Take the folder for this run; chunks of another run are removed with a warning."""
         path, identity = self.folder / "identity", self.identity.encode()
         stored = path.read_bytes() if path.exists() else None
         if stored == identity:
@@ -170,7 +170,7 @@ class Chunks:
         except Exception as error:  # numpy raises many kinds
             raise _Damaged(f"{type(error).__name__}: {error}") from error
         if label != self._label(index):
-            raise _Damaged("it is another chunk or that of another run")
+            raise _Damaged("its label names another chunk or another run")
         return arrays
 
 

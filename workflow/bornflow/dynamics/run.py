@@ -1,4 +1,4 @@
-"""The state of a run, and what is done with it: start or resume, a chunk of steps, finish.
+"""The state of a run, and its phases: start or resume, advance by chunks of steps, finish.
 
 Every chunk begins with a new neighbour list and a new integrator. A resumed run therefore rounds like one
 that was never interrupted, and its results are equal bit for bit.
@@ -92,7 +92,7 @@ class RunState:
         return temperature
 
     def _stored(self) -> dict[str, Any]:
-        """What a chunk stores so that a run resumes after it."""
+        """The state that a chunk stores, from which `start_or_resume` continues."""
         return {
             "step": self.step,
             "heat": self.heat,
@@ -157,7 +157,7 @@ def start_or_resume(
 def _restore(
     stored: Mapping[str, Any], atoms: Atoms, calculator: BornflowCalculator, rng: np.random.Generator
 ) -> None:
-    """Set what moves, the random numbers and the calculator to the state after a chunk."""
+    """Set atoms, random numbers and calculator to the state after a chunk."""
     atoms.positions = stored["positions"]
     atoms.set_momenta(stored["momenta"])
     rng.bit_generator.state = stored["rng"]
@@ -175,7 +175,7 @@ Integrator = thermostats.Langevin | Bussi | _Free
 
 
 def _integrator(run: RunState) -> Integrator:
-    """What moves the atoms in the next chunk."""
+    """The integrator of the next chunk, with its thermostat."""
     atoms, settings, rng, rotations = run.atoms, run.settings, run.rng, run.removed_rotations
     timestep, temperature = settings.timestep, settings.temperature
     integrator: Integrator

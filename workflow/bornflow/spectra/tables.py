@@ -1,6 +1,6 @@
 """Readers of the tables that `susceptibility`, `velocities` and `response` write.
 
-Each raises BornflowError for a table that is not what the module wrote, with a remedy.
+Each raises BornflowError for missing columns or invalid values, with a remedy.
 """
 
 from pathlib import Path
