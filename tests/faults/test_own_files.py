@@ -11,9 +11,10 @@ import pytest
 import yaml
 from examples import ROOT
 
-from bornflow.dynamics.series import Parts
+from bornflow.dynamics.chunks import Chunks
 from bornflow.figures import drawing
 from bornflow.spectra import susceptibility
+from bornflow.spectra.settings import SpectraSettings
 from bornflow.spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 
 NU = np.arange(20.0, 4500, 20)
@@ -54,9 +55,9 @@ def run(path):
     series |= {name: rng.uniform(1, 2, steps) for name in ("potential_energy", "kinetic_energy")}
     series |= {name: rng.uniform(1, 2, steps) for name in ("conserved_energy", "temperature")}
     series |= {name: rng.normal(size=(steps // 10, 2, 3)) for name in ("positions", "velocities")}
-    parts = Parts(path.with_suffix(".parts"), "")
-    parts.resume()
-    parts.add(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
+    chunks = Chunks(path.with_suffix(".parts"), "")
+    chunks.resume()
+    chunks.append(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
     attributes = {
         "structure": "s",
         "kind": "cluster",
@@ -73,7 +74,7 @@ def run(path):
         "seed": [0, 1],
     }
     atoms = {"numbers": np.array([8, 1]), "cell": np.zeros((3, 3)), "masses": np.array([16.0, 1.0])}
-    parts.join(path, attributes, atoms)
+    chunks.join(path, attributes, atoms)
     return path
 
 
@@ -161,8 +162,8 @@ def test_complete_files_are_read_and_damaged_ones_are_not(name, tmp_path):
         ("0.1", "nan", f"line 2: '{CHI_COLUMN}' is|unknown at"),
         (WAVENUMBER_COLUMN, "wavenumber [1/m]", "but 'wavenumber"),
         (CHI_COLUMN, "chi", "is no spectrum"),
-        ("\n40,", "\n10,", "does not rise from 20 to 10"),
-        ("\n40,", "\n-40,", "above 0 is expected"),
+        ("\n40,", "\n10,", "does not increase from 20 to 10"),
+        ("\n40,", "\n-40,", "above 0 expected"),
         ("\n40,", "\nforty,", "'forty'"),
     ],
 )  # fmt: skip
@@ -233,12 +234,10 @@ def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_pa
     path = run(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         del file["masses"]
-    (tmp_path / "c.yaml").write_text("spectra: {resolution: 400, highest: 5000}")
-    assert len(
-        susceptibility.spectrum(
-            [path], {"route": "current", "resolution": 400, "highest": 5000, "binning": "linear"}
-        )
+    settings = SpectraSettings(
+        resolution=400, binning="linear", bins_per_decade=40, route="current", highest=5000
     )
+    assert len(susceptibility.spectrum([path], settings))
 
 
 @pytest.mark.parametrize("module", ["dynamics.conservation", "dynamics.export", "figures.conservation"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bornflow.dynamics.series import Parts
+from bornflow.dynamics.chunks import Chunks
 from bornflow.errors import BornflowError
 from bornflow.figures import conservation, current_parts, response, spectrum, spectrum_linear
 from bornflow.spectra import experiment
@@ -20,8 +20,8 @@ def table(bulk: bool, coupled: bool = True):
     if bulk:
         columns[spectra.COEFFICIENT_COLUMN] = 2 * np.pi * NU * chi
     if coupled:
-        columns |= dict(zip(spectra.PARTS, (0.25 * chi, chi, -0.25 * chi), strict=True))
-        columns |= dict.fromkeys(spectra.PART_ERRORS, 0.2 * chi)
+        columns |= dict(zip(spectra.TERMS, (0.25 * chi, chi, -0.25 * chi), strict=True))
+        columns |= dict.fromkeys(spectra.TERM_ERRORS, 0.2 * chi)
     return pd.DataFrame(columns)
 
 
@@ -73,8 +73,8 @@ def test_bands_are_named_above_the_motions_of_the_atoms():
 def test_parts_of_the_current_sum_to_the_line():
     figure = current_parts.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"], 20)
     for axis, factor in zip(figure.axes, (2e-3 * np.pi * NU, 1), strict=True):
-        *parts, total = [line.get_ydata() for line in axis.get_lines()[1:]]
-        np.testing.assert_allclose(sum(parts), total)
+        *terms, total = [line.get_ydata() for line in axis.get_lines()[1:]]
+        np.testing.assert_allclose(sum(terms), total)
         np.testing.assert_allclose(total, factor * experiment.water(NU))
 
 
@@ -86,16 +86,16 @@ def test_parts_want_a_coupled_model():
 def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_path):
     paths = []
     for number, fixed in enumerate((False, False, False, True)):
-        parts = Parts(tmp_path / f"{number}", "")
-        parts.resume()
+        chunks = Chunks(tmp_path / f"{number}", "")
+        chunks.resume()
         names = ("current", "dipole", "potential_energy", "kinetic_energy", "temperature")
         series = {name: np.zeros(400) for name in (*names, "positions", "velocities")}
         slope = 1e-4 * (1 + number % 2)
-        parts.add(series | {"conserved_energy": np.arange(400) * slope}, {"positions": 0, "momenta": 0})
+        chunks.append(series | {"conserved_energy": np.arange(400) * slope}, {"positions": 0, "momenta": 0})
         paths.append(tmp_path / f"{number}.h5")
         attributes = {"timestep [fs]": 0.5, "precision": "float64", "fixed_charges": fixed}
         attributes["thermostat"] = "nve"
-        parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
+        chunks.join(paths[-1], attributes, {"numbers": np.ones(4)})
     figure = conservation.draw(paths, ["one", "one", "two", "two"], "two waters")
     assert figure.get_suptitle() == "two waters, 0.2 ps"
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]

@@ -24,16 +24,16 @@ def name_and_origin(atoms: Atoms) -> str:
     return f"{name(atoms)} ({origin})" if origin else name(atoms)
 
 
-def kind(atoms: Atoms, called: str | None = None) -> str:
+def kind(atoms: Atoms, label: str | None = None) -> str:
     """`cluster` for an isolated structure, `bulk` for one that is periodic in three directions.
 
-    Raises BornflowError for one that is periodic in one or two; the message names it as `called`.
+    Raises BornflowError for one that is periodic in one or two; the message calls it `label`.
     """
     if not atoms.pbc.any():
         return "cluster"
     if atoms.pbc.all():
         return "bulk"
     raise BornflowError(
-        f"{called or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
+        f"{label or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
         "directions or in none"
     )

@@ -1,11 +1,11 @@
-"""What a run's HDF5 file holds: every series, what is known of each atom, every attribute, with units.
+"""The contents of a run's HDF5 file: every series, every constant dataset, every attribute, with units.
 
-Writing and reading take names, units and limits from these tables.
+`chunks` writes and `series` reads with the names, units and limits of these tables.
 """
 
 from ..io.hdf5 import AttributeRule, DatasetRule
 
-# Name: unit, what it is. The first axis is time.
+# Name: unit, description. The first axis is time. Both are attributes of the dataset in the file.
 QUANTITIES = {
     "current": ("e Å / fs", "bound-charge current dM/dt at every step"),
     "dipole": ("e Å", "M − M(0), the current's integral by the trapezoidal rule"),
@@ -19,25 +19,25 @@ QUANTITIES = {
     "velocities": ("Å / fs", "velocities, every velocity_interval steps"),
 }
 
-# Steps between two values, as the attribute is called that says so; all others are recorded at every step.
+# The attribute with the number of steps between two values; all other series have a value at every step.
 INTERVALS = {
     "bond_temperature": "frame_interval [steps]",
     "positions": "frame_interval [steps]",
     "velocities": "velocity_interval [steps]",
 }
-VECTORS = ("current", "dipole", "static_current")  # three numbers at a time
-OF_ATOMS = ("positions", "velocities")  # three numbers for each atom at a time
+VECTORS = ("current", "dipole", "static_current")  # [time, 3]
+PER_ATOM = ("positions", "velocities")  # [time, atoms, 3]
 NOT_NEGATIVE = ("kinetic_energy", "temperature", "bond_temperature")
 
 
 def _rule(name: str) -> DatasetRule:
-    item = (3,) if name in VECTORS else (None, 3) if name in OF_ATOMS else ()
+    item = (3,) if name in VECTORS else (None, 3) if name in PER_ATOM else ()
     return DatasetRule(QUANTITIES[name][0], item, minimum=0.0 if name in NOT_NEGATIVE else float("-inf"))
 
 
 SERIES = {name: _rule(name) for name in QUANTITIES}
 
-# What does not change with time: the cell, and values of each atom.
+# Datasets that do not change with time: the cell, and values of each atom.
 FIXED = {
     "numbers": DatasetRule(None, (), 1, 118, integer=True),
     "cell": DatasetRule("Å", (3,)),
@@ -52,7 +52,7 @@ ATTRIBUTES = {
     "frame_interval [steps]": AttributeRule("integer", minimum=1),
     "velocity_interval [steps]": AttributeRule("integer", minimum=1),
     "electric_field [V/Å]": AttributeRule("vector"),
-    "volume [Å³]": AttributeRule("number", above=0, may_be_nan=True),  # none for clusters
+    "volume [Å³]": AttributeRule("number", above=0, may_be_nan=True),  # NaN for clusters
     "thermostat": AttributeRule("text"),
     "thermostat_time [fs]": AttributeRule("number", above=0),
     "equilibration [steps]": AttributeRule("integer", minimum=0),

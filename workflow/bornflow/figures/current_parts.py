@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 
 from ..cli import command
 from ..errors import BornflowError
-from ..spectra.susceptibility import ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
+from ..spectra.susceptibility import ERROR_COLUMN, TERM_ERRORS, TERMS, WAVENUMBER_COLUMN
 from . import drawing
 from .spectrum import arguments, drawn_column, grid, line_width, shade
 from .spectrum_linear import HIGHEST, LABELS, factor
 
-NAMES = dict(zip(PARTS, ("static charges", "charge flux", "cross term"), strict=True))
+NAMES = dict(zip(TERMS, ("static charges", "charge flux", "cross term"), strict=True))
 
 
 def draw(
     tables: Sequence[Sequence[pd.DataFrame]], titles: Sequence[str], models: Sequence[str], resolution: float
 ) -> Figure:
-    """A row for each title, a column for each model; `tables[title][model]` have the PARTS.
+    """A row for each title, a column for each model; `tables[title][model]` have the TERMS.
 
     `resolution` [cm⁻¹] gives the width of lines that is named below.
     """
@@ -34,7 +34,7 @@ def draw(
     letters = drawing.letters()
     for row, panel, title in zip(axes, tables, titles, strict=True):
         for axis, table, model in zip(row, panel, models, strict=True):
-            missing = [part for part in PARTS if part not in table]
+            missing = [part for part in TERMS if part not in table]
             if missing:
                 raise BornflowError(
                     f"the spectrum of {title}, {model} has no {missing[0]}: not a coupled model"
@@ -43,11 +43,11 @@ def draw(
             column = drawn_column(table)
             scale = factor(column, nu)  # parts of χ'' become parts of α n
             axis.axhline(0, color="0.7", linewidth=0.5)
-            for number, (part, its_error) in enumerate(zip(PARTS, PART_ERRORS, strict=True)):
+            for number, (part, its_error) in enumerate(zip(TERMS, TERM_ERRORS, strict=True)):
                 y, error = scale * table[part], scale * table[its_error]
                 axis.plot(nu, y, color=f"C{number}", label=NAMES[part])
                 shade(axis, nu, y - error, y + error, f"C{number}")
-            total = scale * table[list(PARTS)].sum(axis=1)
+            total = scale * table[list(TERMS)].sum(axis=1)
             axis.plot(nu, total, color="0.1", linewidth=0.7, label="sum")
             error = scale * table[ERROR_COLUMN]
             shade(axis, nu, total - error, total + error, "0.1")

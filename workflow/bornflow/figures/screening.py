@@ -18,7 +18,7 @@ from matplotlib.figure import Figure, SubFigure
 from scipy.spatial.transform import Rotation
 
 from ..cli import command
-from ..connectivity import dangling, hydrogen_bonds, molecules
+from ..connectivity import count_molecules, dangling_hydrogens, hydrogen_bonds
 from ..errors import BornflowError
 from ..io import frames
 from . import drawing
@@ -66,8 +66,8 @@ def _by_size(axis: Axes, seeds: Sequence[Sequence[Atoms]], symbol: str, color: s
             if frames.kind(atoms) == "bulk":
                 periodic.extend(atoms.arrays["screening"][chosen])
             else:
-                values.setdefault(molecules(atoms), []).extend(atoms.arrays["screening"][chosen])
-                free.setdefault(molecules(atoms), []).extend(dangling(atoms)[chosen])
+                values.setdefault(count_molecules(atoms), []).extend(atoms.arrays["screening"][chosen])
+                free.setdefault(count_molecules(atoms), []).extend(dangling_hydrogens(atoms)[chosen])
         bulk += [float(np.mean(periodic))] if periodic else []
     sizes = sorted(size for size, found in values.items() if found)
     if sizes:

@@ -20,8 +20,8 @@ from ..spectra.susceptibility import (
     CHI_COLUMN,
     ERROR_COLUMN,
     INTENSITY_COLUMN,
-    PART_ERRORS,
-    PARTS,
+    TERM_ERRORS,
+    TERMS,
     WAVENUMBER_COLUMN,
 )
 from ..units import TERAHERTZ, WAVENUMBER
@@ -136,7 +136,7 @@ def _check_alike(paths: Sequence[str], read: Sequence[pd.DataFrame], models: Seq
 def _mean(seeds: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if len(seeds) == 1:
         return seeds[0]
-    errors = {drawn_column(seeds[0]): ERROR_COLUMN} | dict(zip(PARTS, PART_ERRORS, strict=True))
+    errors = {drawn_column(seeds[0]): ERROR_COLUMN} | dict(zip(TERMS, TERM_ERRORS, strict=True))
     spreads = {
         error: np.std([table[of] for table in seeds], axis=0, ddof=1) / np.sqrt(len(seeds))
         for of, error in errors.items()
