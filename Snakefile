@@ -45,7 +45,7 @@ rule labels:
         LABELLED if POOLS else SHIPPED,
 
 
-# How the labels' settings are converged and checked: --configfile config/label-studies.yaml
+# How the labels' settings are converged and checked: --configfile config/studies/label-settings.yaml
 rule label_studies:
     input:
         STUDY_TABLES,
@@ -63,7 +63,7 @@ rule training:
         COMPARISON,
 
 
-# What models can do, with several seeds and without dynamics: --configfile config/study.yaml or config/parts.yaml
+# What models can do, with several seeds and without dynamics: --configfile config/studies/six-models.yaml or config/studies/ablations.yaml
 rule study:
     input:
         ERRORS,
@@ -71,13 +71,13 @@ rule study:
         MODEL_FIGURES,
 
 
-# Recipes of training beside each other: --configfile config/recipes.yaml
+# Recipes of training beside each other: --configfile config/studies/recipes.yaml
 rule recipes:
     input:
         rules.recipes_table.output,
 
 
-# Errors over the number of structures trained on, and over time: --configfile config/learning.yaml
+# Errors over the number of structures trained on, and over time: --configfile config/studies/learning-curve.yaml
 rule learning_curve:
     input:
         rules.learning_table.output,
@@ -89,7 +89,7 @@ rule dynamics:
         RUNS,
 
 
-# How well runs without a thermostat conserve energy: --configfile config/conservation.yaml
+# How well runs without a thermostat conserve energy: --configfile config/studies/conservation.yaml
 rule conservation:
     input:
         rules.conservation_table.output,
