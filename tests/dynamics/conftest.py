@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
 
@@ -14,7 +14,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 @pytest.fixture
 def options():
     """Options of a run, as `dynamics.md` completes them, with changes; a random model breaks bonds."""
-    section = filled({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
+    section = validate({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
     whole = {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
     return lambda **changes: whole | {"bond_limit": 100, "energy_limit": 10, "drift_limit": 10} | changes
 

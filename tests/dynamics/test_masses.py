@@ -9,7 +9,7 @@ import pytest
 from ase.io import read
 from examples import water
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics import start
 from bornflow.dynamics.export import frames_of
 from bornflow.dynamics.md import simulate
@@ -47,7 +47,7 @@ def calculator(compiled):
 @pytest.fixture(scope="module")
 def made(compiled, tmp_path_factory):
     """A run of heavy water, at every step."""
-    section = filled({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"]
+    section = validate({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"]
     whole = {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"] | DENSE
     path = tmp_path_factory.mktemp("w") / "r.h5"
     simulate(heavy(2), compiled, whole, 0, path)
@@ -130,7 +130,7 @@ def test_spectra_of_velocities_take_the_masses_of_the_run(run, capsys):
 @pytest.mark.parametrize("spectrum", [velocities.spectrum, susceptibility.spectrum])
 def test_runs_of_different_isotopes_make_no_common_spectrum(spectrum, run, calculator, options, tmp_path):
     simulate(water(2), calculator, options(**DENSE), 1, tmp_path / "light.h5")
-    settings = filled({})["spectra"] | {"resolution": 400.0, "highest": 4000.0}
+    settings = validate({})["spectra"] | {"resolution": 400.0, "highest": 4000.0}
     with pytest.raises(BornflowError, match=r"light.h5: atom 1 \(H\) has a mass of 1.008 amu, .* 2.014 amu"):
         spectrum([run, tmp_path / "light.h5"], settings)
 

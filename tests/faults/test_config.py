@@ -49,10 +49,10 @@ def bomb() -> list:
     return value
 
 
-def rejected(config: dict, *words: str) -> None:
+def rejected(given: dict, *words: str) -> None:
     started = time.monotonic()
     with pytest.raises(BornflowError) as error:
-        config.complete(config)
+        config.complete(given)
     assert time.monotonic() - started < 5
     for word in words:
         assert word in str(error.value)
@@ -175,7 +175,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("given", "words"),
     [
         ({None: 1}, "top level: key None found, which is no value"),
         ({"training": {True: 3}}, "training: key True found, which is the truth value true; keys are text"),
@@ -193,10 +193,13 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         (system(title=5), "title: 5 found, a number; where text is meant"),
         ({"training": {"data": {"x"}}}, "training.data: {'x'} found, which is a set"),
         ({"training": {"data": [b"x"]}}, "training.data.0: b'x' found, which is a bytes"),
-        ({"training": {"data": cycle()}}, "training.data.1: an alias (*) inside of what it stands for"),
+        (
+            {"training": {"data": cycle()}},
+            "training.data.1: an alias (*) inside the value that it stands for",
+        ),
         ({"training": {"data": nested(300)}}, "nested more than 50 levels deep"),
         ({"training": {"data": bomb()}}, "over 50000 values"),
-        ({"training": {"epochs": 10**7000}}, "training.epochs: a number of over 18 digits"),
+        ({"training": {"epochs": 10**7000}}, "training.epochs: a number with over 18 digits"),
         ({"training": {"epochs": "1:30"}}, "'1:30' is not of type 'integer'"),
         ({"training": {"epochs": float("inf")}}, "training.epochs: inf"),
         ({"spectra": {"resolution": "nan"}}, "spectra.resolution: nan found, a finite number expected"),
@@ -232,13 +235,16 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ),
         ({"labels": {"linear_response": ["-x"]}}, "labels.linear_response.0: '-x' found; expected: text"),
         ({"training": {"keys": {"bec": "{x}"}}}, "training.keys.bec: '{x}' found; expected: text"),
-        (study(columns=["cutof"]), "labels.studies.a.columns: cutof found, no settings of labels.cp2k"),
+        (
+            study(columns=["cutof"]),
+            "labels.studies.a.columns: cutof found, which labels.cp2k lacks",
+        ),
         ({"__use_yte__": True}, "unknown key '__use_yte__'"),
         ({"pathvars": {"results": "/"}}, "unknown key 'pathvars'"),
     ],
 )
-def test_hostile_values_are_rejected_in_one_line(config, words):
-    rejected(config, words)
+def test_hostile_values_are_rejected_in_one_line(given, words):
+    rejected(given, words)
 
 
 def test_every_number_has_a_least_and_a_most_and_every_text_a_form():

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics.series import Parts
 from bornflow.errors import BornflowError
 from bornflow.spectra import deviations, experiment, signals, velocities
@@ -152,7 +152,7 @@ def test_logarithmic_bins_are_means():
 
 
 def options(**changes):
-    return filled({"spectra": {"resolution": 20} | changes})["spectra"]
+    return validate({"spectra": {"resolution": 20} | changes})["spectra"]
 
 
 def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):

@@ -48,7 +48,7 @@ wildcard_constraints:
 
 def settings_of(wildcards):
     """The part of the configuration that one kind of job reads, so that no other change reruns it."""
-    return json.dumps(sections.of(SETTINGS, wildcards.part), sort_keys=True)
+    return json.dumps(sections.select(SETTINGS, wildcards.part), sort_keys=True)
 
 
 def pool_count(wildcards):
@@ -63,7 +63,7 @@ def pool_files(wildcards):
 
 def pretraining_of_recipe(wildcards):
     """The files that a model is trained on first by one of the recipes."""
-    return sections.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
+    return sections.apply_recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
 
 
 def has_cp2k():
