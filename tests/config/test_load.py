@@ -151,7 +151,7 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"structures": {"seed": 3}}, {"pool-p"}),
     ],
 )
-def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
+def test_a_change_reruns_only_the_jobs_that_read_it(change, reread):
     system = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
     base = {
         "training": {"recipes": {"r": {"epochs": 7, "loss": {"energy": 5}}}},
