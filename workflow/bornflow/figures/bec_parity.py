@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -78,8 +79,8 @@ def _frame(row: Sequence[Axes]) -> None:
         axis.set(xlim=limits, ylim=limits, aspect="equal")
 
 
-def _tensors(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """Z [atoms, 3, 3] of all references and all predictions."""
+def _tensors(pairs: Pairs) -> tuple[Float[np.ndarray, "atoms 3 3"], Float[np.ndarray, "atoms 3 3"]]:
+    """Z of all references and all predictions."""
     references, predictions = zip(*pairs, strict=True)
     return drawing.per_atom(references, "bec"), drawing.per_atom(predictions, "bec")
 

@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
@@ -95,8 +96,8 @@ def by_model(models: Sequence[str], paths: Sequence[str], read: Callable[[str], 
     return results
 
 
-def per_atom(structures: Sequence[Atoms], key: str) -> np.ndarray:
-    """The labels `key` of all atoms of structures that have them, [atoms, ...]."""
+def per_atom(structures: Sequence[Atoms], key: str) -> Float[np.ndarray, "atoms ..."]:
+    """The labels `key` of all atoms, for structures that have them: forces [eV/Å] or bec [e]."""
     return np.concatenate([np.asarray(frames.label(atoms, key)) for atoms in structures])
 
 
