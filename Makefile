@@ -31,7 +31,7 @@ test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
 
 bench: env .venv/.bench
-	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/bench.yaml
+	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/studies/bench.yaml
 
 .venv/.bench: requirements-bench.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock

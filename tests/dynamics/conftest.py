@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics.settings import SystemSettings
 from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
@@ -17,7 +17,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 @pytest.fixture(scope="session")
 def settings():
     """Makes settings of a run, with changes; limits are wide, since a random model breaks bonds."""
-    section = filled({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
+    section = validate({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
     made = replace(SystemSettings.from_section(section, "s"), bond_limit=100, energy_limit=10, drift_limit=10)
     return lambda **changes: replace(made, **changes)
 

@@ -9,7 +9,7 @@ import pytest
 from ase.io import read
 from examples import water
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics.chunks import run_identity
 from bornflow.dynamics.export import read_frames
 from bornflow.dynamics.initial_conditions import read_structure
@@ -22,7 +22,7 @@ from bornflow.spectra import response, susceptibility, velocities
 from bornflow.spectra.settings import SpectraSettings
 
 DEUTERIUM = 2.014
-SPECTRA = SpectraSettings(**filled({"spectra": {"resolution": 400, "highest": 4000}})["spectra"])
+SPECTRA = SpectraSettings(**validate({"spectra": {"resolution": 400, "highest": 4000}})["spectra"])
 DENSE = {"frame_interval": 2, "velocity_interval": 1, "thermostat": "nve"}
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 from ase import Atoms
 
-from bornflow.config.schema import filled, schema
+from bornflow.config.schema import schema, validate
 from bornflow.dynamics.chunks import run_identity
 from bornflow.dynamics.settings import ResponseSettings, SystemSettings, select_system
 from bornflow.errors import BornflowError
@@ -15,7 +15,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300}
 
 
 def section(**systems):
-    return filled({"dynamics": {"dtype": "float64", "systems": systems}})["dynamics"]
+    return validate({"dynamics": {"dtype": "float64", "systems": systems}})["dynamics"]
 
 
 def names(settings) -> set[str]:

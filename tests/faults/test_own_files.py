@@ -110,7 +110,7 @@ def tables(folder):
     return {
         "deviations": ("spectra.deviations", "--spectra", one, "--models", "m", *out),
         "spectrum": ("figures.spectrum", "--spectra", one, *drawn, "--experiments", "water"),
-        "errors": ("figures.errors", "--errors", folder / "errors.csv", *png),
+        "errors": ("figures.model_errors", "--errors", folder / "errors.csv", *png),
         "compare": (
             "training.compare", "--errors", folder / "errors.csv", "--published", published,
             "--data", shipped, *out,
@@ -181,7 +181,7 @@ def test_spectra_of_one_panel_are_alike(tmp_path):
     cluster = spectrum(tmp_path / "c.csv", INTENSITY_COLUMN)
     rest = ("--titles", "a", "--resolution", 20, "--experiments", "none", "--out", tmp_path / "o.png")
     said = rejected("figures.spectrum", "--spectra", one, other, "--models", "m", "m", *rest)
-    assert "seeds of m, have other frequencies" in said
+    assert "seeds of m, have different frequencies" in said
     said = rejected("figures.spectrum", "--spectra", one, cluster, "--models", "m", "n", *rest)
     assert "one panel shows one system" in said
 
@@ -290,7 +290,7 @@ def test_figures_are_written_in_every_format(suffix, tmp_path):
 
 @pytest.mark.parametrize("name", ["o.xyz", "o", "o.pgf", "o.png.gz", ".png"])
 def test_a_format_that_cannot_be_written_is_rejected_before_anything_is_read(name, tmp_path):
-    said = rejected("figures.errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
+    said = rejected("figures.model_errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
     assert name in said and ".pdf, .png" in said
 
 
@@ -299,7 +299,7 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
     if content is not None:
         (tmp_path / "s.mplstyle").write_bytes(content)
     rest = ("--style", tmp_path / "s.mplstyle", "--out", tmp_path / "o.png")
-    assert "s.mplstyle" in rejected("figures.errors", "--errors", tmp_path / "none.csv", *rest)
+    assert "s.mplstyle" in rejected("figures.model_errors", "--errors", tmp_path / "none.csv", *rest)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics.chunks import Chunks
 from bornflow.errors import BornflowError
 from bornflow.spectra import deviations, experiment, signals, velocities
@@ -153,7 +153,7 @@ def test_logarithmic_bins_are_means():
 
 
 def settings(**changes):
-    return SpectraSettings(**filled({"spectra": {"resolution": 20} | changes})["spectra"])
+    return SpectraSettings(**validate({"spectra": {"resolution": 20} | changes})["spectra"])
 
 
 def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):

@@ -14,7 +14,7 @@ import pandas as pd
 from ase import Atoms
 from flax import serialization
 
-from ..config.sections import NOT_OF_A_MODEL
+from ..config.sections import NOT_PER_MODEL
 from ..errors import BornflowError
 from ..inference.checkpoint import WEIGHTS, Checkpoint
 from ..io import frames
@@ -23,7 +23,7 @@ from .tables import QUANTITIES
 
 STATE_FORMAT = 2  # of a stored state; others are not gone on from
 # Options of training that a run may change when it is resumed.
-FREE = (*NOT_OF_A_MODEL, "patience", "improvement", "hours", "checkpoint_minutes", "validate_epochs")
+FREE = (*NOT_PER_MODEL, "patience", "improvement", "hours", "checkpoint_minutes", "validate_epochs")
 
 
 class State(NamedTuple):

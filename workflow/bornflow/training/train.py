@@ -19,7 +19,7 @@ from ase import Atoms
 from .. import cli, config, jax_setup
 from ..cli import command
 from ..composition import composition, elements
-from ..config.sections import NOT_OF_A_MODEL
+from ..config.sections import NOT_PER_MODEL
 from ..errors import BornflowError
 from ..inference import checkpoint
 from ..io import frames
@@ -94,7 +94,7 @@ def main() -> None:
     _check(structures, held_out, cheap, variants[args.model])
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    described = {key: value for key, value in options.items() if key not in NOT_OF_A_MODEL}
+    described = {key: value for key, value in options.items() if key not in NOT_PER_MODEL}
     described["pretraining"] = args.pretrain
     states = [out / "pretraining.msgpack", out / "state.msgpack"]
     variant, initial, before, whole = variants[args.model], None, 0.0, True
