@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from bornflow.config.load import complete
-from bornflow.models.graph import edges
+from bornflow.models.graph import edge_vectors
 from bornflow.models.model import Model
 from bornflow.structures.packing import pack_water
 
@@ -65,7 +65,7 @@ def cell_of(atoms: Atoms):
 def features_of(model: Model, parameters, graph):
     """Features of each atom, as the energy and all charges see them."""
     apply = partial(model.network.apply, parameters)
-    return apply(apply(edges(graph), graph, method="expand"), graph, method="describe")
+    return apply(apply(edge_vectors(graph), graph, method="expand"), graph, method="describe")
 
 
 def graph_of(model: Model, atoms: Atoms, shape=None):

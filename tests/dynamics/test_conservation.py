@@ -159,7 +159,7 @@ def test_a_box_in_single_precision_goes_on_as_if_undisturbed(gentle, options, tm
         patch.setattr("bornflow.dynamics.watch.Watch.look", stop)
         with pytest.raises(KeyboardInterrupt):
             run("cut")
-    monkeypatch.setattr("bornflow.inference.neighbours.HEADROOM", 1.6)
+    monkeypatch.setattr("bornflow.inference.neighbour_list.HEADROOM", 1.6)
     continued_room, continued = run("cut")
     assert continued_room == room
     for name in whole:

@@ -8,8 +8,8 @@ import jaxpme
 import numpy as np
 import pytest
 
-from bornflow.models import electrostatics, graph
-from bornflow.models.graph import edges, lengths
+from bornflow.models import electrostatics, pairs
+from bornflow.models.graph import edge_vectors, lengths
 from bornflow.structures.packing import pack_water
 from bornflow.units import COULOMB
 
@@ -20,13 +20,15 @@ ROCK_SALT, CAESIUM_CHLORIDE = 1.7475645946, 1.7626747730
 def built_graph(positions, cell, cutoff, accuracy):
     limit = electrostatics.k_max(cutoff, accuracy)
     species = np.zeros(len(positions), int)
-    return graph.pad(graph.list_pairs(species, positions, cell, 1, cutoff, limit), dtype=np.float64)
+    return pairs.pad(pairs.list_pairs(species, positions, cell, 1, cutoff, limit), dtype=np.float64)
 
 
 def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
     built = built_graph(positions, cell, cutoff, accuracy)
     return np.asarray(
-        electrostatics.potentials(jnp.asarray(charges, float), built, lengths(edges(built)), cutoff, accuracy)
+        electrostatics.potentials(
+            jnp.asarray(charges, float), built, lengths(edge_vectors(built)), cutoff, accuracy
+        )
     )
 
 
@@ -60,7 +62,9 @@ def energy_of(positions, charges, cell, accuracy):
     @jax.jit
     def energy(positions, cell):
         new = replace(built, positions=positions, cell=cell)
-        found = electrostatics.potentials(jnp.asarray(charges), new, lengths(edges(new)), 5.0, accuracy)
+        found = electrostatics.potentials(
+            jnp.asarray(charges), new, lengths(edge_vectors(new)), 5.0, accuracy
+        )
         return 0.5 * charges @ found
 
     return energy
