@@ -39,9 +39,7 @@ def water(atoms: int) -> Atoms:
         return pack_water(molecules, rng, DENSITY)
     copies = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1)}.get(molecules // 260)
     if copies is None or molecules % 260:
-        raise BornflowError(
-            f"--atoms is {atoms}; above 780 it can be 1560, 3120 or 6240"
-        )
+        raise BornflowError(f"--atoms is {atoms}; above 780 it can be 1560, 3120 or 6240")
     return pack_water(260, rng, DENSITY).repeat(copies)
 
 

@@ -1,8 +1,8 @@
 """Timing of models in interleaved rounds, each measurement in a process of its own.
 
 A process of its own gives each measurement its own compilation and peak memory. In interleaved rounds, a
-slow spell of the machine affects all models. In the first round nothing is compiled yet; in the second the
-compiled functions are read from disk.
+slow spell of the machine affects all models. The first round compiles; the second reads the compiled
+functions from disk.
 """
 
 import argparse

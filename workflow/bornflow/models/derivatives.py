@@ -62,7 +62,7 @@ class EnergyGradient(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """Energy [eV] and charges [e], with a gradient if it was asked for."""
+    """Energy [eV] and charges [e], with a gradient if forces are wanted."""
 
     total: Float[Array, ""]
     charges: PerAtom

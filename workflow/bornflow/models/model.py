@@ -22,7 +22,7 @@ from .variants import Network, Variant
 
 
 class Prediction(NamedTuple):
-    """The predictions of a model for one structure, padding included; None for what was not asked for.
+    """The predictions of a model for one structure, padding included; None where not requested.
 
     A batch has one more leading axis on every array.
     """
