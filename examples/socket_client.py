@@ -1,9 +1,10 @@
-"""Let another program move the atoms: forces of a trained model through the socket of i-PI and ASE.
+"""Forces of a trained model for another program that moves the atoms, through a socket (i-PI, ASE).
 
     python examples/socket_client.py results/models/physical-uncoupled/0 start.extxyz bornflow
 
-The other program listens first: i-PI with `<ffsocket mode="unix" name="…"><address>bornflow</address>`,
-or `ase.calculators.socketio.SocketIOCalculator(unixsocket="bornflow")`. The structure gives the elements.
+Start the other program first: i-PI with `<ffsocket mode="unix" name="…"><address>bornflow</address>`,
+or `ase.calculators.socketio.SocketIOCalculator(unixsocket="bornflow")`. The structure sets
+the elements.
 """
 
 import sys
@@ -11,7 +12,7 @@ import sys
 from ase.calculators.socketio import SocketClient
 from ase.io import read
 
-from bornflow.inference.calculator import BornflowCalculator
+from bornflow.inference import BornflowCalculator
 
 checkpoint, structure, name = sys.argv[1:]
 atoms = read(structure)

@@ -5,9 +5,9 @@ import os
 from jaxtyping import install_import_hook
 
 install_import_hook("bornflow", "typecheck.check")
-# Most of the time of small structures is compilation: a third shorter without LLVM's optimisation, and
-# half of that where LLVM itself writes the fused loops.
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that wait for each other crawl on a busy machine
+# Small structures take most of their time to compile. Without LLVM's optimisation it is a third shorter, and
+# half of that if LLVM itself writes the fused loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine threads wait long for each other
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import jax

@@ -10,12 +10,12 @@ import numpy as np
 from ase import Atoms
 
 from bornflow.config.load import complete
-from bornflow.models.graph import edges
+from bornflow.models.graph import edge_vectors
 from bornflow.models.model import Model
 from bornflow.structures.packing import pack_water
 
 ROOT = Path(__file__).parents[1]
-# Published structures, which are not shipped: a folder with hexamers/ and water27/.
+# Published structures, which are not part of this repository: a folder with hexamers/ and water27/.
 PUBLISHED = Path(os.environ.get("BORNFLOW_PUBLISHED_STRUCTURES", ""))
 
 
@@ -31,6 +31,7 @@ def variant(**changes) -> dict:
 
 
 def jiggle(atoms: Atoms, seed: int, width: float = 0.05) -> Atoms:
+    """A copy with normally distributed displacements of `width` [Å]."""
     moved = atoms.copy()
     moved.positions += np.random.default_rng(seed).normal(scale=width, size=moved.positions.shape)
     return moved
@@ -59,16 +60,18 @@ STRUCTURES["triclinic"] = _sheared
 
 
 def cell_of(atoms: Atoms):
+    """The cell [Å], None for an isolated structure."""
     return atoms.cell.array if atoms.pbc.any() else None
 
 
 def features_of(model: Model, parameters, graph):
-    """Features of each atom, as the energy and all charges see them."""
+    """Features of each atom, the inputs of the energy and of all charges."""
     apply = partial(model.network.apply, parameters)
-    return apply(apply(edges(graph), graph, method="expand"), graph, method="describe")
+    return apply(apply(edge_vectors(graph), graph, method="expand"), graph, method="describe")
 
 
 def graph_of(model: Model, atoms: Atoms, shape=None):
+    """The graph of a structure in double precision."""
     return model.graph(atoms.numbers, atoms.positions, cell_of(atoms), shape, np.float64)
 
 

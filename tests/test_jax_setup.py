@@ -1,4 +1,4 @@
-"""What XLA is asked for is what the installed XLA knows; what it compiled is compiled once."""
+"""Importing changes no setting; the installed XLA knows our options; compiled functions are kept."""
 
 import os
 import subprocess
@@ -10,8 +10,48 @@ from examples import search_path
 
 from bornflow.jax_setup import plain_loops
 
+IMPORTS = """
+import ctypes, jax
+before, looked_up = dict(jax.config.values), []
+look_up = ctypes.CDLL.__getattr__
+ctypes.CDLL.__getattr__ = lambda library, name: looked_up.append(name) or look_up(library, name)
 
-def test_loops_by_llvm_are_a_choice_that_changes_no_number():
+def report():
+    changed = [key for key in sorted(before) if jax.config.values[key] != before[key]]
+    print("mallopt" in looked_up, *changed)
+
+import numpy as np
+from examples import variant
+from bornflow.inference import BornflowCalculator, checkpoint
+from bornflow.models.model import Model
+report()
+BornflowCalculator(checkpoint.Checkpoint(Model(variant(), ("H", "O")), {}, np.zeros(2)))
+report()
+"""
+
+
+def run(script: str, **environment: str) -> list[str]:
+    """Lines printed by a script in a process of its own."""
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": search_path(), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.splitlines()
+
+
+def test_the_calculator_configures_jax_and_imports_do_not():
+    """Neither the allocator nor jax; in a process of its own, since the tests' process is configured."""
+    after_imports, after_constructor = run(IMPORTS)
+    assert after_imports.split() == ["False"]
+    is_allocator_set, *changed = after_constructor.split()
+    assert is_allocator_set == "True"
+    assert "jax_default_matmul_precision" in changed
+
+
+def test_loops_by_llvm_are_an_option_that_changes_no_number():
     options = plain_loops()
     assert options, "this XLA has no fusion emitters to turn off: jax_setup.plain_loops can go"
 
@@ -23,7 +63,7 @@ def test_loops_by_llvm_are_a_choice_that_changes_no_number():
     assert jnp.allclose(plain, jax.jit(gradient)(x), rtol=1e-12, atol=1e-12)
 
 
-def test_an_xla_without_the_choice_is_asked_for_nothing(monkeypatch):
+def test_an_xla_without_the_option_gets_no_option(monkeypatch):
     def reject(*_, **options):
         raise jax.errors.JaxRuntimeError(f"No such compile option: {options}")
 
@@ -31,28 +71,22 @@ def test_an_xla_without_the_choice_is_asked_for_nothing(monkeypatch):
     assert plain_loops.__wrapped__() == {}
 
 
-def test_what_was_compiled_is_read_by_the_next_process(tmp_path):
-    """Counted by jax itself; the small model's step is stored however fast it compiles."""
+def test_compiled_functions_are_read_by_the_next_process(tmp_path):
+    """jax itself counts; the small model's step is stored however fast it compiles."""
     script = (
         "import jax; from collections import Counter; from examples import variant, water\n"
         "from bornflow.benchmarks import dynamics\n"
         "found = Counter()\n"
         "jax.monitoring.register_event_listener(lambda event, **_: found.update([event]))\n"
-        "calculator = dynamics.ours(variant(charges='local'))\n"
+        "calculator = dynamics.bornflow_calculator(variant(charges='local'))\n"
         "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)\n"
         "calculator.calculate(water(6, 0.9))\n"
         "print(found['/jax/compilation_cache/cache_hits'], found['/jax/compilation_cache/cache_misses'])\n"
     )
 
     def hits_and_misses() -> list[int]:
-        result = subprocess.run(
-            [sys.executable, "-c", script],
-            env=os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path), "PYTHONPATH": search_path()},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return [int(number) for number in result.stdout.split()]
+        (line,) = run(script, JAX_COMPILATION_CACHE_DIR=str(tmp_path))
+        return [int(number) for number in line.split()]
 
     hits, misses = hits_and_misses()
     assert misses > 0

@@ -1,4 +1,4 @@
-"""The checker that the tests switch on: an int is accepted where a float is annotated (PEP 484)."""
+"""The type checker of the tests; it accepts an int where a float is annotated (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 

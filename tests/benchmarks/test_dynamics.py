@@ -1,4 +1,4 @@
-"""Steps are timed on the structures asked for, and drawn."""
+"""Steps are timed on structures of the requested size, and drawn."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import yaml
 from examples import search_path, variant
 
 from bornflow.benchmarks import dynamics
-from bornflow.benchmarks.harness import PEER, compare
+from bornflow.benchmarks.harness import PEER, measure_all
 from bornflow.errors import BornflowError
 from bornflow.figures import drawing
 from bornflow.figures.timing import draw
@@ -19,7 +19,7 @@ from bornflow.figures.timing import draw
 @pytest.mark.parametrize(
     ("atoms", "is_periodic"), [(18, False), (96, True), pytest.param(1560, True, marks=pytest.mark.slow)]
 )
-def test_structures_have_the_size_asked_for(atoms, is_periodic):
+def test_structures_have_the_requested_size(atoms, is_periodic):
     structure = dynamics.water(atoms)
     assert len(structure) == atoms
     assert bool(structure.pbc.all()) == is_periodic
@@ -31,9 +31,10 @@ def test_a_size_that_no_box_has_is_rejected():
 
 
 def test_a_step_is_timed():
-    found = dynamics.measure(dynamics.ours(variant(charges="local")), dynamics.water(6), seconds=0.05)
-    assert 0 < found["step [ms]"] < 1e3 * found["first_step [s]"]
-    assert found["steps"] >= 3
+    calculator = dynamics.bornflow_calculator(variant(charges="local"))
+    times = dynamics.measure(calculator, dynamics.water(6), seconds=0.05)
+    assert 0 < times["step [ms]"] < 1e3 * times["first_step [s]"]
+    assert times["steps"] >= 3
 
 
 def test_the_figure_has_a_line_for_each_model(tmp_path):
@@ -61,7 +62,7 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
 def test_models_are_timed_in_two_rounds(tmp_path):
     small = variant(charges="local")
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"models": {"small": small}}))
-    table = compare(
+    table = measure_all(
         "bornflow.benchmarks.dynamics", "atoms", [("small", 18)], str(tmp_path / "cfg.yaml"), 0.05
     )
     (row,) = table[table["model"] == "small"].to_dict("records")
@@ -70,12 +71,12 @@ def test_models_are_timed_in_two_rounds(tmp_path):
     assert first > 0 < second != first
 
 
-def test_everything_is_in_the_precision_asked_for(tmp_path):
-    """Also where double precision is switched on for others; in a process of its own: programs are kept."""
+def test_every_prediction_has_the_requested_precision():
+    """Also where double precision is on for others; in a new process, where no compiled function is kept."""
     script = (
         "import numpy as np; from examples import variant, water; from bornflow.benchmarks import dynamics\n"
         "for backbone in ('physical', 'lorem'):\n"
-        "    calculator = dynamics.ours(variant(backbone=backbone, charges='local'))\n"
+        "    calculator = dynamics.bornflow_calculator(variant(backbone=backbone, charges='local'))\n"
         "    atoms = water(8, 0.9)\n"
         "    calculator.calculate(atoms)\n"
         "    out = calculator._evaluate[False](calculator.neighbours.graph(atoms))\n"

@@ -1,4 +1,4 @@
-"""Steps of training are timed, on the batches they say."""
+"""Training steps are timed, on batches that fit their names."""
 
 import pytest
 from examples import variant
@@ -8,15 +8,15 @@ from bornflow.benchmarks import training
 
 
 @pytest.mark.parametrize(("batch", "atoms"), [("hexamer", [18]), ("four-hexamers", [18] * 4), ("box", [96])])
-def test_batches_are_what_their_names_say(batch, atoms):
-    found = training.structures(batch)
-    assert [len(structure) for structure in found] == atoms
-    assert all(structure.pbc.all() == (batch == "box") for structure in found)
+def test_batches_fit_their_names(batch, atoms):
+    structures = training.structures(batch)
+    assert [len(structure) for structure in structures] == atoms
+    assert all(structure.pbc.all() == (batch == "box") for structure in structures)
 
 
 def test_a_step_of_training_is_timed():
     options = config.load(None, "training")
-    step = training.ours(variant(charges="local"), options, training.structures("hexamer"))
-    found = training.repeat(step, seconds=0.05)
-    assert 0 < found["step [ms]"] < 1e3 * found["first_step [s]"]
-    assert found["steps"] >= 5
+    step = training.bornflow_step(variant(charges="local"), options, training.structures("hexamer"))
+    times = training.measure_steps(step, seconds=0.05)
+    assert 0 < times["step [ms]"] < 1e3 * times["first_step [s]"]
+    assert times["steps"] >= 5

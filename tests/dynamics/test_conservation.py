@@ -168,7 +168,7 @@ def test_a_resumed_run_of_a_box_in_single_precision_equals_an_undisturbed_one(
         patch.setattr("bornflow.dynamics.stability.StabilityMonitor.check", stop)
         with pytest.raises(KeyboardInterrupt):
             run("cut")
-    monkeypatch.setattr("bornflow.inference.neighbours.HEADROOM", 1.6)
+    monkeypatch.setattr("bornflow.inference.neighbour_list.HEADROOM", 1.6)
     continued_room, continued = run("cut")
     assert continued_room == room
     for name in undisturbed:

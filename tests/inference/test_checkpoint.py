@@ -1,4 +1,4 @@
-"""A model's folder: whatever is wrong with it is one clear error, and no other model is loaded for it."""
+"""A model's folder: any damage ends in one clear error, and never loads another model."""
 
 import hashlib
 import pickle
@@ -30,31 +30,30 @@ def folder(trained, tmp_path):
 
 
 def edit(folder, change, old=False, fitting=False):
-    """Change config.yaml; as one of the format before, whose hash is of the weights alone, or with a hash
-    that fits."""
+    """Change config.yaml; make it one of the previous format (`old`), or give it a hash that fits."""
     path = folder / "config.yaml"
     text = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(text)
     if old:
-        text["format"] = checkpoint.WEIGHTS
+        text["format"] = checkpoint.WEIGHTS_FORMAT
         del text["hash"]
     if fitting:
         text["hash"] = checkpoint._hash(text)
     path.write_text(yaml.safe_dump(text, sort_keys=False), encoding="utf-8")
 
 
-def test_a_model_is_loaded_as_it_was_saved(folder, trained, capsys):
+def test_a_model_is_loaded_as_it_was_saved(folder, trained, caplog):
     loaded = checkpoint.load(folder)
     assert loaded.model.elements == ("H", "O") and loaded.model.variant == trained.model.variant
     np.testing.assert_array_equal(loaded.baseline, trained.baseline)
     for one, two in zip(jax.tree.leaves(loaded.parameters), jax.tree.leaves(trained.parameters), strict=True):
         np.testing.assert_array_equal(one, two)
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("backbone", ["physical", "lorem"])
 @pytest.mark.parametrize("charges", ["uncoupled", "global", "local"])
-def test_every_variant_knows_its_own_weights_and_no_others(backbone, charges, tmp_path, trained):
+def test_every_variant_accepts_its_own_weights_only(backbone, charges, tmp_path, trained):
     model = Model(variant(backbone=backbone, charges=charges), ("H", "O"))
     own = model.initialise(model.graph(np.array([8, 1]), np.eye(3)[:2], None), 0)
     checkpoint.save(tmp_path, Checkpoint(model, own, np.zeros(2)), "m", {}, 0)
@@ -84,7 +83,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("change", EDITS.values(), ids=EDITS)
-def test_what_was_edited_is_rejected(change, folder):
+def test_an_edited_description_is_rejected(change, folder):
     edit(folder, change)
     with pytest.raises(BornflowError, match=r"config\.yaml is cut or was edited.*train again"):
         checkpoint.load(folder)
@@ -116,7 +115,7 @@ ODD = {
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
 @pytest.mark.parametrize(("change", "reason"), ODD.values(), ids=ODD)
-def test_what_is_no_model_is_rejected_whatever_its_hash(change, reason, old, folder):
+def test_a_description_of_no_model_is_rejected_whatever_its_hash(change, reason, old, folder):
     edit(folder, change, old=old, fitting=not old)
     with pytest.raises(BornflowError, match=reason) as caught:
         checkpoint.load(folder)
@@ -124,10 +123,10 @@ def test_what_is_no_model_is_rejected_whatever_its_hash(change, reason, old, fol
     assert "\n" not in str(caught.value) and "train again" in str(caught.value)
 
 
-def test_a_folder_of_the_format_before_is_read_and_that_is_said(folder, trained, capsys):
+def test_a_folder_of_the_previous_format_is_read_with_a_warning(folder, trained, caplog):
     edit(folder, lambda text: None, old=True)
     np.testing.assert_array_equal(checkpoint.load(folder).baseline, trained.baseline)
-    assert "whose hash covers the weights alone" in capsys.readouterr().err
+    assert "whose hash covers the weights alone" in caplog.text
 
 
 @pytest.mark.parametrize("found", [0, 5, 8, "7", None, [7], True, 7.5])

@@ -1,4 +1,4 @@
-"""Here every test of a model runs for each of the six variants, four of them in the slow tests."""
+"""Every test of a model here runs for each of the six variants, four of them among the slow tests."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from examples import STRUCTURES, noisy_parameters, variant
 
 from bornflow.models.model import Model
 
-FAST = ("physical-uncoupled", "lorem-local")  # together they hold every part of a model but one γ
+FAST = ("physical-uncoupled", "lorem-local")  # together they use all code of a model but the global γ
 VARIANTS = [
     pytest.param((backbone, charges), id=name, marks=() if name in FAST else pytest.mark.slow)
     for backbone in ("physical", "lorem")
@@ -17,7 +17,7 @@ VARIANTS = [
     for name in [f"{backbone}-{charges}"]
 ]
 
-# Two that hold every part of a model, for tests that compile anew for each; the others are slow tests.
+# Two that use all code of a model, for tests that compile for each structure; the others are slow tests.
 FEW = ("isolated", "triclinic")
 SOME = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in STRUCTURES]
 
@@ -31,7 +31,7 @@ def sample(request) -> Atoms:
 def model(request) -> Iterator[Model]:
     backbone, charges = request.param
     yield Model(variant(backbone=backbone, charges=charges, ewald_accuracy=1e-9), ("H", "O"))
-    jax.clear_caches()  # compiled programs of all variants are more than a process may map into memory
+    jax.clear_caches()  # all variants compiled are more than a process may map into memory
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Born effective charges of coupled models are what eqs. 3 and 9 say, found without their shortcut."""
+"""Born effective charges of coupled models follow eqs. 3 and 9, evaluated here by finite differences."""
 
 from functools import partial
 
@@ -48,8 +48,8 @@ def test_one_reverse_pass_equals_finite_differences(model, parameters, where):
     else:
         unit = jiggle(water(2, 0.9), 5)
         unit.set_cell(unit.cell.array @ [[1, 0, 0], [0.2, 1, 0], [0.1, 0.15, 1]], scale_atoms=True)
-        # The small cell is described by itself; the reference moves one atom of a cell so large that
-        # no atom sees another one twice.
+        # The model sees the small cell. The reference moves one atom of a supercell that is so large that no
+        # atom has two images of another one as neighbours.
         atoms = unit.repeat((3, 3, 3))
     found = np.asarray(model(parameters, graph_of(model, unit)).bec)
     for index in (0, len(unit) // 2):
@@ -82,7 +82,7 @@ def test_local_screening_varies_with_the_environment(model, parameters):
     ("backbone", "charges"),
     [("physical", "local"), pytest.param("lorem", "uncoupled", marks=pytest.mark.slow)],
 )
-def test_neutral_charges_add_up_to_nothing_and_forces_stay_a_gradient(backbone, charges, density):
+def test_neutral_charges_add_up_to_zero_and_forces_stay_a_gradient(backbone, charges, density):
     model = Model(variant(backbone=backbone, charges=charges, neutral=True), ("H", "O"))
     parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)
     out = model(parameters, graph_of(model, atoms))

@@ -1,4 +1,4 @@
-"""The density form equals the sum over pairs that defines it, filters evaluated for every pair."""
+"""Features from the density equal the sums over pairs that define them, with filters for every pair."""
 
 import e3x
 import jax
@@ -9,9 +9,9 @@ from examples import features_of, graph_of, noisy_parameters, variant, water
 from scipy.special import comb
 
 from bornflow.models import basis
-from bornflow.models.basis import Radial, radial_functions
+from bornflow.models.basis import RadialBasis, radial_functions
 from bornflow.models.features import MLP, SMALL_NORM
-from bornflow.models.graph import edges
+from bornflow.models.graph import edge_vectors
 from bornflow.models.lorem import Lorem, TensorProduct, Update
 from bornflow.models.model import Model
 
@@ -24,7 +24,7 @@ def atoms(request):
 
 
 def described(atoms, **changes):
-    """Features by the model, its parameters and graph."""
+    """Settings of a model, its backbone's weights, a graph, and its features."""
     model = Model(variant(**changes), ELEMENTS)
     parameters = noisy_parameters(model)
     graph = graph_of(model, atoms)
@@ -44,7 +44,7 @@ def bernstein(r, options):
 def pairs_of(graph, options):
     """Centre and neighbour of each pair, f_c b_r, and Y_lm."""
     centre, slot = np.nonzero(graph.pair_mask)
-    vectors = np.asarray(edges(graph))[:, centre, slot].T
+    vectors = np.asarray(edge_vectors(graph))[:, centre, slot].T
     distances = np.linalg.norm(vectors, axis=1)
     switch = np.cos(np.pi / 2 * distances / options.cutoff) ** 2
     radial = bernstein(distances, options) * switch[:, None]
@@ -131,12 +131,12 @@ def test_lorem(atoms, invariants):
 
 @pytest.mark.parametrize(("invariants", "bend"), [("relative", 0.2), ("published", 2.0)])
 def test_invariants_where_a_channel_vanishes(invariants, bend):
-    """The paper's norms of `lorem` have a kink there, on either side of which their slopes are −1 and 1."""
+    """The paper's norms of `lorem` have a kink there: the slopes on its two sides are −1 and 1."""
     sizes = {"n_species": 1, "max_degree": 0, "embedding": 1, "features": 1, "channels": 2}
-    backbone = Lorem(radial=Radial(2, 5.0), harmonics="unit", invariants=invariants, **sizes)
+    backbone = Lorem(radial=RadialBasis(2, 5.0), harmonics="unit", invariants=invariants, **sizes)
 
     def invariant(x):
-        return backbone.invariants_of(jnp.array([[[x, 1.0]]]))[0, 0, 0]
+        return backbone.rotational_invariants(jnp.array([[[x, 1.0]]]))[0, 0, 0]
 
     slopes = [jax.grad(invariant)(x) for x in (-0.05, 0.05)]
     assert slopes[1] - slopes[0] == pytest.approx(bend, rel=0.5)
@@ -147,21 +147,21 @@ def test_radial_functions_are_those_of_e3x():
     r = jnp.linspace(0.01, 4.99, 50)
     switch = e3x.nn.cosine_cutoff(r, 5.0)[:, None]
     plain = e3x.nn.basic_bernstein(r, 32, 5.0) * switch
-    np.testing.assert_allclose(radial_functions(r, Radial(32, 5.0)), plain.T, atol=1e-6)
-    # Theirs are not scaled to end at the cutoff: equal where e^(−γr_c) is nothing.
+    np.testing.assert_allclose(radial_functions(r, RadialBasis(32, 5.0)), plain.T, atol=1e-6)
+    # e3x's are not scaled to end at the cutoff: they are equal where e^(−γr_c) is negligible.
     exponential = e3x.nn.exponential_bernstein(r, 32, gamma=4.0) * switch
-    np.testing.assert_allclose(radial_functions(r, Radial(32, 5.0, 4.0)), exponential.T, atol=1e-6)
+    np.testing.assert_allclose(radial_functions(r, RadialBasis(32, 5.0, 4.0)), exponential.T, atol=1e-6)
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.5])
 @pytest.mark.parametrize("number", [1, 2, 3, 12])
 def test_radial_functions_have_exact_slopes_up_to_the_ends(number, decay):
-    which = Radial(number, 5.0, decay)
+    which = RadialBasis(number, 5.0, decay)
     r = jnp.array([0.0, 1e-3, 2.2, 4.999, 5.0, 6.0])
     _, slope = jax.jvp(lambda r: radial_functions(r, which), (r,), (jnp.ones_like(r),))
     step = 1e-5
     near = [radial_functions(r + sign * step, which) for sign in (1, -1)]
-    inner = slice(1, None)  # below 0 nothing is defined
+    inner = slice(1, None)  # the functions are defined above 0 only
     np.testing.assert_allclose(slope[:, inner], ((near[0] - near[1]) / (2 * step))[:, inner], atol=1e-6)
     np.testing.assert_allclose(radial_functions(r, which).sum(axis=0), basis.cosine_cutoff(r / 5), atol=1e-15)
 

@@ -1,4 +1,4 @@
-"""Potentials against known constants and plain sums."""
+"""Potentials compared with known constants and plain sums."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ import jaxpme
 import numpy as np
 import pytest
 
-from bornflow.models import electrostatics, graph
-from bornflow.models.graph import edges, lengths
+from bornflow.models import electrostatics, pairs
+from bornflow.models.graph import edge_vectors, lengths
 from bornflow.structures.packing import pack_water
 from bornflow.units import COULOMB
 
@@ -20,13 +20,15 @@ ROCK_SALT, CAESIUM_CHLORIDE = 1.7475645946, 1.7626747730
 def built_graph(positions, cell, cutoff, accuracy):
     limit = electrostatics.k_max(cutoff, accuracy)
     species = np.zeros(len(positions), int)
-    return graph.pad(graph.list_pairs(species, positions, cell, 1, cutoff, limit), dtype=np.float64)
+    return pairs.pad(pairs.list_pairs(species, positions, cell, 1, cutoff, limit), dtype=np.float64)
 
 
 def potentials(positions, charges, cell, cutoff=5.0, accuracy=1e-10):
     built = built_graph(positions, cell, cutoff, accuracy)
     return np.asarray(
-        electrostatics.potentials(jnp.asarray(charges, float), built, lengths(edges(built)), cutoff, accuracy)
+        electrostatics.potentials(
+            jnp.asarray(charges, float), built, lengths(edge_vectors(built)), cutoff, accuracy
+        )
     )
 
 
@@ -54,13 +56,15 @@ def test_isolated_charges():
 
 
 def energy_of(positions, charges, cell, accuracy):
-    """The energy [eV] of fixed charges as a function of positions and cell, with the given ones' lists."""
+    """The energy [eV] of fixed charges as a function of positions and cell, with one neighbour list."""
     built = built_graph(positions, cell, 5.0, accuracy)
 
     @jax.jit
     def energy(positions, cell):
         new = replace(built, positions=positions, cell=cell)
-        found = electrostatics.potentials(jnp.asarray(charges), new, lengths(edges(new)), 5.0, accuracy)
+        found = electrostatics.potentials(
+            jnp.asarray(charges), new, lengths(edge_vectors(new)), 5.0, accuracy
+        )
         return 0.5 * charges @ found
 
     return energy
@@ -78,7 +82,7 @@ SHEAR = np.array([[1, 0, 0], [0.2, 1, 0], [0.1, 0.15, 1]])
 @pytest.mark.parametrize("shape", [np.eye(3), SHEAR], ids=["cube", "sheared"])
 @pytest.mark.parametrize("accuracy", [1e-3, 1e-5])
 @pytest.mark.parametrize("molecules", [16, 96], ids=["waves", "mesh"])
-def test_force_error_follows_the_accuracy_asked_for(accuracy, molecules, shape, monkeypatch):
+def test_force_error_follows_the_requested_accuracy(accuracy, molecules, shape, monkeypatch):
     used = []
     for name in ("_wave_sum", "_mesh_sum"):
         plain = getattr(electrostatics, name)
@@ -110,7 +114,7 @@ def test_stress_is_the_derivative_with_strain_in_a_sheared_cell(molecules):
     assert (high - low) / 2e-4 == pytest.approx(float(np.sum(virial * strain)), abs=1e-4)
 
 
-def test_jax_pme_finds_the_same():
+def test_jax_pme_gives_the_same():
     box = pack_water(96, np.random.default_rng(3), 0.997)
     charges = np.tile([-0.8, 0.4, 0.4], 96) + np.random.default_rng(4).normal(scale=0.05, size=288)
     peer = jaxpme.Ewald(prefactor=2 * COULOMB)

@@ -1,4 +1,4 @@
-"""Tensor heads on random features: equivariant, with nine free components, and as deep as they say."""
+"""Tensor heads on random features: equivariant, with nine independent components, and truly deep."""
 
 import e3x
 import jax
@@ -30,19 +30,19 @@ def _features() -> Features:
 
 
 @pytest.mark.parametrize("improper", [False, True])
-def test_tensors_turn_with_the_features(head, improper):
-    turn = np.array(e3x.so3.random_rotation(jax.random.key(1)))
-    wigner = np.array(e3x.so3.wigner_d(turn, DEGREE, cartesian_order=True))
+def test_tensors_rotate_with_the_features(head, improper):
+    rotation = np.array(e3x.so3.random_rotation(jax.random.key(1)))
+    wigner = np.array(e3x.so3.wigner_d(rotation, DEGREE, cartesian_order=True))
     if improper:  # with an inversion, odd degrees change their sign
         odd = np.repeat(np.arange(DEGREE + 1), 2 * np.arange(DEGREE + 1) + 1) % 2 == 1
-        turn, wigner = -turn, np.where(odd, -wigner, wigner)
+        rotation, wigner = -rotation, np.where(odd, -wigner, wigner)
     scalars, spherical = _features()
-    turned = Features(scalars, jnp.einsum("nac,ab->nbc", spherical, wigner))
-    expected = jnp.einsum("nab,ac,bd->ncd", head(Features(scalars, spherical)), turn, turn)
-    np.testing.assert_allclose(head(turned), expected, atol=1e-5)
+    rotated = Features(scalars, jnp.einsum("nac,ab->nbc", spherical, wigner))
+    expected = jnp.einsum("nab,ac,bd->ncd", head(Features(scalars, spherical)), rotation, rotation)
+    np.testing.assert_allclose(head(rotated), expected, atol=1e-5)
 
 
-def test_nine_components_are_free(head):
+def test_nine_components_are_independent(head):
     assert np.linalg.matrix_rank(np.array(head(_features())).reshape(ATOMS, 9), tol=1e-4) == 9
 
 

@@ -1,4 +1,4 @@
-"""The model is one smooth function: exact gradients, the right symmetries, no trace of padding."""
+"""The model is one smooth function: exact gradients, the right symmetries, no effect of padding."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from bornflow.models.graph import Shape
 from bornflow.models.model import Model
 
 STEP = 4e-4  # Å
-BY_ATOM = ("forces", "charges", "bec", "screening", "effective_charges")  # the last two of coupled models
+BY_ATOM = ("forces", "charges", "bec", "screening", "effective_charges")  # the last two: coupled models
 
 
 def derivative(function):
@@ -30,7 +30,7 @@ def evaluate(model, parameters, atoms, shape=None):
     return {"energy": float(out.energy), "virial": np.asarray(out.virial)} | by_atom
 
 
-def same(found, expected, within):
+def assert_close(found, expected, within):
     for key in expected:
         np.testing.assert_allclose(found[key], expected[key], rtol=0, atol=within, err_msg=key)
 
@@ -66,8 +66,8 @@ def test_forces_are_the_gradient_of_the_energy(model, parameters, structure):
         pytest.param("lorem", "uncoupled", marks=pytest.mark.slow),
     ],
 )
-def test_through_the_mesh_forces_and_virial_are_derivatives_too(backbone, charges, monkeypatch):
-    """Large cells take P3M, here a small one is made to; charges follow the atoms, and make the energy."""
+def test_forces_and_virial_are_derivatives_on_the_mesh_too(backbone, charges, monkeypatch):
+    """Large cells take P3M; here a small one is forced to. Charges depend on the positions."""
     used = []
     mesh_sum = electrostatics._mesh_sum
     monkeypatch.setattr(electrostatics, "_mesh_sum", lambda *args: used.append(1) or mesh_sum(*args))
@@ -97,7 +97,7 @@ def test_through_the_mesh_forces_and_virial_are_derivatives_too(backbone, charge
         (jiggle(molecule("CH3CONH2"), 0), ("C", "H", "N", "O"), {"max_degree": 4, "radial": 32}),
         (STRUCTURES["triclinic"], ("H", "O"), {"radial_decay": 0, "harmonics": "solid"}),
     ],
-    ids=["four elements and the sizes that are shipped", "the paper's radial and angular functions"],
+    ids=["four elements and the default sizes", "the paper's radial and angular functions"],
 )
 def test_forces_of_other_elements_and_functions(atoms, elements, changes):
     model = Model(variant(charges="local", **changes), elements)
@@ -111,7 +111,7 @@ def test_forces_of_other_elements_and_functions(atoms, elements, changes):
     assert derivative(energy) == pytest.approx(-np.sum(forces * direction), abs=1e-7)
 
 
-def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, sample):
+def test_single_precision_is_close_to_double_precision(model, parameters, sample):
     precise = model(parameters, graph_of(model, sample))
     graph = model.graph(sample.numbers, sample.positions, cell_of(sample), None, np.float32)
     single = model(jax.tree.map(lambda leaf: jnp.asarray(leaf, np.float32), parameters), graph)
@@ -157,10 +157,10 @@ def test_rotations_and_reflections(model, parameters, structure, improper):
     before = evaluate(model, parameters, structure)
     cell = None if cell_of(structure) is None else structure.cell.array @ rotation.T
     after = evaluate(model, parameters, moved(structure, structure.positions @ rotation.T, cell))
-    turned = {"forces": before["forces"] @ rotation.T}
-    turned["virial"] = rotation @ before["virial"] @ rotation.T
-    turned["bec"] = np.einsum("ab,ibc,dc->iad", rotation, before["bec"], rotation)
-    same(after, before | turned, 1e-9)
+    rotated = {"forces": before["forces"] @ rotation.T}
+    rotated["virial"] = rotation @ before["virial"] @ rotation.T
+    rotated["bec"] = np.einsum("ab,ibc,dc->iad", rotation, before["bec"], rotation)
+    assert_close(after, before | rotated, 1e-9)
 
 
 def test_bec_has_all_nine_components_free(model, parameters):
@@ -175,39 +175,41 @@ def test_translation_and_wrapping(model, parameters, structure):
     shifted = moved(structure, structure.positions + [0.3, -7.1, 2.2])
     if structure.pbc.any():
         shifted.wrap()
-    same(evaluate(model, parameters, shifted), before, 1e-8)
+    assert_close(evaluate(model, parameters, shifted), before, 1e-8)
 
 
-def test_another_choice_of_cell_is_the_same(model, parameters):
+def test_an_equivalent_cell_gives_the_same(model, parameters):
     box = water(8, 0.9)
     other = moved(box, box.positions, np.array([[1, 1, 0], [0, 1, 0], [0, -1, 1]]) @ box.cell.array)
-    same(*(evaluate(model, parameters, atoms) for atoms in (other, box)), 1e-6)  # each has waves of its own
+    assert_close(
+        *(evaluate(model, parameters, atoms) for atoms in (other, box)), 1e-6
+    )  # the waves of the two cells differ
 
 
 def test_permutation_of_atoms(model, parameters, structure):
     order = np.random.default_rng(3).permutation(len(structure))
     before, after = (evaluate(model, parameters, atoms) for atoms in (structure, structure[order]))
-    same(after, before | {key: before[key][order] for key in BY_ATOM if key in before}, 1e-9)
+    assert_close(after, before | {key: before[key][order] for key in BY_ATOM if key in before}, 1e-9)
 
 
 def test_supercell_gives_the_same_per_atom(model, parameters):
     box = water(8, 0.9)
     one, two = (evaluate(model, parameters, atoms) for atoms in (box, box.repeat((2, 1, 1))))
     twice = {key: np.concatenate([one[key]] * 2) for key in BY_ATOM if key in one}
-    same(two, {"energy": 2 * one["energy"]} | twice, 1e-6)
-    same(two, {"virial": 2 * one["virial"]}, 1e-5)
+    assert_close(two, {"energy": 2 * one["energy"]} | twice, 1e-6)
+    assert_close(two, {"virial": 2 * one["virial"]}, 1e-5)
 
 
-def test_padding_changes_nothing(model, parameters, sample):
+def test_padding_has_no_effect(model, parameters, sample):
     size = model.pairs(sample.numbers, sample.positions, cell_of(sample)).shape
     larger = Shape(size.atoms + 3, tuple(n + 5 for n in size.blocks), tuple(n + 2 for n in size.waves))
     plain, padded = (evaluate(model, parameters, sample, shape) for shape in (None, larger))
-    same(padded, plain, 1e-9)
+    assert_close(padded, plain, 1e-9)
 
 
 @pytest.mark.parametrize("density", [None, 0.5], ids=["cluster", "box"])
 def test_smooth_as_an_atom_crosses_the_cutoff(model, parameters, density):
-    """Energy and charges have no kink, forces and Born effective charges, their derivatives, no step."""
+    """Energy and charges have no kink; forces and Born effective charges, their derivatives, have no step."""
     first = water(1)
     second = moved(first, first.positions - first.positions[0])
     atoms = first + second

@@ -1,4 +1,4 @@
-"""Products with filters of each atom: the sum they stand for, and derivatives of any order."""
+"""Products with the filters of each atom: they equal the written-out sum, and so do all derivatives."""
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from bornflow.models.features import degree_of_rows
-from bornflow.models.products import filtered, turned
+from bornflow.models.features import row_degrees
+from bornflow.models.products import apply_filters, transposed
 
 ATOMS, RADIAL, DEGREES, CHANNELS = 2, 3, 2, 2
 
@@ -23,16 +23,16 @@ def factors():
 def test_the_filter_of_a_degree_acts_on_its_rows(factors):
     amplitudes, filters = map(np.asarray, factors)
     expected = np.zeros((ATOMS, DEGREES**2, CHANNELS))
-    for row, degree in enumerate(degree_of_rows(DEGREES - 1)):
+    for row, degree in enumerate(row_degrees(DEGREES - 1)):
         expected[:, row] = np.einsum("nr,nrc->nc", amplitudes[:, row], filters[:, :, degree])
-    np.testing.assert_allclose(filtered(*factors), expected, atol=1e-14)
+    np.testing.assert_allclose(apply_filters(*factors), expected, atol=1e-14)
 
 
 def test_derivatives_of_all_orders_are_those_of_the_sum(factors):
-    """Training takes derivatives of forces, which are derivatives; three orders meet all three products."""
-    check_grads(jax.jit(lambda *parts: jnp.sin(filtered(*parts))), factors, order=3, modes=["rev"])
+    """Training takes derivatives of forces, which are derivatives; three orders use all three products."""
+    check_grads(jax.jit(lambda *parts: jnp.sin(apply_filters(*parts))), factors, order=3, modes=["rev"])
 
 
-def test_turned_is_a_transposition():
+def test_every_matrix_is_transposed():
     matrices = np.arange(2 * 5 * 3.0).reshape(2, 5, 3)
-    np.testing.assert_array_equal(turned(jnp.asarray(matrices)), matrices.swapaxes(1, 2))
+    np.testing.assert_array_equal(transposed(jnp.asarray(matrices)), matrices.swapaxes(1, 2))

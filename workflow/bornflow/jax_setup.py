@@ -1,7 +1,7 @@
-"""How jax is set up in a process that evaluates models.
+"""The settings of jax in a process that evaluates models.
 
-Importing bornflow changes nothing in a process. `configure()` does, and is called by every program that
-evaluates models and by `BornflowCalculator`. Call it before the first calculation with jax.
+Importing bornflow changes no setting of a process. `configure()` does; every program that evaluates models
+calls it, and so does the constructor of `BornflowCalculator`. Call it before the first calculation with jax.
 """
 
 import ctypes
@@ -18,17 +18,21 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
 def configure() -> None:
-    """Full precision, memory kept by the process, compiled functions kept on disk; harmless to repeat."""
+    """Set full precision, keep freed memory in the process and compiled functions on disk.
+
+    It may be called repeatedly.
+    """
     keep_memory()
     full_precision()
     keep_compiled()
 
 
 def keep_memory() -> None:
-    """Have glibc keep what is freed instead of returning it to the kernel; other C libraries do as they do.
+    """Have glibc keep freed memory instead of returning it to the kernel; no effect with other C libraries.
 
-    A step needs some 0.2 MB an atom for a few milliseconds. Fetched anew, page by page, they cost up to
-    half of the step. The process holds up to twice as much for it. Call it before XLA starts its threads.
+    A step needs some 0.2 MB per atom for a few milliseconds. Fetching them again from the kernel, page by
+    page, costs up to half of the step. In return the process uses up to twice as much memory. Call it before
+    XLA starts its threads.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -38,20 +42,19 @@ def keep_memory() -> None:
 
 
 def full_precision() -> None:
-    """Have accelerators multiply matrices of float32 in float32; by themselves they round to 10 or 7 bits.
+    """Have accelerators multiply float32 matrices in float32; by default they round to 10 or 7 bits.
 
-    Positions, phases of waves and forces need all 23. Processors do so anyway.
+    Positions, phases of waves and forces need all 23 bits. Processors use full precision by default.
     """
     jax.config.update("jax_default_matmul_precision", "highest")
 
 
 @cache
 def plain_loops() -> dict[str, bool]:
-    """`compiler_options` of jax.jit with which LLVM writes loops on processors, instead of fusion emitters.
+    """`compiler_options` of jax.jit that have LLVM, not XLA's fusion emitters, write loops on processors.
 
-    Steps of training and of coupled models then compile in two thirds of the time or less and run about as
-    fast; those of uncoupled models may run up to half slower (docs/models.md). Empty where XLA has no such
-    choice.
+    Training steps and coupled models then compile in two thirds of the time or less and run about as fast;
+    uncoupled models may run up to half slower (docs/models.md). Empty where XLA has no such option.
     """
     options = {"xla_cpu_use_fusion_emitters": False}
     try:
@@ -62,11 +65,11 @@ def plain_loops() -> dict[str, bool]:
 
 
 def keep_compiled() -> None:
-    """Let jax store what it compiles in the user's cache folder, one for each kind of processor.
+    """Have jax store compiled functions in the user's cache folder, in one folder per kind of processor.
 
-    $JAX_COMPILATION_CACHE_DIR names another folder; JAX_ENABLE_COMPILATION_CACHE=false stores nothing.
+    $JAX_COMPILATION_CACHE_DIR names another folder; JAX_ENABLE_COMPILATION_CACHE=false switches this off.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "bornflow" / "compiled" / _processor()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
@@ -74,7 +77,7 @@ def keep_compiled() -> None:
 
 
 def _processor() -> str:
-    """A short name for what compiled code may rely on: a home folder is shared by unlike machines."""
+    """A short name for the processor's features: machines that share a home folder may have others."""
     features = platform.processor() or platform.machine()
     description = Path("/proc/cpuinfo")
     if description.exists():

@@ -1,1 +1,1 @@
-"""Times of dynamics and of training, next to those of other programs."""
+"""Times of molecular dynamics and of training, compared with those of other programs."""

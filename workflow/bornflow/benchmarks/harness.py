@@ -1,7 +1,8 @@
-"""Programs that are timed in turns, each measurement in a process of its own.
+"""Timing of models in interleaved rounds, each measurement in a process of its own.
 
-So compilation and peak memory are a measurement's own, and what slows the machine for a while slows all.
-In the first round nothing is compiled yet, in the second what is compiled lies on the disk.
+A process of its own gives each measurement its own compilation and peak memory. In interleaved rounds, a
+slow spell of the machine affects all models. The first round compiles; the second reads the compiled
+functions from disk.
 """
 
 import argparse
@@ -12,17 +13,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..cli import duration
+from .. import cli
 from ..errors import BornflowError
 from ..io.files import atomic_write
 from ..progress import track
 
 PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
+
+OPTIONS: Mapping[str, dict[str, Any]] = {
+    "models": cli.option("keys of the configuration's models", [], nargs="+"),
+    "seconds": cli.option("time of each measurement [s]", 5, type=cli.duration),
+    "one": cli.option("measure only this model, in the first of the cases, and print the result", None),
+    "out": cli.option("CSV file to write", None),
+}
 
 
 def has_peer() -> bool:
@@ -30,19 +39,11 @@ def has_peer() -> bool:
     return importlib.util.find_spec("lorem") is not None
 
 
-def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that all modules which time models have."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--models", nargs="+", default=[], help="keys of the configuration's models")
-    parser.add_argument("--config", help="a configuration, whose models are timed")
-    parser.add_argument("--seconds", type=duration, default=5, help="time of each measurement")
-    parser.add_argument("--one", help="measure this model only, with the first of the cases, and print it")
-    parser.add_argument("--out")
-    return parser
+def measure_steps(step: Callable[[], None], seconds: float) -> dict[str, float]:
+    """Median time of a step [ms] without the first one, and that of the first step [s].
 
-
-def repeat(step: Callable[[], None], seconds: float) -> dict[str, float]:
-    """Median time of a step [ms], after the first [s]; five at least, unless they take over a minute."""
+    Steps are repeated for `seconds`, and at least five times unless that takes over a minute.
+    """
     times: list[float] = []
 
     def timed() -> float:
@@ -56,40 +57,42 @@ def repeat(step: Callable[[], None], seconds: float) -> dict[str, float]:
     return {"step [ms]": 1e3 * float(np.median(times)), "first_step [s]": first, "steps": len(times)}
 
 
-def compare(
-    module: str, by: str, jobs: Sequence[tuple[str, object]], config: str | None, seconds: float
+def measure_all(
+    module: str, case: str, jobs: Sequence[tuple[str, object]], config: str | None, seconds: float
 ) -> pd.DataFrame:
-    """One row for each of `jobs` (model, value of `by`), the faster of two measurements.
+    """A table with one row for each of `jobs`, pairs of a model and a value of the option `case`.
 
-    `python -m MODULE --one MODEL --BY VALUE` prints one as JSON. `first_step` of the first round compiles,
-    that of the second, `first_step_cached`, reads what was compiled. `times_as_fast` is against PEER.
+    `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. Of two rounds
+    the faster measurement counts. `first_step` is from the first round, where it compiles;
+    `first_step_cached` is from the second, where it reads the compiled functions. `times_as_fast` compares
+    with PEER. Raises BornflowError if a measurement fails.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        surroundings = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
+        environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
         for model, value in track([*jobs] * 2, "timing", 2 * len(jobs), "measurements"):
-            call = [sys.executable, "-m", module, "--one", model, f"--{by}", str(value)]
+            call = [sys.executable, "-m", module, "--one", model, f"--{case}", str(value)]
             call += ["--seconds", str(seconds), *(["--config", config] if config else [])]
             result = subprocess.run(
-                call, capture_output=True, encoding="utf-8", errors="replace", env=surroundings
+                call, capture_output=True, encoding="utf-8", errors="replace", env=environment
             )
             if result.returncode != 0:
-                said = result.stderr.strip()[-500:]
-                raise BornflowError(f"timing of {model} at {by} {value} failed: {said}")
-            rows.append({"model": model, by: value, **json.loads(result.stdout.splitlines()[-1])})
+                reason = result.stderr.strip()[-500:]
+                raise BornflowError(f"timing of {model} at {case} {value} failed: {reason}")
+            rows.append({"model": model, case: value, **json.loads(result.stdout.splitlines()[-1])})
     measured = pd.DataFrame(rows)
-    each = measured.groupby([by, "model"], sort=False)
-    cached = each["first_step [s]"].last().rename("first_step_cached [s]")
-    table = measured.sort_values("step [ms]").groupby([by, "model"]).first()
-    table = table.assign(**{"first_step [s]": each["first_step [s]"].first()}).join(cached).reset_index()
-    reference = table[table["model"] == PEER].set_index(by)["step [ms]"]
-    table["times_as_fast"] = table[by].map(reference) / table["step [ms]"]
+    rounds = measured.groupby([case, "model"], sort=False)
+    cached = rounds["first_step [s]"].last().rename("first_step_cached [s]")
+    table = measured.sort_values("step [ms]").groupby([case, "model"]).first()
+    table = table.assign(**{"first_step [s]": rounds["first_step [s]"].first()}).join(cached).reset_index()
+    reference = table[table["model"] == PEER].set_index(case)["step [ms]"]
+    table["times_as_fast"] = table[case].map(reference) / table["step [ms]"]
     return table
 
 
-def record(module: str, by: str, jobs: Sequence[tuple[str, object]], args: argparse.Namespace) -> None:
-    """Compare, print the table and write it to `args.out`."""
-    table = compare(module, by, jobs, args.config, args.seconds)
+def write_table(module: str, case: str, jobs: Sequence[tuple[str, object]], args: argparse.Namespace) -> None:
+    """Measure all jobs, print the table and write it to `args.out`."""
+    table = measure_all(module, case, jobs, args.config, args.seconds)
     print(table.to_string(index=False))
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.4g")

@@ -1,13 +1,14 @@
-"""Time of one optimiser's step for our models, and for lorem-jax's beside them.
+"""Time of one training step, for bornflow's models and for lorem-jax.
 
     python -m bornflow.benchmarks.training --models physical-uncoupled lorem-local --out timing.csv
 
 A step is the loss of energy, forces and Born effective charges, its gradient and Adam's update, for a batch
-of water structures. Weights are random and labels zero, which changes no time.
+of water structures. Weights are random and labels zero, which does not change the time.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,7 @@ import optax
 from ase import Atoms
 from jax.flatten_util import ravel_pytree
 
-from .. import config
-from ..cli import command
+from .. import cli, config
 from ..composition import elements
 from ..errors import BornflowError
 from ..io import frames
@@ -26,29 +26,32 @@ from ..structures.packing import pack_water
 from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
 from ..training.step import build, loss_weights
-from .harness import PEER, arguments, has_peer, record, repeat
+from .harness import OPTIONS, PEER, has_peer, measure_steps, write_table
 
-BATCHES = {
+# Molecules, structures, density [g/cm³] (None: clusters).
+BATCHES: dict[str, tuple[int, int, float | None]] = {
     "hexamer": (6, 1, None),
     "four-hexamers": (6, 4, None),
     "box": (32, 1, 0.997),
-}  # waters, copies, g/cm³
+}
 
 
 def structures(batch: str) -> list[Atoms]:
     """Water clusters or a box with labels of zero."""
-    molecules, copies, density = BATCHES[batch]
-    found = []
-    for seed in range(copies):
+    molecules, count, density = BATCHES[batch]
+    labelled = []
+    for seed in range(count):
         atoms = pack_water(molecules, np.random.default_rng(seed), density)
         atoms.info = {"structure": f"{batch}-{seed}", "kind": "cluster" if density is None else "bulk"}
-        zeros = {"energy": 0.0, "forces": np.zeros((len(atoms), 3)), "bec": np.zeros((len(atoms), 9))}
-        found.append(frames.with_labels(atoms, zeros))
-    return found
+        forces, bec = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 9))
+        labelled.append(frames.with_labels(atoms, {"energy": 0.0, "forces": forces, "bec": bec}))
+    return labelled
 
 
-def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
-    """A step of one of our models on a batch, as `training.train` makes it."""
+def bornflow_step(
+    variant: Mapping[str, Any], options: Mapping[str, Any], labelled: Sequence[Atoms]
+) -> Callable[[], None]:
+    """A step of a bornflow model on a batch, as `training.train` takes it."""
     model = Model(variant, elements(labelled))
     atoms = sum(len(structure) for structure in labelled)
     (bucket,) = data.prepare(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
@@ -59,31 +62,31 @@ def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Calla
     step = build(model, optimiser, loss_weights(options, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 
-    def go_on() -> None:
+    def next_step() -> None:
         state[:] = jax.block_until_ready(step(*state, batch, np.float32(0.99)))[:3]
 
-    return go_on
+    return next_step
 
 
-def peer(options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
-    """The same for lorem-jax's model of Born effective charges, of its default size."""
+def lorem_jax_step(options: Mapping[str, Any], labelled: Sequence[Atoms]) -> Callable[[], None]:
+    """A step of lorem-jax's model of Born effective charges in its default size, on the same batch."""
     try:
         from lorem import LoremBEC
         from lorem.batching import to_batch, to_sample
     except ImportError as error:
-        raise BornflowError("lorem-jax is not installed; `make bench` does so") from error
+        raise BornflowError("lorem-jax is not installed; `make bench` installs it") from error
     model, weights = LoremBEC(), options["loss"]
     samples = [to_sample(atoms, model.cutoff, keys=()) for atoms in labelled]
     batch = jax.tree.map(jnp.asarray, to_batch(samples, []))
     optimiser = optax.chain(optax.clip_by_global_norm(options["clip"]), optax.adam(options["learning_rate"]))
 
-    def loss(parameters, batch, labels):
-        found = model.predict(parameters, batch)
-        named = {"energy": found["energy"], "forces": found["forces"], "bec": found["apt"]}
+    def loss(parameters: Any, batch: Any, labels: Mapping[str, jax.Array]) -> Any:
+        predicted = model.predict(parameters, batch)
+        named = {"energy": predicted["energy"], "forces": predicted["forces"], "bec": predicted["apt"]}
         return sum(weights[key] * jnp.mean((named[key] - labels[key]) ** 2) for key in named)
 
     @jax.jit
-    def step(parameters, state, batch, labels):
+    def step(parameters: Any, state: Any, batch: Any, labels: Mapping[str, jax.Array]) -> tuple[Any, Any]:
         gradient = jax.grad(loss)(parameters, batch, labels)
         updates, state = optimiser.update(gradient, state, parameters)
         return optax.apply_updates(parameters, updates), state
@@ -97,28 +100,27 @@ def peer(options: Mapping, labelled: Sequence[Atoms]) -> Callable[[], None]:
     }
     state = [parameters, optimiser.init(parameters)]
 
-    def go_on() -> None:
+    def next_step() -> None:
         state[:] = jax.block_until_ready(step(*state, batch, labels))
 
-    return go_on
+    return next_step
 
 
-@command
+@cli.command
 def main() -> None:
     """Time a step of training of the models and write a table."""
-    parser = arguments(main.__doc__)
-    parser.add_argument("--batch", nargs="+", choices=BATCHES, default=list(BATCHES))
-    args = parser.parse_args()
+    batches = cli.option("batches, each of which is timed", list(BATCHES), nargs="+", choices=BATCHES)
+    args = cli.parse(main, "config", batch=batches, **OPTIONS)
     if args.one:
         options, labelled = config.load(args.config, "training"), structures(args.batch[0])
         if args.one == PEER:
-            step = peer(options, labelled)
+            step = lorem_jax_step(options, labelled)
         else:
-            step = ours(config.load(args.config, "models")[args.one], options, labelled)
-        print(json.dumps(repeat(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
+            step = bornflow_step(config.load(args.config, "models")[args.one], options, labelled)
+        print(json.dumps(measure_steps(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
         return
     jobs = [(name, batch) for batch in args.batch for name in [*args.models, *([PEER] if has_peer() else [])]]
-    record("bornflow.benchmarks.training", "batch", jobs, args)
+    write_table("bornflow.benchmarks.training", "batch", jobs, args)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@
 Energy, forces and stress are exact derivatives of one function. In a constant electric field E
     H = E_0 − E · (M − M₀)                    (eq. 11)
     F_iβ = −∂E_0/∂r_iβ + Σ_α E_α Z[i, α, β]   (eq. 12)
-with M − M₀ integrated along the path of the atoms: the reference M₀ is the dipole of the first structure, or
-what who sets `dipole_change` takes for it. An uncoupled model's Z are no derivatives of a dipole, so that
-there H depends on the path.
+with M − M₀ integrated along the path of the atoms. The reference M₀ is the dipole of the first structure,
+unless the caller sets `dipole_change`. The Z of an uncoupled model are not derivatives of a dipole, so that H
+depends on the path.
 """
 
 import time
@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import find_mic
 from ase.stress import full_3x3_to_voigt_6_stress
+from jaxtyping import Float
 
 from .. import jax_setup
 from ..composition import composition
@@ -31,7 +32,7 @@ from ..errors import BornflowError
 from ..models.model import Prediction
 from . import checkpoint
 from .checkpoint import Checkpoint
-from .neighbours import Neighbours
+from .neighbour_list import NeighbourList
 
 JUMP = 1.0  # Å; an atom that moves farther in one step has not moved along a path
 
@@ -39,15 +40,20 @@ JUMP = 1.0  # Å; an atom that moves farther in one step has not moved along a p
 class BornflowCalculator(Calculator):
     """ASE calculator with energy, forces, stress, charges and born_effective_charges [N, 3, 3].
 
-    Coupled models have `screening` γ_i and `effective_charges` Q_i = γ_i q_i [e] too.
-    born_effective_charges are [field, force] in e. `electric_field` [V/Å] is constant, and in one there is no
-    stress; `dipole_change` is M − M₀ [e Å] in a field, set by who goes on with a run or knows M₀. A step of
-    more than JUMP, other atoms or another cell begin a new path, with a warning. With `fixed_charges` forces
-    are no gradient: the derivatives of charges are left out, for comparison. `seconds` is the time in the
-    model so far, `neighbours.room` what its arrays are padded to.
+    born_effective_charges are [field, force] in e. Coupled models also have `screening` γ_i and
+    `effective_charges` Q_i = γ_i q_i [e].
+
+    `electric_field` [V/Å] is constant; with one there is no stress. `dipole_change` is M − M₀ [e Å] in the
+    field; set it to resume a run or if M₀ is known. A step of more than JUMP, other atoms or another cell
+    start a new path, with a warning. With `fixed_charges` forces are not a gradient: they leave out the
+    derivatives of the charges, for comparison.
+
+    `seconds` is the time spent in the model so far, `neighbours.room` the sizes that its arrays are padded
+    to. The constructor sets up jax (`jax_setup.configure`), and double precision for a `dtype` of float64.
+    Raises BornflowError for another `dtype`, and for a field that is not three finite numbers.
     """
 
-    implemented_properties: ClassVar[list[str]] = [
+    implemented_properties = [  # noqa: RUF012 (as ASE declares it)
         "energy",
         "free_energy",
         "forces",
@@ -64,7 +70,7 @@ class BornflowCalculator(Calculator):
         electric_field: np.ndarray | None = None,
         dtype: str = "float32",
         fixed_charges: bool = False,
-    ):
+    ) -> None:
         super().__init__()
         jax_setup.configure()
         if dtype not in ("float32", "float64"):
@@ -84,7 +90,7 @@ class BornflowCalculator(Calculator):
             )
             for strained in (False, True)
         }
-        self._strained, self.seconds = False, 0.0
+        self._with_stress, self.seconds = False, 0.0
         self.electric_field = electric_field
         self.reset()
 
@@ -101,7 +107,7 @@ class BornflowCalculator(Calculator):
 
     @property
     def electric_field(self) -> np.ndarray | None:
-        """The constant field [V/Å]; setting it makes results stale."""
+        """The constant field [V/Å]; setting it discards earlier results."""
         return self._electric_field
 
     @electric_field.setter
@@ -115,106 +121,132 @@ class BornflowCalculator(Calculator):
         self._electric_field, self.results = field, {}
 
     def reset(self) -> None:
-        """Forget results, the neighbour list and the path that the dipole was integrated along."""
+        """Discard results, the neighbour list and the path that the dipole was integrated along."""
         super().reset()
-        self._held: Atoms | None = None
-        self.neighbours = Neighbours(self.model, self.dtype)
-        self.forget_path()
+        self._own_atoms: Atoms | None = None
+        self.neighbours = NeighbourList(self.model, self.dtype)
+        self.reset_path()
+
+    def reset_path(self) -> None:
+        """Take the dipole of the next structure as M₀."""
+        self._last: tuple[Atoms, Float[np.ndarray, "atoms 3 3"]] | None = None  # structure and its Z
+        self.dipole_change = np.zeros(3)
+
+    def renew_neighbours(self) -> None:
+        """Discard the neighbour list, and the results that were evaluated with it."""
+        self.neighbours.renew()
+        self.results = {}
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since the last evaluation; ASE's own comparison takes as long as a small model."""
         return _changes(self.atoms, atoms)
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
-        """Evaluate the model; see the class for properties."""
-        self._take(atoms, system_changes)
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Evaluate the model; the class lists the properties.
+
+        Raises BornflowError for a structure with unknown elements, or with numbers or a cell that no
+        structure has, for the stress in a field, and where the model's results are not finite.
+        """
+        structure = self._copy_structure(atoms, system_changes)
         if "stress" in properties and self.electric_field is not None:
             raise BornflowError(
                 "the stress in an electric field is not known here; set electric_field to None"
             )
-        self._strained |= "stress" in properties  # who asks once asks again
-        graph = self.neighbours.graph(self.atoms)
+        self._with_stress |= "stress" in properties  # a caller who asks once asks again
+        graph = self.neighbours.graph(structure)
         begun = time.perf_counter()
-        out = jax.device_get(self._evaluate[self._strained](graph))
+        prediction = jax.device_get(self._evaluate[self._with_stress](graph))
         self.seconds += time.perf_counter() - begun
-        n = len(self.atoms)
-        self._check(out, n)
-        energy = float(out.energy) + self._offset
-        forces = np.asarray(out.forces[:n], float)
-        bec = np.asarray(out.bec[:n], float)
+        _check_finite(prediction, structure)
+        self.results = self._results(prediction, structure)
+
+    def _copy_structure(self, atoms: Atoms | None, changes: Sequence[str]) -> Atoms:
+        """This calculator's own copy of the structure; only positions are copied if nothing else changed."""
+        if self._own_atoms is None or atoms is None or set(changes) - {"positions"}:
+            super().calculate(atoms)
+            copy: Any = self.atoms  # ASE has copied it
+            self._own_atoms = None  # until its elements are known to be the model's
+            self._offset = float(composition(copy, self.model.elements) @ self.baseline)
+            self._own_atoms = copy
+            return copy
+        self._own_atoms.positions[:] = atoms.positions
+        self.atoms = self._own_atoms
+        return self._own_atoms
+
+    def _results(self, prediction: Prediction, structure: Atoms) -> dict[str, Any]:
+        """ASE's properties from the arrays of a prediction, with the electric field added."""
+
+        def unpadded(values: Any) -> np.ndarray:
+            return np.asarray(values[: len(structure)], float)
+
+        energy = float(prediction.energy) + self._offset
+        forces, bec = unpadded(prediction.forces), unpadded(prediction.bec)
         if self.electric_field is not None:
-            self._go_on(self.atoms, bec)
+            self._integrate_dipole(structure, bec)
             energy -= float(self.electric_field @ self.dipole_change)
             forces = forces + np.einsum("iab,a->ib", bec, self.electric_field)
-        self.results = {
+        results: dict[str, Any] = {
             "energy": energy,
             "free_energy": energy,
             "forces": forces,
-            "charges": np.asarray(out.charges[:n], float),
+            "charges": unpadded(prediction.charges),
             "born_effective_charges": bec,
         }
         for name in ("screening", "effective_charges"):
-            if (values := getattr(out, name)) is not None:
-                self.results[name] = np.asarray(values[:n], float)
-        if self._strained and self.atoms.pbc.all() and self.electric_field is None:
-            stress = np.asarray(out.virial, float) / self.atoms.get_volume()
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+            if (values := getattr(prediction, name)) is not None:
+                results[name] = unpadded(values)
+        if self._with_stress and structure.pbc.all() and self.electric_field is None:
+            stress = np.asarray(prediction.virial, float) / structure.get_volume()
+            results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        return results
 
-    def _take(self, atoms: Atoms | None, changes: Sequence[str]) -> None:
-        """Hold a copy of the structure; where it has but moved, its positions are all that is copied."""
-        if self._held is None or atoms is None or set(changes) - {"positions"}:
-            super().calculate(atoms)
-            self._held = None  # until its elements are known to be the model's
-            self._offset = float(composition(self.atoms, self.model.elements) @ self.baseline)
-            self._held = self.atoms
-            return
-        self._held.positions[:] = atoms.positions
-        self.atoms = self._held
+    def _integrate_dipole(self, atoms: Atoms, bec: Float[np.ndarray, "atoms 3 3"]) -> None:
+        """Add ½ (Z + Z_before) · Δr of the last step to M − M₀.
 
-    def _check(self, out: Prediction, n: int) -> None:
-        for what, values in (("forces", out.forces), ("Born effective charges", out.bec)):
-            if not np.isfinite(values[:n]).all():
-                atom = int(np.argmin(np.isfinite(values[:n]).reshape(n, -1).all(axis=1)))
-                where = f"{what} of atom {atom} ({self.atoms.symbols[atom]}) are"
-                raise BornflowError(f"{where} not finite: the model does not hold this structure")
-        if not np.isfinite(out.energy):
-            atom = int(np.argmax(np.linalg.norm(out.forces[:n], axis=1)))
-            where = f"atom {atom} ({self.atoms.symbols[atom]}) has the largest force"
-            raise BornflowError(f"the energy is not finite: the model does not hold this structure; {where}")
-
-    def forget_path(self) -> None:
-        """Let M₀ be the dipole of the next structure."""
-        self._path: tuple | None = None  # positions and Born effective charges of the last evaluation
-        self.dipole_change = np.zeros(3)
-
-    def renew_neighbours(self) -> None:
-        """Forget the neighbour list, and what was evaluated with it."""
-        self.neighbours.renew()
-        self.results = {}
-
-    def _go_on(self, atoms: Atoms, bec: np.ndarray) -> None:
-        """Add the last stretch of the path of the atoms to M − M₀, by the trapezoidal rule.
-
-        Other atoms, another cell or a step of more than JUMP start a path of their own; a step by a cell
-        vector is none.
+        Steps are taken to the nearest periodic image. Other atoms, another cell or a step of more than JUMP
+        start a new path.
         """
-        if self._path is not None:
-            before, bec_before = self._path
-            is_other = set(_changes(before, atoms)) - {"positions"}
+        if self._last is not None:
+            before, bec_before = self._last
+            is_other = bool(set(_changes(before, atoms)) - {"positions"})
             if not is_other:
                 steps, lengths = find_mic(atoms.positions - before.positions, atoms.cell, atoms.pbc)
             if is_other or lengths.max() > JUMP:
                 reason = "another structure or cell" if is_other else f"a step of {lengths.max():.1f} Å"
-                warnings.warn(f"M₀ is the dipole after {reason}: H begins anew there", stacklevel=2)
-                self.forget_path()
+                warnings.warn(f"M₀ is the dipole after {reason}: H starts anew there", stacklevel=2)
+                self.reset_path()
             else:
-                self.dipole_change = self.dipole_change + np.einsum(
-                    "iab,ib->a", (bec + bec_before) / 2, steps
-                )
-        self._path = (atoms.copy(), bec)
+                mean_bec = (bec + bec_before) / 2
+                self.dipole_change = self.dipole_change + np.einsum("iab,ib->a", mean_bec, steps)
+        self._last = (atoms.copy(), bec)
+
+
+def _check_finite(prediction: Prediction, atoms: Atoms) -> None:
+    """Raise BornflowError where a prediction is not finite."""
+    n = len(atoms)
+    for what, padded in (("forces", prediction.forces), ("Born effective charges", prediction.bec)):
+        is_finite = np.isfinite(np.asarray(padded)[:n]).reshape(n, -1).all(axis=1)
+        if not is_finite.all():
+            atom = int(np.argmin(is_finite))
+            raise BornflowError(
+                f"{what} of atom {atom} ({atoms.symbols[atom]}) are not finite: the structure is outside the "
+                "range of the model; see what is close to this atom, or start from another structure"
+            )
+    if not np.isfinite(prediction.energy):
+        atom = int(np.argmax(np.linalg.norm(np.asarray(prediction.forces)[:n], axis=1)))
+        raise BornflowError(
+            "the energy is not finite: the structure is outside the range of the model; atom "
+            f"{atom} ({atoms.symbols[atom]}) has the largest force"
+        )
 
 
 def _changes(known: Atoms | None, atoms: Atoms) -> list[str]:
+    """Names of the properties, as ASE calls them, in which two structures differ."""
     if known is None or len(known) != len(atoms) or (known.numbers != atoms.numbers).any():
         return list(all_changes)
     pairs = {

@@ -1,1 +1,1 @@
-"""Models: from a structure to energy, forces and Born effective charges. Importing changes nothing."""
+"""Models: from a structure to energy, forces and Born effective charges, as functions of arrays alone."""

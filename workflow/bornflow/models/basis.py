@@ -1,24 +1,41 @@
-"""Radial and angular functions of a density, as rows [..., functions, pairs].
+"""Radial and angular functions of the density, as arrays [..., functions, pairs].
 
-Their derivatives are written out. Automatic ones would be right too, but sum over functions in ways
-that take several times as long as the functions themselves; so the sums here run over separate rows, and
-the switch is a polynomial, which costs little where the compiler evaluates it once for every row.
+Their derivatives are written out. Automatic derivatives would be right too, but they sum over functions in
+an order that takes several times as long as the functions themselves. So the sums here run over separate
+rows, and the cutoff function is a polynomial, which costs little where the compiler evaluates it once for
+every row.
 """
 
 import math
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import e3x
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.special import comb
+
+PairValues = Float[Array, "*rest pairs"]
+Harmonics = Float[Array, "*rest lm pairs"]
+# For each degree and m the terms (m', axis, coefficient) of ∂Y_lm/∂r.
+GradientTerms = list[list[list[tuple[int, int, float]]]]
+
+
+class RadialBasis(NamedTuple):
+    """The radial functions: their number, the cutoff [Å] and their decay γ [Å⁻¹]."""
+
+    number: int
+    cutoff: float
+    decay: float = 0.0
 
 
 def cosine_cutoff(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """(1 + cos πx) / 2 = cos²(πx/2) for x in [0, 1] by its series, exact in double precision; 0 above."""
+    """f_c = (1 + cos πx) / 2 = cos²(πx/2) for x = r/r_c in [0, 1], and 0 above.
+
+    The cosine is summed from its series, which is exact in double precision.
+    """
     squared = (jnp.pi / 2 * x) ** 2
     cosine = jnp.zeros_like(x)
     for power in range(24, -1, -2):
@@ -26,65 +43,55 @@ def cosine_cutoff(x: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.where(x < 1, cosine**2, 0)
 
 
-class Radial(NamedTuple):
-    """Which radial functions: how many, up to which distance [Å], and their decay γ [Å⁻¹]."""
-
-    number: int
-    cutoff: float
-    decay: float = 0.0
-
-
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def radial_functions(
-    distances: Float[Array, "*rest pairs"], which: Radial
-) -> Float[Array, "*rest {which.number} pairs"]:
+def radial_functions(distances: PairValues, basis: RadialBasis) -> Float[Array, "*rest {basis.number} pairs"]:
     """f_c(r) b_k(y) with Bernstein polynomials b_k = C(K−1, k) y^k (1−y)^(K−1−k), k = 0 … K−1.
 
-    They sum up to f_c(r). With a decay γ of 0 y = r/r_c, which is the paper's choice; with a positive one
-    y = (1 − e^(−γr)) / (1 − e^(−γr_c)), so that functions are narrow where atoms are close and forces
-    steep, and wide where both are not (exponential Bernstein polynomials, doi 10.1038/s41467-021-27504-0).
+    Their sum is f_c(r). Without a decay (γ = 0) y = r/r_c, the paper's choice. With γ > 0
+    y = (1 − e^(−γr)) / (1 − e^(−γr_c)): the functions are narrow where atoms are close and forces steep,
+    and wide at larger distances (exponential Bernstein polynomials, doi 10.1038/s41467-021-27504-0).
     """
-    y, _ = _stretched(distances, which)
-    return _bernstein(y, which.number) * cosine_cutoff(distances / which.cutoff)[..., None, :]
+    y, _ = _scaled_distances(distances, basis)
+    return _bernstein(y, basis.number) * cosine_cutoff(distances / basis.cutoff)[..., None, :]
 
 
 @radial_functions.defjvp
-def _radial_jvp(which, primals, tangents):
-    (distances,), (change,) = primals, tangents
-    slopes = radial_slopes(distances, which)
-    rows = [slopes[..., k, :] * change for k in range(which.number)]
-    return radial_functions(distances, which), jnp.stack(rows, axis=-2)
+def _radial_jvp(
+    basis: RadialBasis, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (distances,), (tangent,) = primals, tangents
+    slopes = radial_slopes(distances, basis)
+    rows = [slopes[..., k, :] * tangent for k in range(basis.number)]
+    return radial_functions(distances, basis), jnp.stack(rows, axis=-2)
 
 
-def radial_slopes(
-    distances: Float[Array, "*rest pairs"], which: Radial
-) -> Float[Array, "*rest {which.number} pairs"]:
-    """Derivatives of the radial functions [Å⁻¹]."""
-    number, cutoff, _ = which
+def radial_slopes(distances: PairValues, basis: RadialBasis) -> Float[Array, "*rest {basis.number} pairs"]:
+    """Derivatives of the radial functions with respect to the distance [Å⁻¹]."""
+    number, cutoff, _ = basis
     x = distances / cutoff
-    y, stretch = _stretched(distances, which)
+    y, y_slope = _scaled_distances(distances, basis)
     switch, slope = jax.jvp(cosine_cutoff, (x,), (jnp.ones_like(x),))
-    switch, slope = (switch * stretch)[..., None, :], slope[..., None, :] / cutoff
+    switch, slope = (switch * y_slope)[..., None, :], slope[..., None, :] / cutoff
     return _bernstein_slope(y, number) * switch + _bernstein(y, number) * slope
 
 
-def _stretched(distances: Float[Array, "*rest pairs"], which: Radial) -> tuple[jax.Array, jax.Array]:
-    """y, which runs from 0 to 1 up to the cutoff, and dy/dr [Å⁻¹]."""
-    _, cutoff, decay = which
+def _scaled_distances(distances: PairValues, basis: RadialBasis) -> tuple[PairValues, PairValues]:
+    """y, which grows from 0 to 1 at the cutoff, and dy/dr [Å⁻¹]."""
+    _, cutoff, decay = basis
     if decay == 0:
         return distances / cutoff, jnp.full_like(distances, 1 / cutoff)
-    whole = math.expm1(-decay * cutoff)
-    return jnp.expm1(-decay * distances) / whole, -decay / whole * jnp.exp(-decay * distances)
+    at_cutoff = math.expm1(-decay * cutoff)
+    return jnp.expm1(-decay * distances) / at_cutoff, -decay / at_cutoff * jnp.exp(-decay * distances)
 
 
-def _bernstein(x: Float[Array, "*rest pairs"], number: int) -> Float[Array, "*rest {number} pairs"]:
+def _bernstein(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs"]:
     k = np.arange(number)
     x = jnp.clip(x, 0, 1)[..., None, :]
     return _column(comb(number - 1, k), x) * _powers(x, k) * _powers(1 - x, k[::-1])
 
 
-def _bernstein_slope(x: Float[Array, "*rest pairs"], number: int) -> Float[Array, "*rest {number} pairs"]:
-    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), and what is left of it at both ends."""
+def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs"]:
+    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with the one term that remains at each end."""
     if number == 1:
         return jnp.zeros_like(x)[..., None, :]
     k, last = np.arange(number), number - 1
@@ -95,11 +102,13 @@ def _bernstein_slope(x: Float[Array, "*rest pairs"], number: int) -> Float[Array
     return powers * (_column(constant, x) - _column(linear, x) * x)
 
 
-def _column(values: np.ndarray, x: jax.Array) -> jax.Array:
+def _column(values: Float[np.ndarray, " functions"], x: jax.Array) -> Float[Array, "functions 1"]:
     return jnp.asarray(values[:, None], x.dtype)
 
 
-def _powers(x: Float[Array, "*rest 1 pairs"], exponents: np.ndarray) -> Float[Array, "*rest powers pairs"]:
+def _powers(
+    x: Float[Array, "*rest 1 pairs"], exponents: Int[np.ndarray, " powers"]
+) -> Float[Array, "*rest powers pairs"]:
     """x to integer powers, by squaring: a power function costs ten times as much."""
     result = jnp.ones((*x.shape[:-2], len(exponents), x.shape[-1]), x.dtype)
     for bit in range(int(exponents.max()).bit_length()):
@@ -109,53 +118,54 @@ def _powers(x: Float[Array, "*rest 1 pairs"], exponents: np.ndarray) -> Float[Ar
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def solid_harmonics(
-    vectors: Float[Array, "3 *rest pairs"], max_degree: int
-) -> Float[Array, "*rest lm pairs"]:
+def solid_harmonics(vectors: Float[Array, "3 *rest pairs"], max_degree: int) -> Harmonics:
     """Real solid harmonics r^l Y_lm in e3x's order and normalisation, l = 0 … max_degree.
 
-    Each degree follows from the one below, as its gradient does:
+    Each degree follows from the one below, and so does its gradient:
         Y_lm = (1/l) r · ∇Y_lm,   ∂Y_lm/∂r_a = Σ_m' c[m', a, m] Y_{l−1,m'}
     """
-    rows = below = [jnp.ones_like(vectors[0])]
-    for degree, terms in enumerate(_gradients(max_degree), start=1):
+    below: list[Any] = [jnp.ones_like(vectors[0])]
+    rows = below
+    for degree, terms in enumerate(_gradient_terms(max_degree), start=1):
         below = [
-            sum(weight / degree * vectors[axis] * below[lower] for lower, axis, weight in of_row)
-            for of_row in terms
+            sum(weight / degree * vectors[axis] * below[lower] for lower, axis, weight in row_terms)
+            for row_terms in terms
         ]
         rows = [*rows, *below]
     return jnp.stack(rows, axis=-2)
 
 
 @solid_harmonics.defjvp
-def _harmonics_jvp(max_degree, primals, tangents):
-    (vectors,), (change,) = primals, tangents
+def _harmonics_jvp(
+    max_degree: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (vectors,), (tangent,) = primals, tangents
     values = solid_harmonics(vectors, max_degree)
-    rows = [jnp.zeros_like(values[..., 0, :])]
-    for degree, terms in enumerate(_gradients(max_degree), start=1):
+    rows: list[Any] = [jnp.zeros_like(values[..., 0, :])]
+    for degree, terms in enumerate(_gradient_terms(max_degree), start=1):
         start = (degree - 1) ** 2
         rows += [
-            sum(weight * change[axis] * values[..., start + lower, :] for lower, axis, weight in of_row)
-            for of_row in terms
+            sum(weight * tangent[axis] * values[..., start + lower, :] for lower, axis, weight in row_terms)
+            for row_terms in terms
         ]
     return values, jnp.stack(rows, axis=-2)
 
 
-def pull_harmonics(
-    values: Float[Array, "*rest lm pairs"], change: Float[Array, "*rest lm pairs"], max_degree: int
+def pull_back_harmonics(
+    values: Harmonics, cotangents: Harmonics, max_degree: int
 ) -> Float[Array, "3 *rest pairs"]:
-    """Σ_lm change_lm ∂Y_lm/∂r from the harmonics' `values`."""
+    """Σ_lm g_lm ∂Y_lm/∂r from the `values` of the harmonics and the `cotangents` g."""
     total = [jnp.zeros_like(values[..., 0, :])] * 3
-    for degree, terms in enumerate(_gradients(max_degree), start=1):
-        for m, of_row in enumerate(terms):
-            for lower, axis, weight in of_row:
+    for degree, terms in enumerate(_gradient_terms(max_degree), start=1):
+        for m, row_terms in enumerate(terms):
+            for lower, axis, weight in row_terms:
                 below = values[..., (degree - 1) ** 2 + lower, :]
-                total[axis] = total[axis] + weight * change[..., degree**2 + m, :] * below
+                total[axis] = total[axis] + weight * cotangents[..., degree**2 + m, :] * below
     return jnp.stack(total)
 
 
 @cache
-def _gradients(max_degree: int) -> list[list[list[tuple[int, int, float]]]]:
+def _gradient_terms(max_degree: int) -> GradientTerms:
     """For each degree and m the terms (m', a, c) of ∂Y_lm/∂r_a = Σ c Y_{l−1,m'}.
 
     By the Wigner–Eckart theorem c is a Clebsch–Gordan coefficient times √(l (2l−1)).
@@ -175,5 +185,6 @@ def _gradients(max_degree: int) -> list[list[list[tuple[int, int, float]]]]:
     return tables
 
 
-def _nonzero(block: np.ndarray, m: int) -> np.ndarray:
+def _nonzero(block: Float[np.ndarray, "lower 3 lm"], m: int) -> Int[np.ndarray, "terms 2"]:
+    """Indices (m', axis) of the coefficients of one m that are not zero."""
     return np.argwhere(np.abs(block[:, :, m]) > 1e-9)

@@ -1,75 +1,100 @@
 """The density of neighbours around each atom, expanded in radial and angular functions.
 
-    A[i, s, r, lm] = Σ_{j ∈ N(i), z_j = s} f_c(r_ij) b_r(r_ij) Y_lm(u_ij)
+    A[i, lm, s, r] = Σ_{j ∈ N(i), z_j = s} f_c(r_ij) b_r(r_ij) Y_lm(u_ij)
 
-Filters that are linear in the radial functions, with weights that depend on the centre and on the
-neighbour's species only, factor through A, so no weight is ever built for a pair.
+Filters are linear in the radial functions, and their weights depend only on the centre and on the
+neighbour's species. Their sums over neighbours are therefore products with A, and no weight is ever
+evaluated for a pair.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from . import basis
+from .basis import (
+    RadialBasis,
+    pull_back_harmonics,
+    radial_functions,
+    radial_slopes,
+    solid_harmonics,
+)
 from .graph import Graph
-from .products import turned
+from .products import transposed
+from .types import Amplitudes, Distances, Vectors
 
 
 def expand(
-    arguments: Float[Array, "3 atoms max"],
-    distances: Float[Array, "atoms max"],
-    graph: Graph,
-    radial: basis.Radial,
-    max_degree: int,
-) -> Float[Array, "atoms lm species radial"]:
-    """The density A of every atom.
+    arguments: Vectors, distances: Distances, graph: Graph, basis: RadialBasis, max_degree: int
+) -> Amplitudes:
+    """The amplitudes A of the density around every atom.
 
-    f_c b_r are the `radial` functions, Y_lm the solid harmonics of `arguments` u: of unit vectors, or of
-    vectors in units of the cutoff, which keeps every degree of order one.
+    f_c b_r are the radial functions of `basis`. Y_lm are the solid harmonics of the `arguments` u: unit
+    vectors, or edge vectors divided by the cutoff, which keeps every degree of order one.
     """
-    distances = jnp.where(graph.pair_mask > 0, distances, 2 * radial.cutoff)  # no padding within the cutoff
-    return _amplitudes(distances, arguments, graph.blocks, radial, max_degree)
+    distances = jnp.where(graph.pair_mask > 0, distances, 2 * basis.cutoff)  # padding is beyond the cutoff
+    return _amplitudes(distances, arguments, graph.blocks, basis, max_degree)
+
+
+class Block(NamedTuple):
+    """The neighbours of one species: distances [Å], radial and angular functions."""
+
+    distances: Float[Array, "atoms block"]
+    radial: Float[Array, "atoms radial block"]
+    angular: Float[Array, "atoms lm block"]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _amplitudes(distances, arguments, blocks, which, max_degree):
-    return _amplitudes_and_parts(distances, arguments, blocks, which, max_degree)[0]
+def _amplitudes(
+    distances: Distances, arguments: Vectors, sizes: tuple[int, ...], basis: RadialBasis, max_degree: int
+) -> Amplitudes:
+    return _amplitudes_and_blocks(distances, arguments, sizes, basis, max_degree)[0]
 
 
-def _amplitudes_and_parts(distances, arguments, blocks, which, max_degree):
-    """A, and for each species of neighbour its distances, radial and angular functions."""
-    parts = []
-    for end, size in zip(np.cumsum(blocks), blocks, strict=True):
-        of_species = distances[:, end - size : end]
-        radial = basis.radial_functions(of_species, which)
-        angular = basis.solid_harmonics(arguments[:, :, end - size : end], max_degree)
-        parts.append((of_species, radial, angular))
-    sums = [jnp.einsum("nlj,njr->nlr", angular, turned(radial)) for _, radial, angular in parts]
-    return jnp.stack(sums, axis=2), parts
+def _amplitudes_and_blocks(
+    distances: Distances, arguments: Vectors, sizes: tuple[int, ...], basis: RadialBasis, max_degree: int
+) -> tuple[Amplitudes, list[Block]]:
+    """A, and the block of each species of neighbour, for the derivatives."""
+    blocks = []
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        block_distances = distances[:, end - size : end]
+        radial = radial_functions(block_distances, basis)
+        angular = solid_harmonics(arguments[:, :, end - size : end], max_degree)
+        blocks.append(Block(block_distances, radial, angular))
+    sums = [jnp.einsum("nlj,njr->nlr", block.angular, transposed(block.radial)) for block in blocks]
+    return jnp.stack(sums, axis=2), blocks
 
 
-def _pull_back(blocks, which, max_degree, parts, change):
+def _pull_back(
+    sizes: tuple[int, ...],
+    basis: RadialBasis,
+    max_degree: int,
+    blocks: list[Block],
+    cotangent: Amplitudes,
+) -> tuple[Distances, Vectors]:
     """Derivatives with respect to distances and arguments: half the time of the automatic ones."""
     by_distance, by_angular = [], []
-    for index, (distances, radial, angular) in enumerate(parts):
-        of_species = change[:, :, index]
-        by_radial = jnp.einsum("nrl,nlj->nrj", turned(of_species), angular)
-        slopes = basis.radial_slopes(distances, which) * by_radial
-        by_distance.append(sum(slopes[:, k] for k in range(which.number)))
-        by_angular.append(jnp.einsum("nlr,nrj->nlj", of_species, radial))
+    for index, block in enumerate(blocks):
+        by_amplitude = cotangent[:, :, index]
+        by_radial = jnp.einsum("nrl,nlj->nrj", transposed(by_amplitude), block.angular)
+        slopes = radial_slopes(block.distances, basis) * by_radial
+        by_distance.append(sum(slopes[:, k] for k in range(basis.number)))
+        by_angular.append(jnp.einsum("nlr,nrj->nlj", by_amplitude, block.radial))
 
-    def by_argument():
-        parts_and_changes = zip(parts, by_angular, strict=True)
-        return [basis.pull_harmonics(angular, by, max_degree) for (*_, angular), by in parts_and_changes]
+    def pull_back_angular() -> list[jax.Array]:
+        return [
+            pull_back_harmonics(block.angular, by, max_degree)
+            for block, by in zip(blocks, by_angular, strict=True)
+        ]
 
-    # A branch that is always taken: without it these long sums become part of every use of their result.
-    none = [jnp.zeros_like(by[:, :3].swapaxes(0, 1)) for by in by_angular]
-    first = next(of_species for of_species, *_ in parts if of_species.size).ravel()[0]
-    by_argument = jax.lax.cond(first > -1, by_argument, lambda: none)
+    # This branch is always taken. Without it these long sums would be fused into every use of their result.
+    zeros = [jnp.zeros_like(by[:, :3].swapaxes(0, 1)) for by in by_angular]
+    distance = next(block.distances for block in blocks if block.distances.size).ravel()[0]
+    by_argument = jax.lax.cond(distance > -1, pull_back_angular, lambda: zeros)
     return jnp.concatenate(by_distance, axis=1), jnp.concatenate(by_argument, axis=2)
 
 
-_amplitudes.defvjp(_amplitudes_and_parts, _pull_back)
+_amplitudes.defvjp(_amplitudes_and_blocks, _pull_back)

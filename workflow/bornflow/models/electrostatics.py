@@ -2,12 +2,13 @@
 
     V_i = k_e Σ_{j≠i} q_j / r_ij
 
-Isolated structures: the plain sum over all pairs. Periodic structures: the Ewald splitting, its
-real-space part over the model's own neighbour list. It follows from one accuracy δ: with a = √(−ln δ)
-the Gaussian width is σ = r_c / (√2 a), and waves up to k = √2 a / σ count, so both parts are cut off
-where they have fallen to δ. Small cells sum the waves, large ones use jax-pme's P3M mesh. The potentials
-are jax-pme's; the sum over waves is our own, since waves factor by cell vectors and become two matrix
-products, which take a tenth of the time.
+For isolated structures this is the plain sum over all pairs. For periodic structures it is split as Ewald
+does, with the real-space sum over the model's own neighbour list. One accuracy δ sets all parameters: with
+a = √(−ln δ) the Gaussian width is σ = r_c / (√2 a), and wave vectors up to k = √2 a / σ count, so that both
+sums are cut off where their terms have fallen to δ. Small cells take the sum over waves, large cells
+jax-pme's P3M mesh. The real-space and reciprocal-space kernels are jax-pme's. The sum over waves is our own:
+each wave is a product of one factor per cell vector, so the sum becomes two matrix products, which take a
+tenth of the time.
 """
 
 import math
@@ -23,13 +24,15 @@ from scipy.fft import next_fast_len
 
 from ..units import COULOMB
 from .graph import Graph
+from .types import Distances, PerAtom
 
 _POTENTIAL = potential(exponent=1)
-_NODES = 5  # of the mesh that a charge is spread over, along each direction
+_NODES = 5  # mesh points along each direction that a charge is spread over
 _WEIGHTS, _TO_MESH, _FROM_MESH = bspline(_NODES)
-# A mesh of spacing h errs in forces by MESH_ERROR (h/σ)⁵ of their root mean square (liquid water).
+# The relative error of forces on a mesh of spacing h is MESH_ERROR (h/σ)⁵ (root mean square, liquid water).
 MESH_ERROR = 3.0e-3
-# Time of both ways with its gradient, in that of one wave at one atom (4 ns on two cores).
+# Time of a mesh point and of the mesh itself, with gradients, in units of one wave at one atom (4 ns on two
+# cores): they decide between mesh and sum over waves.
 MESH_POINT, MESH_START = 6, 120_000
 
 
@@ -39,18 +42,14 @@ def smearing(cutoff: float, accuracy: float) -> float:
 
 
 def k_max(cutoff: float, accuracy: float) -> float:
-    """Largest wave vector [Å⁻¹] of the reciprocal-space sum."""
+    """Length [Å⁻¹] of the largest wave vector in the reciprocal-space sum."""
     return math.sqrt(2) * math.sqrt(-math.log(accuracy)) / smearing(cutoff, accuracy)
 
 
 def potentials(
-    charges: Float[Array, " atoms"],
-    graph: Graph,
-    distances: Float[Array, "atoms max"],
-    cutoff: float,
-    accuracy: float,
-) -> Float[Array, " atoms"]:
-    """V_i [V] at every atom from `charges` [e]; `distances` are those of the neighbour list [Å].
+    charges: PerAtom, graph: Graph, distances: Distances, cutoff: float, accuracy: float
+) -> PerAtom:
+    """V_i [V] at every atom from the `charges` [e] and the `distances` in the neighbour list [Å].
 
     A charged periodic cell is neutralised by a uniform background.
     """
@@ -58,7 +57,7 @@ def potentials(
     if graph.waves is None:
         return COULOMB * _all_pairs(charges, graph)
     sigma = smearing(cutoff, accuracy)
-    # Pairs beyond the cutoff (in the skin of a list) are dropped, as the splitting assumes.
+    # The splitting assumes that pairs beyond the cutoff, which a list with a skin contains, are left out.
     inside = graph.pair_mask * (distances < cutoff)
     real = jnp.sum(_POTENTIAL.sr(sigma, distances) * inside * charges[graph.neighbours], axis=1)
     mesh = mesh_points(graph, accuracy)
@@ -72,8 +71,9 @@ def potentials(
 def mesh_points(graph: Graph, accuracy: float) -> tuple[int, ...]:
     """Points of the mesh along each cell vector.
 
-    The spacing is h = σ (δ / MESH_ERROR)^⅕, or a little less for fast Fourier transforms. A cell vector
-    whose highest wave number is n is shorter than 2π (n + 1) / k, with the largest wave vector k = √2 a / σ.
+    The spacing is h = σ (δ / MESH_ERROR)^⅕, or slightly less where that makes the Fourier transform faster.
+    A cell vector whose highest wave number is n is shorter than 2π (n + 1) / k, with the largest wave vector
+    k = √2 a / σ.
     """
     one, two, three = map(len, graph.waves)
     largest, spacing = math.sqrt(-2 * math.log(accuracy)), (accuracy / MESH_ERROR) ** 0.2
@@ -83,13 +83,11 @@ def mesh_points(graph: Graph, accuracy: float) -> tuple[int, ...]:
     )
 
 
-def _mesh_sum(
-    charges: Float[Array, " atoms"], graph: Graph, sigma: float, points: tuple[int, ...]
-) -> Float[Array, " atoms"]:
-    """Long-range part of the potentials over k_e by P3M, with self-interaction and background.
+def _mesh_sum(charges: PerAtom, graph: Graph, sigma: float, points: tuple[int, ...]) -> PerAtom:
+    """Reciprocal-space potentials divided by k_e by P3M, corrected for self-interaction and background.
 
-    jax-pme's `p3m` with another influence function: it finds the phases of waves from the cell, so that
-    rounding enters derivatives with respect to the cell.
+    jax-pme's `p3m` with another influence function. Its own finds the phases of waves from the cell, which
+    brings rounding errors into derivatives with respect to the cell.
     """
     mesh = _WEIGHTS(jnp.linalg.inv(graph.cell), graph.positions, np.zeros(points))
     waves = generate_kvectors(get_reciprocal(graph.cell), points, dtype=charges.dtype, for_ewald=False)
@@ -101,28 +99,31 @@ def _mesh_sum(
 
 
 def _influence(points: tuple[int, ...]) -> Float[np.ndarray, "one two three"]:
-    """1 / Π sinc(n/N)^2p for waves of n periods on N points: what spreading over p nodes takes, twice."""
+    """1 / Π sinc(n/N)^2p for waves of n periods on N points.
+
+    It undoes the damping by spreading charges over p nodes, and by gathering potentials from them.
+    """
     one, two, three = points
     waves = np.meshgrid(np.fft.fftfreq(one), np.fft.fftfreq(two), np.fft.rfftfreq(three), indexing="ij")
     return np.prod(np.sinc(waves), axis=0) ** (-2 * _NODES)
 
 
-def _wave_sum(
-    charges: Float[Array, " atoms"], graph: Graph, sigma: float, limit: float
-) -> Float[Array, " atoms"]:
-    """The same by Σ_k G(k) Re[S*(k) exp(ik·r_i)] / Ω over waves up to `limit`, S = Σ_j q_j exp(ik·r_j).
+def _wave_sum(charges: PerAtom, graph: Graph, sigma: float, limit: float) -> PerAtom:
+    """The same from Σ_k G(k) Re[S*(k) exp(ik·r_i)] / Ω over waves up to `limit`, S = Σ_j q_j exp(ik·r_j).
 
-    With exp(ik·r) = P(r) Z(r), P of the first two cell vectors and Z of the third, both S and the
-    potentials are matrix products over the real and imaginary parts of P and Z.
+    exp(ik·r) = P(r) Z(r), where P belongs to the first two cell vectors and Z to the third. So both S and the
+    potentials are matrix products over the real and imaginary components of P and Z.
     """
     inverse = jnp.linalg.inv(graph.cell)
     one, two, three = graph.waves
     scaled = graph.positions @ inverse
-    scaled = scaled - jax.lax.stop_gradient(jnp.floor(scaled))  # small phases are more precise
+    scaled = scaled - jax.lax.stop_gradient(jnp.floor(scaled))  # small phases have smaller rounding errors
     phases = [2 * jnp.pi * scaled[:, axis, None] * n for axis, n in enumerate(graph.waves)]
     (cos1, sin1), (cos2, sin2), (cos3, sin3) = ((jnp.cos(phase), jnp.sin(phase)) for phase in phases)
 
-    def product(first, second):
+    def product(
+        first: Float[Array, "atoms first"], second: Float[Array, "atoms second"]
+    ) -> Float[Array, "atoms first*second"]:
         return (first[:, :, None] * second[:, None, :]).reshape(len(charges), -1)
 
     real = product(cos1, cos2) - product(sin1, sin2)
@@ -149,7 +150,8 @@ def _wave_sum(
     return jnp.sum(plane * (up @ mixed.T), axis=1) / volume + _POTENTIAL.correction(sigma, charges, volume)
 
 
-def _all_pairs(charges: Float[Array, " atoms"], graph: Graph) -> Float[Array, " atoms"]:
+def _all_pairs(charges: PerAtom, graph: Graph) -> PerAtom:
+    """Σ_{j≠i} q_j / r_ij [e/Å]."""
     vectors = graph.positions[None, :] - graph.positions[:, None]
     mask = graph.atom_mask[None, :] * graph.atom_mask[:, None]
     mask = mask * (1 - jnp.eye(len(charges), dtype=mask.dtype))

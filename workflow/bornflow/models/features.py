@@ -1,4 +1,4 @@
-"""What a backbone says of each atom, and the small networks that all parts of a model share."""
+"""Features of each atom, the base class of backbones, and the small networks that several modules share."""
 
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -7,34 +7,34 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from . import density
-from .basis import Radial
+from .basis import RadialBasis
 from .graph import Graph, lengths
+from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical, Vectors
 
-Amplitudes = Float[Array, "atoms lm species radial"]
 SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
 
 
 class Features(NamedTuple):
     """Invariant and equivariant features of each atom; the latter in e3x's order of (l, m)."""
 
-    scalars: Float[Array, "atoms features"]
-    spherical: Float[Array, "atoms lm channels"]
+    scalars: Scalars
+    spherical: Spherical
 
 
 class Backbone(nn.Module):
-    """The sizes that every descriptor has, and the density that it starts from.
+    """The sizes that every backbone has, and the density that it starts from.
 
-    A subclass says how features arise from the density's amplitudes (`__call__`), and the widths of the
+    A subclass computes features from the amplitudes of the density (`__call__`), and gives the widths of the
     readouts of energy and charge.
     """
 
     n_species: int
-    radial: Radial
+    radial: RadialBasis
     harmonics: str  # "unit": Y_lm of directions; "solid": of vectors in units of the cutoff
-    invariants: str  # "relative": see `invariants_of`; "published": those of the subclass
+    invariants: str  # "relative": see `rotational_invariants`; "published": those of the subclass
     max_degree: int
     embedding: int
     features: int
@@ -43,32 +43,44 @@ class Backbone(nn.Module):
     energy_widths: ClassVar[tuple[int, ...]]
     charge_widths: ClassVar[tuple[int, ...]]
 
-    def expand(self, vectors: Float[Array, "3 atoms max"], graph: Graph) -> Amplitudes:
-        """The density of every atom, see `density.expand`; it has no parameters."""
+    def expand(self, vectors: Vectors, graph: Graph) -> Amplitudes:
+        """The density around every atom, see `density.expand`; it has no parameters."""
         distances = lengths(vectors)
         arguments = vectors / (distances if self.harmonics == "unit" else self.radial.cutoff)
         return density.expand(arguments, distances, graph, self.radial, self.max_degree)
 
-    def invariants_of(
-        self, spherical: Float[Array, "atoms lm channels"]
-    ) -> Float[Array, "atoms degrees channels"]:
-        """|f_l,c|² over the root mean square of |f_l| over the channels; or `published`.
+    def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
+        """The features of every atom."""
+        raise NotImplementedError
 
-        It is as large as |f_l,c|, whose derivative jumps where a channel vanishes, and its own does not.
+    def rotational_invariants(self, spherical: Spherical) -> Invariants:
+        """|f_lc|² / √(⟨|f_lc'|²⟩_c' + SMALL_NORM²), the mean taken over channels; or `published_invariants`.
+
+        It is of the size of |f_lc|. Unlike |f_lc| it has a continuous derivative where a channel vanishes.
         """
-        blocks = degrees(spherical, self.max_degree)
+        blocks = split_degrees(spherical, self.max_degree)
         powers = jnp.stack([jnp.sum(block**2, axis=1) for block in blocks], axis=1)
         if self.invariants == "published":
-            return self.published(powers)
+            return self.published_invariants(powers)
         return powers / jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)
 
-    def published(self, powers: Float[Array, "atoms degrees channels"]) -> jax.Array:
-        """What the paper's models make of |f_l,c|²."""
+    def published_invariants(self, powers: Invariants) -> Invariants:
+        """The invariants of the paper's models, from `powers` |f_lc|²."""
         raise NotImplementedError
 
     def species_embedding(self) -> Float[Array, "species width"]:
         """The learned vector of each species."""
         return self.param("embedding", nn.initializers.normal(1.0), (self.n_species, self.embedding))
+
+
+class LongRangeEnergy(nn.Module):
+    """The long-range energy [eV] of each atom, from its features, charge [e] and potential [V]."""
+
+    features: int
+
+    def __call__(self, scalars: Scalars, charges: PerAtom, potentials: PerAtom, graph: Graph) -> PerAtom:
+        """One energy per atom, zero for padding."""
+        raise NotImplementedError
 
 
 class MLP(nn.Module):
@@ -78,21 +90,23 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*rest inputs"]) -> Float[Array, "*rest outputs"]:
+        """The output of the last layer, which has no activation."""
         for width in self.widths[:-1]:
             x = jax.nn.silu(nn.Dense(width)(x))
         return nn.Dense(self.widths[-1])(x)
 
 
 class Readout(nn.Module):
-    """One number an atom, zero for padding: dense layers of the given widths with SiLU, then one output."""
+    """One number per atom: dense layers of the given widths with SiLU, then one output."""
 
     widths: Sequence[int]
-    offset: float = 0.0  # what an untrained readout says
-    n_species: int = 0  # if given, a mean of each species is added, zero at first
+    offset: float = 0.0  # the value before training
+    n_species: int = 0  # if given, a mean for each species is added, zero at first
 
     @nn.compact
-    def __call__(self, scalars: Float[Array, "atoms features"], graph: Graph) -> Float[Array, " atoms"]:
-        mean = 0.0
+    def __call__(self, scalars: Scalars, graph: Graph) -> PerAtom:
+        """The readout of every atom, zero for padding."""
+        mean: jax.Array | float = 0.0
         if self.n_species:
             mean = self.param("mean", nn.initializers.zeros, (self.n_species,))[graph.species]
         for width in self.widths:
@@ -104,18 +118,20 @@ class Readout(nn.Module):
 
 
 def species_pairs(embedding: Float[Array, "species width"]) -> Float[Array, "species species twice_width"]:
-    """The embeddings of centre and neighbour, side by side, for each ordered pair of species."""
+    """The embeddings of centre and neighbour, concatenated, for each ordered pair of species."""
     n = len(embedding)
     centre, neighbour = jnp.repeat(embedding[:, None], n, axis=1), jnp.repeat(embedding[None], n, axis=0)
     return jnp.concatenate([centre, neighbour], axis=-1)
 
 
-def degree_of_rows(max_degree: int) -> np.ndarray:
+def row_degrees(max_degree: int) -> Int[np.ndarray, " lm"]:
     """The degree l of each row lm of spherical features."""
     degree = np.arange(max_degree + 1)
     return np.repeat(degree, 2 * degree + 1)
 
 
-def degrees(spherical: Float[Array, "atoms lm *rest"], max_degree: int) -> list[Array]:
+def split_degrees(
+    spherical: Float[Array, "atoms lm *rest"], max_degree: int
+) -> list[Float[Array, "atoms _ *rest"]]:
     """The blocks [atoms, 2 l + 1, ...] of spherical features, l = 0 … max_degree."""
     return jnp.split(spherical, [n**2 for n in range(1, max_degree + 1)], axis=1)

@@ -16,25 +16,26 @@ from ..units import COULOMB
 from .features import (
     MLP,
     SMALL_NORM,
-    Amplitudes,
     Backbone,
     Features,
+    LongRangeEnergy,
     Readout,
-    degree_of_rows,
-    degrees,
+    row_degrees,
     species_pairs,
+    split_degrees,
 )
 from .graph import Graph
+from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical
 
 
 class Lorem(Backbone):
-    """Density → features, without message passing.
+    """Features from the density, without message passing.
 
-    With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, D and C linear
-    maps (and the paper's unit-normalised harmonics where `harmonics` is "unit"):
+    With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, and D and C linear maps:
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
       f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ n_i)
-      n_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c' (the paper's: |f_i,lc|)
+      n_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c'
+    The paper has n_i,lc = |f_i,lc|, and the unit-normalised harmonics that `harmonics: unit` selects.
     """
 
     energy_widths: ClassVar = (128, 128)
@@ -42,7 +43,8 @@ class Lorem(Backbone):
 
     @nn.compact
     def __call__(self, amplitudes: Amplitudes, graph: Graph) -> Features:
-        amplitudes = amplitudes.reshape(*amplitudes.shape[:2], -1)
+        """The features of every atom."""
+        flat = amplitudes.reshape(*amplitudes.shape[:2], -1)
         embedding = self.species_embedding()
         widths = (self.features, self.radial.number * self.features)
         filters = MLP(widths, name="filter")(species_pairs(embedding))
@@ -50,26 +52,31 @@ class Lorem(Backbone):
         filters = filters.reshape(self.n_species, self.n_species * self.radial.number, self.features)
         centre = jax.nn.one_hot(graph.species, self.n_species, dtype=amplitudes.dtype)
         weights = nn.Dense(self.features, use_bias=False, name="filter_scalar")(filters)
-        sums = jnp.einsum("nz,nk,zkc->nc", centre, amplitudes[:, 0], weights)
+        sums = jnp.einsum("nz,nk,zkc->nc", centre, flat[:, 0], weights)
         scalars = Update(self.features)(jnp.zeros_like(sums), sums)
-        spherical = self._spherical(amplitudes, filters, centre)
+        spherical = self._spherical(flat, filters, centre)
         spherical = TensorProduct(self.max_degree, self.channels)(spherical)
         scale = (2 * np.arange(self.max_degree + 1) + 1) ** 0.25
-        norms = jnp.asarray(scale, spherical.dtype)[:, None] * self.invariants_of(spherical)
+        norms = jnp.asarray(scale, spherical.dtype)[:, None] * self.rotational_invariants(spherical)
         return Features(Update(self.features)(scalars, norms.reshape(len(norms), -1)), spherical)
 
-    def published(self, powers):
+    def published_invariants(self, powers: Invariants) -> Invariants:
         """|f|."""
         return jnp.sqrt(powers + SMALL_NORM**2)
 
-    def _spherical(self, amplitudes, filters, centre):
+    def _spherical(
+        self,
+        amplitudes: Float[Array, "atoms lm species_and_radial"],
+        filters: Float[Array, "species species_and_radial features"],
+        centre: Float[Array, "atoms species"],
+    ) -> Spherical:
         width = (self.max_degree + 1) * self.channels
         weights = nn.Dense(width, use_bias=False, name="filter_spherical")(filters)
         weights = weights.reshape(*weights.shape[:2], self.max_degree + 1, self.channels)
-        # Filters of every species of centre are applied to every atom, of which it keeps its own.
+        # Every atom gets the filters of every species; the one-hot `centre` selects those of its own.
         blocks = [
             jnp.einsum("nmk,zka,nz->nma", block, weights[:, :, degree], centre)
-            for degree, block in enumerate(degrees(amplitudes, self.max_degree))
+            for degree, block in enumerate(split_degrees(amplitudes, self.max_degree))
         ]
         return jnp.concatenate(blocks, axis=1)
 
@@ -80,9 +87,8 @@ class Update(nn.Module):
     features: int
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "atoms features"], y: Float[Array, "atoms inputs"]
-    ) -> Float[Array, "atoms features"]:
+    def __call__(self, x: Scalars, y: Float[Array, "atoms inputs"]) -> Scalars:
+        """The updated features."""
         widths = (2 * self.features, self.features)
         x = nn.LayerNorm()(x + MLP(widths)(y))
         return nn.LayerNorm()(x + MLP(widths)(x))
@@ -93,29 +99,30 @@ class TensorProduct(nn.Module):
 
         f_lm,c = Σ_{l1, l2} w[l1, l2, l]_c Σ_{m1, m2} ⟨l1 m1, l2 m2 | l m⟩ (U f)_{l1 m1, c} (V f)_{l2 m2, c}
 
-    with l1 + l2 + l even: even results come from two even or two odd degrees, odd results from one of
-    each, so each kind is a product of all pairs with dense coefficients.
+    with l1 + l2 + l even. Even results come from two even or two odd degrees, odd results from one of each,
+    so each of these four cases is a product of all pairs with dense coefficients.
     """
 
     max_degree: int
     channels: int
 
     @nn.compact
-    def __call__(self, spherical: Float[Array, "atoms lm channels"]) -> Float[Array, "atoms lm channels"]:
-        left, right = (self._maps(side, spherical) for side in ("left", "right"))
+    def __call__(self, spherical: Spherical) -> Spherical:
+        """The products, with as many degrees and channels as the features."""
+        left, right = (self._linear_maps(side, spherical) for side in ("left", "right"))
         n = self.max_degree + 1
         weights = self.param("weights", nn.initializers.normal(1 / n), (n, n, n, self.channels))
-        degree = degree_of_rows(self.max_degree)
+        degree = row_degrees(self.max_degree)
         coupling = np.array(
             e3x.so3.clebsch_gordan(self.max_degree, self.max_degree, self.max_degree, cartesian_order=True)
         )
-        places = [np.flatnonzero(degree % 2 == parity) for parity in (0, 1)]
+        parity_rows = [np.flatnonzero(degree % 2 == parity) for parity in (0, 1)]
 
-        def product(first: int, second: int, result: int) -> jax.Array:
-            rows = [places[parity] for parity in (first, second, result)]
+        def product(first: int, second: int, result: int) -> Float[Array, "channels atoms rows"]:
+            rows = [parity_rows[parity] for parity in (first, second, result)]
             dense = jnp.asarray(coupling[np.ix_(*rows)], weights.dtype)
             paths = weights[np.ix_(*(degree[row] for row in rows))]
-            # One side after the other: so all derivatives are matrix products too.
+            # One side after the other, so that all derivatives are matrix products too.
             half = jnp.einsum("cna,cabk->cnbk", left[first], dense * jnp.moveaxis(paths, -1, 0))
             return jnp.einsum("cnb,cnbk->cnk", right[second], half)
 
@@ -127,28 +134,21 @@ class TensorProduct(nn.Module):
             blocks.append((odd if d % 2 else even)[..., start : start + 2 * d + 1])
         return jnp.moveaxis(jnp.concatenate(blocks, axis=-1), 0, -1)
 
-    def _maps(self, side: str, spherical: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """A linear map of each degree; even degrees together, and odd ones, as [channels, atoms, lm]."""
+    def _linear_maps(self, side: str, spherical: Spherical) -> list[Float[Array, "channels atoms _"]]:
+        """A linear map of each degree, as [channels, atoms, lm]: the even degrees, then the odd ones."""
         mapped = [
             nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
-            for degree, block in enumerate(degrees(spherical, self.max_degree))
+            for degree, block in enumerate(split_degrees(spherical, self.max_degree))
         ]
         # Channels first: what follows is one matrix product for each of them.
-        return tuple(jnp.moveaxis(jnp.concatenate(mapped[parity::2], axis=1), -1, 0) for parity in (0, 1))
+        return [jnp.moveaxis(jnp.concatenate(mapped[parity::2], axis=1), -1, 0) for parity in (0, 1)]
 
 
-class PotentialEnergy(nn.Module):
-    """ε(u(x_i, V_i)) (eq. 6): the potential, in e/Å, updates the features that a readout sums up."""
-
-    features: int
+class PotentialEnergy(LongRangeEnergy):
+    """ε(u(x_i, V_i)) (eq. 6): the potential, in e/Å, updates the features; a readout gives the energy."""
 
     @nn.compact
-    def __call__(
-        self,
-        scalars: Float[Array, "atoms features"],
-        charges: Float[Array, " atoms"],
-        potentials: Float[Array, " atoms"],
-        graph: Graph,
-    ) -> Float[Array, " atoms"]:
+    def __call__(self, scalars: Scalars, charges: PerAtom, potentials: PerAtom, graph: Graph) -> PerAtom:
+        """ε(u(x_i, V_i)) [eV]."""
         updated = Update(self.features)(scalars, potentials[:, None] / COULOMB)
         return Readout(Lorem.energy_widths)(updated, graph)

@@ -1,24 +1,28 @@
-"""A model: a variant for given elements, with forces and stress as exact derivatives of its energy."""
+"""A model: a variant for given elements, with forces and virial as exact derivatives of its energy.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+`pairs` and `graph` run on the host with numpy, `evaluate` on the device with jax.
+"""
+
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ase.data import atomic_numbers
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+from numpy.typing import DTypeLike
 
-from . import electrostatics
+from . import derivatives, electrostatics
 from .charges import SCREENINGS, born_effective_charges
-from .graph import Graph, Pairs, Shape, edges, from_neighbours, list_pairs, pad
+from .graph import Graph, Shape, edge_vectors
+from .pairs import Pairs, list_pairs, pad
+from .types import Parameters
 from .variants import Network, Variant
 
 
 class Prediction(NamedTuple):
-    """What a model predicts for a structure of N atoms, padding included; None is what was not asked for.
+    """The predictions of a model for one structure, padding included; None where not requested.
 
     A batch has one more leading axis on every array.
     """
@@ -33,9 +37,9 @@ class Prediction(NamedTuple):
 
 
 class Model:
-    """A variant for given elements: building graphs on the host, evaluating them on the device."""
+    """A variant for given elements: it builds graphs on the host and evaluates them on the device."""
 
-    def __init__(self, variant: Variant | Mapping, elements: Sequence[str]):
+    def __init__(self, variant: Variant | Mapping, elements: Sequence[str]) -> None:
         self.variant = variant if isinstance(variant, Variant) else Variant(**variant)
         self.elements = tuple(elements)
         self.network = Network(self.variant, len(self.elements))
@@ -50,118 +54,88 @@ class Model:
 
     @property
     def screening_is_fitted(self) -> bool:
-        """Whether Born effective charges have a factor that is found after training (eq. 7)."""
+        """Whether Born effective charges have a factor that is fitted after training (eq. 7)."""
         screening = SCREENINGS.get(self.variant.charges)
         return screening is not None and screening.fitted
 
-    def species(self, numbers: np.ndarray) -> np.ndarray:
-        """Indices into `elements`; −1 for an element the model does not know."""
+    def species(self, numbers: Int[np.ndarray, " atoms"]) -> Int[np.ndarray, " atoms"]:
+        """Indices into `elements` from atomic numbers; −1 for an element that the model does not know."""
         return self._species[numbers]
 
     def pairs(
-        self, numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray | None, skin: float = 0.0
+        self,
+        numbers: Int[np.ndarray, " atoms"],
+        positions: Float[np.ndarray, "atoms 3"],
+        cell: Float[np.ndarray, "3 3"] | None,
+        skin: float = 0.0,
     ) -> Pairs:
-        """Neighbours up to the cutoff plus `skin` [Å]; a `cell` of None means isolated."""
-        limit = electrostatics.k_max(self.cutoff, self.variant.ewald_accuracy)
+        """Pairs of atoms up to the cutoff plus `skin` [Å]; a `cell` of None means isolated.
+
+        Raises BornflowError if the input is not a structure, see `list_pairs`.
+        """
+        k_max = electrostatics.k_max(self.cutoff, self.variant.ewald_accuracy)
         return list_pairs(
-            self.species(numbers), positions, cell, len(self.elements), self.cutoff + skin, limit
+            self.species(numbers), positions, cell, len(self.elements), self.cutoff + skin, k_max
         )
 
     def graph(
         self,
-        numbers: np.ndarray,
-        positions: np.ndarray,
-        cell: np.ndarray | None,
+        numbers: Int[np.ndarray, " atoms"],
+        positions: Float[np.ndarray, "atoms 3"],
+        cell: Float[np.ndarray, "3 3"] | None,
         shape: Shape | None = None,
-        dtype=np.float32,
+        dtype: DTypeLike = np.float32,
     ) -> Graph:
         """The padded graph of a structure; a `cell` of None means isolated."""
         return pad(self.pairs(numbers, positions, cell), shape, dtype)
 
-    def initialise(self, graph: Graph, seed: int):
-        """Random parameters."""
+    def initialise(self, graph: Graph, seed: int) -> Parameters:
+        """Random parameters; `graph` may be that of any structure."""
         return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
     def evaluate(
         self,
-        parameters,
+        parameters: Parameters,
         graph: Graph,
         strained: bool = True,
         fixed_charges: bool = False,
         with_bec: bool = True,
         with_forces: bool = True,
     ) -> Prediction:
-        """All that the model predicts for a graph; the virial only if `strained`, what moves in a field only
-        `with_bec`, forces and virial only `with_forces`.
+        """The predictions for a graph; `derivatives` describes the steps.
 
-        With `fixed_charges` forces and virial are no derivatives of the energy: those of its charges are left
-        out, to show what they are needed for.
+        Forces and virial are there only `with_forces`, and the virial only if `strained` as well. Born
+        effective charges, screening and effective charges are there only `with_bec`.
 
-        Amplitudes are functions of the edge vectors, so one transposed map takes the derivatives with
-        respect to them of E and, for coupled models, of Σ_k Q_k to the edges.
+        With `fixed_charges` forces and virial leave out the derivatives of the charges, and so are not
+        derivatives of the energy. That serves to show what these derivatives are needed for.
         """
-        network = partial(self.network.apply, parameters)
-        vectors = edges(graph)
-
-        def describe(amplitudes):
-            features = network(amplitudes, graph, method="describe")
-            return features.scalars, features
-
-        def energy(scalars, vectors, positions, cell):
-            moved = replace(graph, positions=positions, cell=cell)
-            return network(scalars, vectors, moved, fixed_charges, method="total_energy")
-
-        amplitudes, to_edges = jax.vjp(lambda vectors: network(vectors, graph, method="expand"), vectors)
-        scalars, to_amplitudes, features = jax.vjp(describe, amplitudes, has_aux=True)
-        changes = []  # of scalars, by which sums change: the energy, the total charge
-        if with_forces:
-            (total, charges), (by_scalars, by_edges, by_positions, *by_cell) = jax.value_and_grad(
-                energy, argnums=(0, 1, 2, 3) if strained else (0, 1, 2), has_aux=True
-            )(scalars, vectors, graph.positions, graph.cell)
-            changes.append(by_scalars)
-        else:
-            total, charges = energy(scalars, vectors, graph.positions, graph.cell)
-        out = Prediction(total, charges)
+        apply: derivatives.Apply = partial(self.network.apply, parameters)
+        description = derivatives.describe(apply, edge_vectors(graph), graph)
+        energy = derivatives.energy(apply, description, graph, fixed_charges, with_forces, strained)
+        charge = bec = forces = virial = None
         if with_bec and self.network.is_coupled:
-
-            def total_charge(scalars):
-                effective, screening = network(scalars, graph, method="effective_charges")
-                return jnp.sum(effective), (effective, screening)
-
-            charge_by_scalars, (effective, screening) = jax.grad(total_charge, has_aux=True)(scalars)
-            changes.append(charge_by_scalars)
+            charge = derivatives.total_charge(apply, description.scalars, graph)
         elif with_bec:
-            out = out._replace(bec=network(features, graph, method="tensors"))
-        pulled = self._to_edges(to_edges, [to_amplitudes(change)[0] for change in changes])
-        if with_bec and self.network.is_coupled:
-            bec = born_effective_charges(effective, vectors, pulled[-1], graph)
-            out = out._replace(bec=bec, effective_charges=effective, screening=screening)
-        if not with_forces:
-            return out
-        by_edges = by_edges + pulled[0]
-        pairs = jnp.sum(by_edges - from_neighbours(by_edges, graph), axis=2)
-        out = out._replace(forces=pairs.T - by_positions)
-        if strained:
-            virial = jnp.einsum("anj,bnj->ab", vectors, by_edges)
-            virial += graph.positions.T @ by_positions + graph.cell.T @ by_cell[0]
-            out = out._replace(virial=0.5 * (virial + virial.T))
-        return out
+            bec = apply(description.features, graph, method="tensors")
 
-    @staticmethod
-    def _to_edges(to_edges: Callable, changes: Sequence[jax.Array]) -> list[jax.Array]:
-        """Derivatives with respect to the edges of one or two sums, from those with respect to amplitudes."""
-        if len(changes) < 2:
-            return [to_edges(change)[0] for change in changes]
-        # One after the other on processors: there a batch of two takes longer than twice one.
-        size = None if jax.default_backend() == "cpu" else len(changes)
-        return list(jax.lax.map(lambda change: to_edges(change)[0], jnp.stack(changes), batch_size=size))
+        by_scalars = [summed.by_scalars for summed in (energy.gradient, charge) if summed is not None]
+        by_edges = description.pull_to_edges(by_scalars)
+        if charge is not None:
+            bec = born_effective_charges(charge.effective, description.vectors, by_edges[-1], graph)
+        if energy.gradient is not None:
+            forces, virial = derivatives.forces_and_virial(
+                energy.gradient, by_edges[0], description.vectors, graph
+            )
+        screening, effective = (None, None) if charge is None else (charge.screening, charge.effective)
+        return Prediction(energy.total, energy.charges, bec, forces, virial, screening, effective)
 
     @partial(jax.jit, static_argnums=0)
-    def __call__(self, parameters, graph: Graph) -> Prediction:
+    def __call__(self, parameters: Parameters, graph: Graph) -> Prediction:
         """`evaluate`, compiled."""
         return self.evaluate(parameters, graph)
 
     @partial(jax.jit, static_argnums=0)
-    def batch(self, parameters, graphs: Graph) -> Prediction:
+    def batch(self, parameters: Parameters, graphs: Graph) -> Prediction:
         """`evaluate` for a batch of graphs of one shape, compiled."""
         return jax.vmap(self.evaluate, in_axes=(None, 0))(parameters, graphs)

@@ -1,83 +1,92 @@
-"""Products of every atom's amplitudes with filters of its own, in the forms that processors are fast at.
+"""Products of each atom's amplitudes with that atom's own filters, in forms that are fast on processors.
 
-The trilinear form of one atom's amplitudes A, filters W and a change G of what they make,
-    T = Σ_{lm, r, c} A[lm, r] W[r, l, c] G[lm, c],
-has three derivatives: `filtered` (with respect to G), `_by_amplitudes` and `_by_filters`. The derivatives of
-each are the two others, of any order. Where many rows share a filter they are small matrix products, else
-sums of elementwise products, written out, which take a quarter of the time of products in batches.
+For amplitudes A, filters W and a cotangent G of their product, the trilinear form of one atom is
+    T = Σ_{lm, r, c} A[lm, r] W[r, l, c] G[lm, c].
+Its three derivatives are `_product` (with respect to G), `_pull_to_amplitudes` (A) and `_pull_to_filters`
+(W). The derivatives of each of them are the two others, to any order. Where many rows share a filter they
+are small matrix products. Elsewhere they are written-out sums of elementwise products, which take a quarter
+of the time of batched matrix products.
 """
 
+from collections.abc import Callable
 from math import isqrt
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Amplitudes = Float[Array, "atoms lm radial"]
+from .types import Spherical
+
+Amplitudes = Float[Array, "atoms lm radial"]  # summed over the species of neighbours
 Filters = Float[Array, "atoms radial degrees channels"]
-Spherical = Float[Array, "atoms lm channels"]
 
 
-def turned(matrices: Float[Array, "atoms rows columns"]) -> Float[Array, "atoms columns rows"]:
+def transposed(matrices: Float[Array, "atoms rows columns"]) -> Float[Array, "atoms columns rows"]:
     """Every matrix transposed in memory.
 
-    In one piece the transposition would become part of the product that follows, which then takes four
-    times as long on a processor.
+    It is done in two halves: a single transposition would be fused into the matrix product that follows,
+    which then takes four times as long on a processor.
     """
-    half = matrices.shape[1] // 2
-    parts = [part.swapaxes(1, 2) for part in (matrices[:, :half], matrices[:, half:])]
-    return jnp.concatenate(parts, axis=2)
+    middle = matrices.shape[1] // 2
+    halves = [half.swapaxes(1, 2) for half in (matrices[:, :middle], matrices[:, middle:])]
+    return jnp.concatenate(halves, axis=2)
 
 
-def filtered(amplitudes: Amplitudes, filters: Filters) -> Spherical:
-    """Σ_r A[lm, r] W[r, l, c] of every atom; the filter of a degree l acts on all its m."""
+def apply_filters(amplitudes: Amplitudes, filters: Filters) -> Spherical:
+    """Σ_r A[lm, r] W[r, l, c] for every atom; the filter of degree l acts on all its m."""
     kind = jnp.result_type(amplitudes, filters)
-    return _filtered(amplitudes.astype(kind), filters.astype(kind))
+    return _product(amplitudes.astype(kind), filters.astype(kind))
 
 
-def _rows(rows: int) -> list[slice]:
-    return [slice(n**2, (n + 1) ** 2) for n in range(isqrt(rows))]
+def _degree_rows(n_rows: int) -> list[slice]:
+    """The rows lm of each degree."""
+    return [slice(n**2, (n + 1) ** 2) for n in range(isqrt(n_rows))]
 
 
 @jax.custom_vjp
-def _filtered(amplitudes, filters):
-    parts = [
-        sum(amplitudes[:, own, r, None] * filters[:, r, None, degree] for r in range(filters.shape[1]))
-        for degree, own in enumerate(_rows(amplitudes.shape[1]))
+def _product(amplitudes: Amplitudes, filters: Filters) -> Spherical:
+    blocks = [
+        sum(amplitudes[:, rows, r, None] * filters[:, r, None, degree] for r in range(filters.shape[1]))
+        for degree, rows in enumerate(_degree_rows(amplitudes.shape[1]))
     ]
-    return jnp.concatenate(parts, axis=1)
+    return jnp.concatenate(blocks, axis=1)
 
 
 @jax.custom_vjp
-def _by_amplitudes(filters, change):
+def _pull_to_amplitudes(filters: Filters, cotangent: Spherical) -> Amplitudes:
     atoms, radial, degrees, channels = filters.shape
-    filters = turned(filters.reshape(atoms, radial, -1)).reshape(atoms, degrees, channels, radial)
-    parts = [
-        jnp.einsum("nmc,ncr->nmr", change[:, own], filters[:, degree])
-        for degree, own in enumerate(_rows(change.shape[1]))
+    filters = transposed(filters.reshape(atoms, radial, -1)).reshape(atoms, degrees, channels, radial)
+    blocks = [
+        jnp.einsum("nmc,ncr->nmr", cotangent[:, rows], filters[:, degree])
+        for degree, rows in enumerate(_degree_rows(cotangent.shape[1]))
     ]
-    return jnp.concatenate(parts, axis=1)
+    return jnp.concatenate(blocks, axis=1)
 
 
 @jax.custom_vjp
-def _by_filters(amplitudes, change):
-    parts = [
-        sum(amplitudes[:, m, :, None] * change[:, m, None] for m in range(own.start, own.stop))
-        for own in _rows(change.shape[1])
+def _pull_to_filters(amplitudes: Amplitudes, cotangent: Spherical) -> Filters:
+    blocks = [
+        sum(amplitudes[:, m, :, None] * cotangent[:, m, None] for m in range(rows.start, rows.stop))
+        for rows in _degree_rows(cotangent.shape[1])
     ]
-    return jnp.stack(parts, axis=2)
+    return jnp.stack(blocks, axis=2)
 
 
-def _with_factors(function):
+def _keeping_factors(function: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, Any]]:
+    """`function` with its two factors as a second result, which its backward pass takes."""
     return lambda *factors: (function(*factors), factors)
 
 
-_filtered.defvjp(
-    _with_factors(_filtered), lambda held, by: (_by_amplitudes(held[1], by), _by_filters(held[0], by))
+_product.defvjp(
+    _keeping_factors(_product),
+    lambda factors, by: (_pull_to_amplitudes(factors[1], by), _pull_to_filters(factors[0], by)),
 )
-_by_amplitudes.defvjp(
-    _with_factors(_by_amplitudes), lambda held, by: (_by_filters(by, held[1]), _filtered(by, held[0]))
+_pull_to_amplitudes.defvjp(
+    _keeping_factors(_pull_to_amplitudes),
+    lambda factors, by: (_pull_to_filters(by, factors[1]), _product(by, factors[0])),
 )
-_by_filters.defvjp(
-    _with_factors(_by_filters), lambda held, by: (_by_amplitudes(by, held[1]), _filtered(held[0], by))
+_pull_to_filters.defvjp(
+    _keeping_factors(_pull_to_filters),
+    lambda factors, by: (_pull_to_amplitudes(by, factors[1]), _product(factors[0], by)),
 )

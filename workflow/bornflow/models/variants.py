@@ -1,7 +1,7 @@
 """A model variant: its settings, and the network that they describe.
 
-A variant is an entry of the configuration's `models`: which backbone describes the atoms and how Born
-effective charges arise. Nothing here branches on a variant's name.
+A variant is an entry of `models` in the configuration: the backbone that describes the atoms, and the origin
+of Born effective charges. Nothing here branches on a variant's name.
 """
 
 from dataclasses import dataclass
@@ -9,22 +9,27 @@ from dataclasses import dataclass
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from . import electrostatics
-from .basis import Radial
+from .basis import RadialBasis
 from .charges import SCREENINGS
-from .features import Features, Readout
-from .graph import Graph, edges, lengths
+from .features import Backbone, Features, LongRangeEnergy, Readout
+from .graph import Graph, edge_vectors, lengths
 from .heads import HEADS
 from .lorem import Lorem, PotentialEnergy
 from .physical import CoulombEnergy, Physical
+from .types import Amplitudes, PerAtom, Scalars, Tensors, Vectors
 
-BACKBONES = {"physical": (Physical, CoulombEnergy), "lorem": (Lorem, PotentialEnergy)}
+BACKBONES: dict[str, tuple[type[Backbone], type[LongRangeEnergy]]] = {
+    "physical": (Physical, CoulombEnergy),
+    "lorem": (Lorem, PotentialEnergy),
+}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The settings of one variant; `models` in the configuration's schema describes and bounds each."""
+    """The settings of one variant; the configuration's schema describes and bounds each under `models`."""
 
     backbone: str
     charges: str
@@ -44,10 +49,10 @@ class Variant:
 
 
 class Network(nn.Module):
-    """The parts of a variant and how they are joined; `Model.evaluate` takes the derivatives.
+    """The functions of a variant, with their parameters; `Model.evaluate` takes the derivatives.
 
-    E = Σ_i ε(x_i) + Σ_i E_lr(x_i, q_i, V_i), without the baseline, with the long-range energy of the
-    backbone (eqs. 5 and 6). Coupled models have a `screening` γ_i, uncoupled ones a tensor `bec`.
+    E = Σ_i ε(x_i) + Σ_i E_lr(x_i, q_i, V_i), without the baseline, with the long-range energy E_lr of the
+    backbone (eqs. 5 and 6). Coupled models have a `screening` γ_i, uncoupled models a tensor head `bec`.
     """
 
     variant: Variant
@@ -55,42 +60,43 @@ class Network(nn.Module):
 
     @property
     def is_coupled(self) -> bool:
-        """Whether Born effective charges come from the charges that make the energy."""
+        """Whether Born effective charges derive from the charges that give the energy."""
         return self.variant.charges in SCREENINGS
 
-    def setup(self):
-        options = self.variant
-        descriptor, long_range = BACKBONES[options.backbone]
-        self.backbone = descriptor(
+    def setup(self) -> None:
+        """Build the submodules; their names are those of the parameters in a checkpoint."""
+        settings = self.variant
+        backbone, long_range = BACKBONES[settings.backbone]
+        self.backbone = backbone(
             n_species=self.n_species,
-            radial=Radial(options.radial, options.cutoff, options.radial_decay),
-            harmonics=options.harmonics,
-            invariants=options.invariants,
-            max_degree=options.max_degree,
-            embedding=options.embedding,
-            features=options.features,
-            channels=options.channels,
+            radial=RadialBasis(settings.radial, settings.cutoff, settings.radial_decay),
+            harmonics=settings.harmonics,
+            invariants=settings.invariants,
+            max_degree=settings.max_degree,
+            embedding=settings.embedding,
+            features=settings.features,
+            channels=settings.channels,
         )
-        self.energy = Readout(descriptor.energy_widths)
-        self.charge = Readout(descriptor.charge_widths, n_species=self.n_species)
-        self.long_range = long_range(options.features)
+        self.energy = Readout(backbone.energy_widths)
+        self.charge = Readout(backbone.charge_widths, n_species=self.n_species)
+        self.long_range = long_range(settings.features)
         if self.is_coupled:
-            self.screening = SCREENINGS[options.charges]()
+            self.screening = SCREENINGS[settings.charges]()
         else:
-            self.bec = HEADS[options.tensor_head](self.n_species, options.tensor_channels)
+            self.bec = HEADS[settings.tensor_head](self.n_species, settings.tensor_channels)
 
-    def expand(self, vectors: jax.Array, graph: Graph) -> jax.Array:
-        """Amplitudes of the density around each atom, which the edge vectors that leave it make."""
+    def expand(self, vectors: Vectors, graph: Graph) -> Amplitudes:
+        """Amplitudes of the density around each atom, from the edge vectors that leave it [Å]."""
         return self.backbone.expand(vectors, graph)
 
-    def describe(self, amplitudes: jax.Array, graph: Graph) -> Features:
+    def describe(self, amplitudes: Amplitudes, graph: Graph) -> Features:
         """Features of each atom from its amplitudes."""
         return self.backbone(amplitudes, graph)
 
     def total_energy(
-        self, scalars: jax.Array, vectors: jax.Array, graph: Graph, fixed_charges: bool = False
-    ) -> tuple[jax.Array, jax.Array]:
-        """Energy [eV], and charges [e]; with `fixed_charges` the energy's derivatives leave theirs out."""
+        self, scalars: Scalars, vectors: Vectors, graph: Graph, fixed_charges: bool = False
+    ) -> tuple[Float[Array, ""], PerAtom]:
+        """Energy E [eV] and charges q [e]; with `fixed_charges` derivatives of E treat q as constant."""
         charges = self.charge(scalars, graph)
         if self.variant.neutral:
             charges -= graph.atom_mask * jnp.sum(charges) / jnp.sum(graph.atom_mask)
@@ -102,18 +108,18 @@ class Network(nn.Module):
         energies = self.energy(scalars, graph) + self.long_range(scalars, charges, potentials, graph)
         return jnp.sum(energies), charges
 
-    def effective_charges(self, scalars: jax.Array, graph: Graph) -> tuple[jax.Array, jax.Array]:
-        """Q_i = γ_i q_i [e], and the screening γ_i."""
+    def effective_charges(self, scalars: Scalars, graph: Graph) -> tuple[PerAtom, PerAtom]:
+        """Effective charges Q_i = γ_i q_i [e] and screening γ_i of a coupled model."""
         screening = self.screening(scalars, graph)
         return screening * self.charge(scalars, graph), screening
 
-    def tensors(self, features: Features, graph: Graph) -> jax.Array:
-        """Born effective charges [e] of the tensor head."""
+    def tensors(self, features: Features, graph: Graph) -> Tensors:
+        """Born effective charges [e] of an uncoupled model, from its tensor head."""
         return self.bec(features, graph) * graph.atom_mask[:, None, None]
 
     def __call__(self, graph: Graph) -> None:
-        """A pass through all parts, to give them parameters."""
-        vectors = edges(graph)
+        """Call all functions once, to initialise their parameters."""
+        vectors = edge_vectors(graph)
         features = self.describe(self.expand(vectors, graph), graph)
         self.total_energy(features.scalars, vectors, graph)
         if self.is_coupled:

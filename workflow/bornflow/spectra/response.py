@@ -51,7 +51,7 @@ def in_field(
         constraints.reject(start, name(start), "a run in a field")
     for number, start in track(list(enumerate(starts)), "response", len(starts), "pairs"):
         for sign in (1, -1):
-            calculator.forget_path()
+            calculator.reset_path()
             calculator.renew_neighbours()
             calculator.electric_field = sign * field * np.eye(3)[number % 3]
             atoms = start.copy()

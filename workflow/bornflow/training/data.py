@@ -16,8 +16,9 @@ from jaxtyping import Array, Float, Int
 from ..composition import composition
 from ..errors import BornflowError
 from ..io import frames
-from ..models.graph import Graph, Pairs, Shape, common_shape, pad
+from ..models.graph import Graph, Shape
 from ..models.model import Model
+from ..models.pairs import Pairs, common_shape, pad
 
 
 class Batch(NamedTuple):

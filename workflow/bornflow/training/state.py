@@ -16,7 +16,7 @@ from flax import serialization
 
 from ..config.sections import NOT_PER_MODEL
 from ..errors import BornflowError
-from ..inference.checkpoint import WEIGHTS, Checkpoint
+from ..inference.checkpoint import WEIGHTS_FORMAT, Checkpoint
 from ..io import frames
 from ..io.files import atomic_write
 from .tables import QUANTITIES
@@ -47,7 +47,7 @@ def identity(
     """
     fixed = {key: value for key, value in options.items() if key not in FREE}
     digest = hashlib.sha256(
-        json.dumps([WEIGHTS, STATE_FORMAT, variant, fixed, seed], sort_keys=True).encode()
+        json.dumps([WEIGHTS_FORMAT, STATE_FORMAT, variant, fixed, seed], sort_keys=True).encode()
     )
     for leaf in jax.tree.leaves(initial.parameters if initial else None):
         digest.update(np.asarray(leaf).tobytes())
