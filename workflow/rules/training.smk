@@ -103,7 +103,7 @@ rule learning_table:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.learning --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.learning_curve --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 # Recipes: a model trained with other settings.
@@ -213,7 +213,7 @@ rule errors:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.tabulate --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.metrics_table --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 rule comparison:
@@ -231,7 +231,7 @@ rule comparison:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.training.compare --errors {input.errors:q} --published {input.published:q}"
+        "python -m bornflow.training.comparison --errors {input.errors:q} --published {input.published:q}"
         " --data {input.valid:q} --out {output:q} &> {log:q}"
 
 

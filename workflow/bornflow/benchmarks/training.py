@@ -25,7 +25,8 @@ from ..models.model import Model
 from ..structures.packing import pack_water
 from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
-from ..training.step import build, loss_weights
+from ..training.settings import TrainingSettings
+from ..training.step import build_step, loss_weights
 from .harness import PEER, arguments, has_peer, record, repeat
 
 BATCHES = {
@@ -51,12 +52,13 @@ def ours(variant: Mapping, options: Mapping, labelled: Sequence[Atoms]) -> Calla
     """A step of one of our models on a batch, as `training.train` makes it."""
     model = Model(variant, elements(labelled))
     atoms = sum(len(structure) for structure in labelled)
-    (bucket,) = data.prepare(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
-    batch = data.take(bucket, np.arange(len(labelled)))
+    (bucket,) = data.make_buckets(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
+    batch = data.make_batch(bucket, np.arange(len(labelled)))
     first = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), seed=0)
     parameters, unravel = ravel_pytree(first)
-    optimiser = adamw(options, 1, decay_of_matrices(first, options["weight_decay"][variant["backbone"]]))
-    step = build(model, optimiser, loss_weights(options, model), unravel)
+    settings = TrainingSettings.from_section(options)
+    optimiser = adamw(settings, 1, decay_of_matrices(first, settings.decay_of(variant["backbone"])))
+    step = build_step(model, optimiser, loss_weights(settings.loss, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 
     def go_on() -> None:

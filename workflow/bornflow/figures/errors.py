@@ -25,7 +25,7 @@ MARKS = {"bulk": ("o", "C0"), "cluster": ("s", "C1")}
 def draw(table: pd.DataFrame) -> Figure:
     """One panel a quantity, one place a model; bars are the standard deviation over seeds.
 
-    `table` has a row for each model, seed and kind, as `training.tabulate` writes it.
+    `table` has a row for each model, seed and kind, as `training.metrics_table` writes it.
     """
     columns = {name: title for name, title in COLUMNS.items() if name in table and table[name].notna().any()}
     if not columns:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
     drawing.style(args.style)
-    drawing.save(draw(tables.errors(args.errors)), args.out)
+    drawing.save(draw(tables.read_metrics_table(args.errors)), args.out)
 
 
 if __name__ == "__main__":

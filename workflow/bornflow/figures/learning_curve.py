@@ -26,7 +26,7 @@ TICKS = (1, 1.5, 2, 3, 5, 7)  # in each decade
 
 
 def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """A row for forces and one for Z; left over `sizes` (`training.learning`), right over time.
+    """A row for forces and one for Z; left over `sizes` (`training.learning_curve`), right over time.
 
     `times` has the `validation.csv` of each seed of a model, with minutes of training on the labels of the
     set. Bars and bands are standard deviations over seeds.
@@ -83,12 +83,12 @@ def main() -> None:
     parser.add_argument("--style", default=drawing.STYLE)
     parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
     args = parser.parse_args()
-    remedy = "make it again with training.learning"
+    remedy = "make it again with training.learning_curve"
     texts = ("model", "structures_of")
     sizes = tables.read(
         args.sizes, remedy, positive=["structures"], sparse=training.QUANTITIES, texts=texts, others="numbers"
     )
-    times = drawing.by_model(args.models, args.times, training.followed)
+    times = drawing.by_model(args.models, args.times, training.read_validation)
     drawing.style(args.style)
     drawing.save(draw(sizes, times), args.out)
 

@@ -1,6 +1,6 @@
 """Reading CSV tables: one clear error for whatever is wrong with a file.
 
-    table = tables.read("errors.csv", "make it again with training.tabulate", numbers=("seed",))
+    table = tables.read("errors.csv", "make it again with training.metrics_table", numbers=("seed",))
 
 Nothing is guessed: a column is a number in every row or the table is rejected, with the file, line, column
 and value. Tables that bornflow writes end with a line break, so that one without was cut.
