@@ -1,4 +1,4 @@
-"""One epoch is a function of the state of a run, and prepares nothing twice."""
+"""One epoch is a function of the state of a run; neighbour lists and copies are computed once."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from examples import variant, water
 from bornflow.config.load import complete
 from bornflow.io import frames
 from bornflow.models import model
-from bornflow.training import copies, labelled_sets
+from bornflow.training import copies
 from bornflow.training.epoch import run_epoch
 from bornflow.training.loop import prepare
 from bornflow.training.settings import TrainingSettings
@@ -53,18 +53,12 @@ def test_each_neighbour_list_is_built_once(monkeypatch):
 
 
 def test_copies_are_searched_once_in_a_split(tmp_path, monkeypatch):
-    searches = []
-
-    def counted(structures):
-        searches.append(len(structures))
-        return copies.find_copies(structures)
-
-    monkeypatch.setattr(labelled_sets, "find_copies", counted)
-    monkeypatch.setattr(copies, "copies_across", None)
+    profiles, profile = [], copies.profile
+    monkeypatch.setattr(copies, "profile", lambda atoms: profiles.append(1) or profile(atoms))
     frames.write(tmp_path / "a.extxyz", [labelled(seed) for seed in range(8)])
     settings = replace(SETTINGS, implausible_labels="warn")
     train, valid = split([str(tmp_path / "a.extxyz")], [], settings)
-    assert searches == [8] and len(train) + len(valid) == 8
+    assert len(profiles) == 8 and len(train) + len(valid) == 8
 
 
 @pytest.mark.parametrize(
