@@ -273,9 +273,9 @@ def test_labels_without_a_method_are_not_mixed_with_named_ones(few, caplog):
     with pytest.raises(BornflowError, match=r"several methods .*not named"):
         labelled_sets.check([*few, unnamed], SETTINGS)
     labelled_sets.check([*few, unnamed], replace(SETTINGS, several_methods="same"))
-    assert "one structure is there with two energies" in caplog.text
+    assert "one structure has two energies" in caplog.text
     unnamed = relabel(unnamed, energy=lambda e: e + 5.0)
-    with pytest.raises(BornflowError, match="one structure is there with two energies"):
+    with pytest.raises(BornflowError, match="one structure has two energies"):
         labelled_sets.check([*few, unnamed], replace(SETTINGS, several_methods="same"))
 
 
@@ -333,7 +333,7 @@ def test_a_large_set_is_checked_in_seconds():
 
 def test_methods_without_a_name_are_found_by_their_energies(few):
     other = [relabel(atoms, energy=lambda e, atoms=atoms: e + 5.0 * len(atoms)) for atoms in few[::2]]
-    assert "eV/atom from those of like frames" in what([*few[1::2], *other])
+    assert "eV/atom from those of similar frames" in what([*few[1::2], *other])
 
 
 def test_charged_structures_are_rejected(few):

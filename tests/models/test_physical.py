@@ -118,11 +118,7 @@ def test_single_precision_is_that_of_the_accuracy_asked_for(model, parameters, s
     for key in ("forces", "bec", "virial", "charges"):
         assert getattr(single, key).dtype == np.float32
         np.testing.assert_allclose(
-            getattr(single, key),
-            getattr(precise, key),
-            rtol=0,
-            atol=2e-5 * max(1, np.abs(getattr(precise, key)).max()),
-            err_msg=key,
+            getattr(single, key), getattr(precise, key), rtol=0, atol=2e-5 * max(1, np.abs(getattr(precise, key)).max()), err_msg=key
         )
 
 

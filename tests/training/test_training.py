@@ -28,8 +28,8 @@ from bornflow.training.loop import train
 from bornflow.training.loss import mean_terms, terms_by_structure
 from bornflow.training.metrics import error_metrics
 from bornflow.training.predict import predict_labels
+from bornflow.training.records import write_validation
 from bornflow.training.settings import TrainingSettings
-from bornflow.training.state import write_validation
 from bornflow.training.tables import QUANTITIES
 from bornflow.units import FORCE_AU, HARTREE
 

@@ -124,7 +124,7 @@ def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
             cut = int(gaps.argmax()) + 1
             fewer = order[:cut] if cut <= len(order) / 2 else order[cut:]
             problem = (
-                f"energies are {gaps.max():.3g} eV/atom from those of like frames (other units or method?)"
+                f"energies are {gaps.max():.3g} eV/atom from those of similar frames (other units or method?)"
             )
             return [Finding(problem, [members[places[place]] for place in fewer])]
     return []
@@ -207,7 +207,7 @@ def check_copies(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Fi
         if gap > COPY:
             found += pair
             largest = max(largest, gap)
-    problem = f"one structure is there with two energies, up to {largest:.2g} eV/atom apart (two methods?)"
+    problem = f"one structure has two energies, up to {largest:.2g} eV/atom apart (two methods?)"
     return [Finding(problem, found, largest > COPY_SEVERE)] if found else []
 
 

@@ -1,6 +1,5 @@
 """The state of a training run, stored in a file so that a killed run resumes from it."""
 
-import csv
 import hashlib
 import json
 import logging
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import pandas as pd
 from ase import Atoms
 from flax import serialization
 from jaxtyping import Float
@@ -22,7 +20,6 @@ from ..inference.checkpoint import WEIGHTS, Checkpoint
 from ..io import frames
 from ..io.files import atomic_write
 from .settings import TrainingSettings
-from .tables import QUANTITIES
 
 logger = logging.getLogger(__name__)
 
@@ -177,34 +174,3 @@ def _damaged(path: Path, reason: str) -> BornflowError:
 def replaced_path(path: Path) -> Path:
     """Where the state of another run is kept, in case its settings are used again."""
     return path.with_suffix(".old" + path.suffix)
-
-
-def write_history(path: Path, history: Float[np.ndarray, "epochs columns"]) -> None:
-    """Write history.csv: one row an epoch, the loss and root-mean-square errors."""
-    header = [
-        "epoch",
-        "loss",
-        "energy_rms [eV/atom]",
-        "forces_rms [eV/Å]",
-        "bec_rms [e]",
-        "charge_penalty",
-    ]
-    with atomic_write(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(header)
-        for epoch, (total, energy, forces, bec, charge) in enumerate(history, start=1):
-            values = (total, np.sqrt(energy), np.sqrt(forces), np.sqrt(bec), charge)
-            writer.writerow([epoch, *(f"{value:.6g}" for value in values)])
-
-
-def write_validation(
-    path: Path, validation: Float[np.ndarray, "times columns"], seconds_before: float = 0
-) -> None:
-    """Write validation.csv: errors on the structures held out, over epochs and seconds.
-
-    `seconds_before` is the time of an earlier stage, which is added.
-    """
-    table = pd.DataFrame(validation, columns=["epoch", "seconds", *QUANTITIES])
-    table["seconds"] += seconds_before
-    with atomic_write(path) as scratch:
-        table.astype({"epoch": int}).to_csv(scratch, index=False, float_format="%.6g")

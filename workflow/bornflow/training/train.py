@@ -32,8 +32,9 @@ from .divergence import Diverged
 from .loop import train
 from .metrics import error_metrics
 from .predict import predict_labels
+from .records import write_history, write_validation
 from .settings import TrainingSettings
-from .state import State, write_history, write_validation
+from .state import State
 
 logger = logging.getLogger(__name__)
 
