@@ -112,11 +112,11 @@ def tables(folder):
         "spectrum": ("figures.spectrum", "--spectra", one, *drawn, "--experiments", "water"),
         "errors": ("figures.model_errors", "--errors", folder / "errors.csv", *png),
         "compare": (
-            "training.compare", "--errors", folder / "errors.csv", "--published", published,
+            "training.comparison", "--errors", folder / "errors.csv", "--published", published,
             "--data", shipped, *out,
         ),
         "rejections": ("labels.rejections", "--tables", folder / "rejected.csv", *out),
-        "tabulate": ("training.tabulate", "--metrics", folder / "m-0.json", *out),
+        "tabulate": ("training.metrics_table", "--metrics", folder / "m-0.json", *out),
         "response": ("figures.response", "--responses", folder / "response.csv", "--names", "a", *png),
         "learning_curve": (
             "figures.learning_curve", "--sizes", folder / "learning_curve.csv", "--times",
@@ -318,7 +318,9 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
 )
 def test_metrics_are_numbers(name, content, reason, tmp_path):
     (tmp_path / name).write_text(content)
-    assert reason in rejected("training.tabulate", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv")
+    assert reason in rejected(
+        "training.metrics_table", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv"
+    )
 
 
 @pytest.mark.parametrize(
@@ -355,7 +357,7 @@ def test_a_learning_curve_needs_the_number_of_structures(tmp_path):
     for train in ({}, {"all": {}}, {"all": {"structures": 2.5}}):
         (tmp_path / "metrics.json").write_text(json.dumps({"train": train, "valid": {"all": {}}}))
         said = rejected(
-            "training.learning", "--metrics", tmp_path / "metrics.json", "--out", tmp_path / "o.csv"
+            "training.learning_curve", "--metrics", tmp_path / "metrics.json", "--out", tmp_path / "o.csv"
         )
         assert "structures" in said
 
@@ -403,8 +405,8 @@ def test_every_shipped_table_is_read():
     from bornflow.training import tables as training
 
     for name in ("errors", "errors-energy-100", "errors-paper-functions", "errors-published-invariants"):
-        assert len(training.errors(ROOT / f"resources/study/{name}.csv")) > 2
-    assert len(training.published(ROOT / "resources/published/errors.csv")) > 2
+        assert len(training.read_metrics_table(ROOT / f"resources/study/{name}.csv")) > 2
+    assert len(training.read_published(ROOT / "resources/published/errors.csv")) > 2
     for name in ("timing", "timing-h100"):
         assert len(timing.read(str(ROOT / f"resources/{name}.csv"))) > 2
     for study in label_studies.STUDIES:

@@ -93,7 +93,7 @@ rule learning_table:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m bornflow.training.learning --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.learning_curve --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 # Recipes: models trained with other settings.
@@ -188,7 +188,7 @@ rule errors:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m bornflow.training.tabulate --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.metrics_table --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 rule comparison:
@@ -203,7 +203,7 @@ rule comparison:
     conda:
         "../../envs/analysis.yaml"
     shell:
-        "python -m bornflow.training.compare --errors {input.errors:q} --published {input.published:q}"
+        "python -m bornflow.training.comparison --errors {input.errors:q} --published {input.published:q}"
         " --data {input.valid:q} --out {output:q} &> {log:q}"
 
 

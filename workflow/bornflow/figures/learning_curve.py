@@ -28,7 +28,7 @@ TICKS = (1, 1.5, 2, 3, 5, 7)  # in each decade
 
 
 def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """A row for forces and one for Z: left against `sizes` (`training.learning`), right against time.
+    """A row for forces and one for Z: left against `sizes` (`training.learning_curve`), right against time.
 
     `times` has the `validation.csv` of each seed of a model. Bars and bands are standard deviations over
     seeds.
@@ -90,19 +90,19 @@ def main() -> None:
     """Draw the learning curves."""
     args = drawing.parse(
         main,
-        sizes=cli.option("table of errors by number of structures, from training.learning"),
+        sizes=cli.option("table of errors by number of structures, from training.learning_curve"),
         times=cli.options("validation.csv of each model and seed"),
         models=cli.options("model of each of these files"),
     )
     sizes = tables.read(
         args.sizes,
-        "make it again with training.learning",
+        "make it again with training.learning_curve",
         positive=["structures"],
         sparse=training_tables.QUANTITIES,
         texts=("model", "structures_of"),
         others="numbers",
     )
-    times = drawing.by_model(args.models, args.times, training_tables.followed)
+    times = drawing.by_model(args.models, args.times, training_tables.read_validation)
     drawing.save(draw(sizes, times), args.out)
 
 

@@ -24,8 +24,8 @@ MARKS = {"bulk": ("o", "C0"), "cluster": ("s", "C1")}
 def draw(table: pd.DataFrame) -> Figure:
     """One panel a quantity, one row a model; bars are standard deviations over seeds.
 
-    `table` has a row for each model, seed and kind of structure, as `training.tabulate` writes it. Raises
-    BornflowError where it contains no errors.
+    `table` has a row for each model, seed and kind of structure, as `training.metrics_table` writes it.
+    Raises BornflowError where it contains no errors.
     """
     columns = [name for name in QUANTITIES if name in table and table[name].notna().any()]
     if not columns:
@@ -57,8 +57,8 @@ def _panel(axis: Axes, table: pd.DataFrame, column: str, models: list[str]) -> N
 @cli.command
 def main() -> None:
     """Draw a table of model errors."""
-    args = drawing.parse(main, errors=cli.option("table of errors, from training.tabulate"))
-    drawing.save(draw(tables.errors(args.errors)), args.out)
+    args = drawing.parse(main, errors=cli.option("table of errors, from training.metrics_table"))
+    drawing.save(draw(tables.read_metrics_table(args.errors)), args.out)
 
 
 if __name__ == "__main__":

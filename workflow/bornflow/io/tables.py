@@ -1,6 +1,6 @@
 """Reading CSV tables: one clear error for anything that is wrong with a file.
 
-    table = tables.read("errors.csv", "run training.tabulate again", numbers=("seed",))
+    table = tables.read("errors.csv", "make it again with training.metrics_table", numbers=("seed",))
 
 No value is guessed: a column is a number in every row, or the table is rejected with file, line, column and
 value. Tables that bornflow writes end with a line break, so one without it was cut.

@@ -1,4 +1,4 @@
-"""Learning curves hold what the models' folders say."""
+"""Learning curves contain the metrics in the models' folders."""
 
 import json
 
@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from bornflow.figures import learning_curve
-from bornflow.training import learning
-from bornflow.training.compare import QUANTITIES
+from bornflow.training.learning_curve import learning_curve_table
+from bornflow.training.tables import QUANTITIES
 
 
 def folder(path, model, seed, structures, error):
@@ -23,14 +23,14 @@ def folder(path, model, seed, structures, error):
 def test_a_table_and_its_figure_hold_every_size_and_seed(tmp_path):
     runs = [(40, 0, 10.0), (10, 0, 20.0), (10, 1, 24.0)]
     paths = [folder(tmp_path / f"{number}", "one", seed, n, e) for number, (n, seed, e) in enumerate(runs)]
-    table = learning.tabulate(paths)
+    table = learning_curve_table(paths)
     assert len(table) == 6
     assert list(table.query("seed == 0 and structures_of == 'all'")["structures"]) == [10, 40]
     times = pd.DataFrame(
         {"epoch": [1, 2], "seconds": [60.0, 120.0]} | {key: [5.0, 4.0] for key in QUANTITIES}
     )
     worse = times.assign(**{key: [7.0, 6.0] for key in QUANTITIES})
-    # Another order than the table's, and a run that followed nothing.
+    # Another order than the table's, and a run without recorded errors.
     several = {"another": [times], "unfollowed": [times[:0]], "one": [times, worse]}
     left, right = learning_curve.draw(table, several).axes[:2]
     other, one = (line.get_color() for line in right.get_lines())

@@ -1,11 +1,11 @@
-"""The table beside the published errors."""
+"""The table of trained and published models."""
 
 import pandas as pd
 import pytest
 from examples import ROOT
 
 from bornflow.io import frames
-from bornflow.training.compare import compare, origin
+from bornflow.training.comparison import compare_with_published, describe_labels
 
 
 def test_each_model_is_followed_by_the_published_one():
@@ -20,7 +20,7 @@ def test_each_model_is_followed_by_the_published_one():
         }
     )
     published = pd.read_csv(ROOT / "resources/published/errors.csv")
-    table = compare(errors, published, "valid.extxyz, mine")
+    table = compare_with_published(errors, published, "valid.extxyz, mine")
     assert list(table["model"]) == ["mine", *["physical-local"] * 3]
     assert list(table["structures_of"]) == ["all", "all", "bulk", "all"]
     assert list(table["bec_mae [1e-3 e]"]) == [12, 30, 99, 41.2]
@@ -33,11 +33,11 @@ def test_each_model_is_followed_by_the_published_one():
 
 
 def test_the_origin_of_labels_is_named():
-    """Labels of a cheap method must not look like those of the reference beside published numbers."""
+    """Next to published numbers, labels of a cheap method must not look like those of the reference."""
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")[:3]
     cheap = frames.read(ROOT / "resources/labels/water-xtb.extxyz")[:1]
     unnamed = frames.with_labels(cheap[0], {"energy": 1.0})
     del unnamed.info["label_program"]
-    found = origin("valid.extxyz", [*shipped, *cheap, unnamed])
-    assert found.startswith("valid.extxyz: 5 structures labelled by cp2k-2023.1, programs not named, ")
-    assert found.endswith("(energy of 5, forces of 4, bec of 4)")
+    words = describe_labels("valid.extxyz", [*shipped, *cheap, unnamed])
+    assert words.startswith("valid.extxyz: 5 structures labelled by cp2k-2023.1, programs not named, ")
+    assert words.endswith("(energy of 5, forces of 4, bec of 4)")
