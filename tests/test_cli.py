@@ -70,7 +70,7 @@ def call(module, monkeypatch, folder, *given: str) -> None:
 def test_a_batch_beyond_the_last_is_rejected(files, monkeypatch):
     given = ("--structures", "s.extxyz", "--engine", "xtb", "--out", "l.extxyz", "--batch")
     with pytest.raises(
-        SystemExit, match=r"--batch is 3, but s\.extxyz holds 5 structures, 3 batches of 2 .*from 0"
+        SystemExit, match=r"--batch is 3, but s\.extxyz contains 5 structures, 3 batches of 2 .*from 0"
     ):
         call(label, monkeypatch, files, *given, "3")
     assert not (files / "l.extxyz").exists()

@@ -6,7 +6,7 @@ from examples import water
 from tblite.interface import Calculator
 
 from bornflow.errors import BornflowError
-from bornflow.labels.engines.table import xtb
+from bornflow.labels.engines import xtb
 from bornflow.labels.finite_field import accept, central_difference
 from bornflow.units import BOHR
 

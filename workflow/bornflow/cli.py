@@ -138,7 +138,7 @@ def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
         if path.is_dir() and module != "train":
             raise BornflowError(f"{option} is {value}, which is a folder; give the name of a file")
         written[path] = option
-    if module == "merge":
+    if module == "join_sets":
         return  # which adds to a set
     for option, value in pairs:
         path = _resolved(value)

@@ -55,7 +55,7 @@ rule collect:
         mem_mb=500,
         runtime=10,
     shell:
-        "python -m bornflow.structures.collect --structures {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.structures.join_pools --structures {input:q} --out {output:q} &> {log:q}"
 
 
 rule label:
@@ -115,7 +115,7 @@ rule gather:
         mem_mb=1000,
         runtime=30,
     shell:
-        "python -m bornflow.labels.gather --labelled {input.labelled:q} --rejected {input.rejected:q}"
+        "python -m bornflow.labels.join_batches --labelled {input.labelled:q} --rejected {input.rejected:q}"
         " --config {input.config:q} --out {output:q} &> {log:q}"
 
 

@@ -30,7 +30,7 @@ def edit(cache, change, old):
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-def test_a_result_is_what_was_stored(cache, old, capsys):
+def test_a_result_is_what_was_stored(cache, old, caplog):
     edit(cache, lambda entry: None, old)
     found = cache.get("abcdef", 2)
     assert (found.version, found.energy, found.scf_steps, found.safe, found.wall) == (
@@ -41,7 +41,7 @@ def test_a_result_is_what_was_stored(cache, old, capsys):
         1.5,
     )
     np.testing.assert_array_equal(found.forces, FORCES)
-    assert capsys.readouterr().err == ""
+    assert caplog.text == ""
 
 
 ODD = {
@@ -58,7 +58,7 @@ ODD = {
     "energy-list": lambda entry: entry.update(energy=[-17.25]),
     "energy-nan": lambda entry: entry.update(energy=float("nan")),
     "forces-flat": lambda entry: entry.update(forces=[*FORCES[0], *FORCES[1]]),
-    "forces-turned": lambda entry: entry.update(forces=[list(row) for row in zip(*FORCES, strict=True)]),
+    "forces-transposed": lambda entry: entry.update(forces=[list(row) for row in zip(*FORCES, strict=True)]),
     "forces-short": lambda entry: entry.update(forces=FORCES[:1]),
     "forces-text": lambda entry: entry.update(forces=[["0.1"] * 3] * 2),
     "forces-inf": lambda entry: entry.update(forces=[[float("inf")] * 3] * 2),
@@ -71,10 +71,10 @@ ODD = {
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
 @pytest.mark.parametrize("change", ODD.values(), ids=ODD)
-def test_an_odd_entry_is_no_entry(change, old, cache, capsys):
+def test_an_odd_entry_is_no_entry(change, old, cache, caplog):
     edit(cache, change, old)
     assert cache.get("abcdef", 2) is None
-    assert "abcdef.json is damaged; this calculation is made again (" in capsys.readouterr().err
+    assert "abcdef.json is damaged; this calculation is made again (" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_an_odd_entry_is_no_entry(change, old, cache, capsys):
     ],
     ids=["energy", "forces", "safe", "key"],
 )
-def test_an_entry_that_was_changed_is_no_entry(change, cache, capsys):
+def test_an_entry_that_was_changed_is_no_entry(change, cache, caplog):
     edit(cache, change, old=False)
     assert cache.get("abcdef", 2) is None
-    assert "is damaged" in capsys.readouterr().err
+    assert "is damaged" in caplog.text
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\xff\xfe\x00", b"[1]", b"3", b'{"version": "2', b'{"a":' * 50_000]
 )
-def test_a_file_that_is_no_entry_is_reported(content, cache, capsys):
+def test_a_file_that_is_no_entry_is_reported(content, cache, caplog):
     cache.path("abcdef").write_bytes(content)
     assert cache.get("abcdef", 2) is None
-    assert "abcdef.json is damaged" in capsys.readouterr().err
+    assert "abcdef.json is damaged" in caplog.text
 
 
 def test_an_entry_copied_to_another_key_is_no_entry(cache):

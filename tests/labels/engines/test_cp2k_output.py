@@ -115,8 +115,11 @@ DAMAGES = {
         lambda text: text + "  outer SCF loop FAILED to converge after   2 iterations or 60 steps\n",
         "did not converge",
     ),
-    "no word on convergence": (_replace(r"^.*SCF run converged.*\n", ""), "no line says"),
-    "converged in no step": (_replace(r"(loop converged in +1 iterations or +)7", r"\g<1>0"), "no line says"),
+    "no word on convergence": (_replace(r"^.*SCF run converged.*\n", ""), "no line reports"),
+    "converged in no step": (
+        _replace(r"(loop converged in +1 iterations or +)7", r"\g<1>0"),
+        "no line reports",
+    ),
     "aborted": (lambda text: text + " *   [ABORT]\n", "CP2K aborted"),
     "density on the edges": (
         lambda text: text + " *** Density non-zero on the edges of the cell ***\n",
@@ -180,7 +183,7 @@ NEW_DAMAGES = {
     "not a number": (_replace(ROW.format(2), r"\g<1>NaN\3"), "force on atom 2 is 'NaN'"),
     "components exchanged": (
         _replace(r"^( FORCES\| +1 +)(\S+)(.*\n FORCES\| +2 +)(\S+)", r"\1\4\3\2"),
-        "its size is said to be",
+        "its printed magnitude is",
     ),
 }
 FOR_2025_1 = {name: damage for name, damage in DAMAGES.items() if name not in OLD_ONLY} | NEW_DAMAGES

@@ -1,1 +1,28 @@
-"""The programs that calculate labels."""
+"""The programs that label structures, behind one interface (`base.Engine`).
+
+    engine = create("cp2k", settings, threads=2)  # settings: the section `labels` as LabelSettings
+    label = engine.label(atoms, Path("work"))
+
+To add an engine:
+
+1. Derive a class from `base.Engine` in a module of its own, with `identify`, `label` and `relax`.
+   `finite_field.central_difference` turns forces in six fields into Born effective charges, and
+   `cp2k.cache` shows how finished runs are stored.
+2. Enter it in ENGINES under the name that a configuration uses.
+3. Add that name to `labels.engine` in workflow/schemas/config.schema.yaml, a section with the engine's
+   settings next to `labels.cp2k` there, and a dataclass for that section in `labels/settings.py`.
+"""
+
+from collections.abc import Mapping
+
+from ..settings import LabelSettings
+from .base import Engine
+from .cp2k.engine import CP2K
+from .xtb import XTB
+
+ENGINES: Mapping[str, type[Engine]] = {"cp2k": CP2K, "xtb": XTB}
+
+
+def create(name: str, settings: LabelSettings, threads: int = 1) -> Engine:
+    """The engine called `name`, a key of ENGINES, on `threads` processor cores."""
+    return ENGINES[name](settings, threads)
