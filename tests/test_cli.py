@@ -9,7 +9,7 @@ from examples import water
 from bornflow import cli
 from bornflow.io import frames
 from bornflow.labels import label
-from bornflow.structures import generate, select
+from bornflow.structures import sample, select
 from bornflow.training import train
 
 
@@ -81,8 +81,8 @@ def test_a_batch_beyond_the_last_is_rejected(files, monkeypatch):
 
 
 def test_a_pool_that_is_not_there_is_named(files, monkeypatch):
-    with pytest.raises(SystemExit, match=r"c\.yaml: --structure is nope, .* it holds mine"):
-        call(generate, monkeypatch, files, "--structure", "nope", "--out", "p.extxyz")
+    with pytest.raises(SystemExit, match=r"c\.yaml: --structure is nope, .* its keys: mine"):
+        call(sample, monkeypatch, files, "--structure", "nope", "--out", "p.extxyz")
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x"])

@@ -48,17 +48,17 @@ def contradictions(full: Mapping) -> Iterator[str]:
             except BornflowError as error:
                 yield f"labels.studies.{name}: {error}"
     for name, pool in pools.items():
-        sources = [key for key in ("molecules", "isomers", "files") if key in pool]
+        sources = [key for key in ("molecules", "files") if key in pool]
         if len(sources) != 1:
             yield (
                 f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
-                "molecules, isomers, files"
+                "molecules, files"
             )
             continue
         if full["labels"]["engine"] == "xtb" and "density" in pool:
             yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
         runs = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
-        most = len(pool["isomers"]) if "isomers" in pool else pool["starts"] * (runs + pool["keep_relaxed"])
+        most = pool["starts"] * (runs + pool["keep_relaxed"])
         if pool["select"] > most and "files" not in pool:
             yield (
                 f"structures.pools.{name}.select: {pool['select']} asked for, the pool holds {most} at most; "
