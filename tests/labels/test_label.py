@@ -1,4 +1,4 @@
-"""The labelling job: rejections are named and the rest goes on, known labels are taken, batches join."""
+"""The labelling job: rejected structures are named, known labels are taken, batches are joined."""
 
 import re
 import subprocess
@@ -25,7 +25,7 @@ from bornflow.labels.settings import XTBSettings, load_settings
 SETTINGS = replace(load_settings(None), known=[])
 
 
-def test_a_rejected_structure_is_named_and_the_rest_goes_on(tmp_path):
+def test_a_rejected_structure_is_named_and_the_others_are_labelled(tmp_path):
     structures = [water(1, seed=0), water(8, 0.9, seed=1), water(2, seed=2)]
     labelled, rejected = label_structures(structures, "xtb", SETTINGS, tmp_path)
     assert [atoms.info["structure"] for atoms in labelled] == ["water-1-0", "water-2-2"]
@@ -83,7 +83,7 @@ def test_sets_are_joined_without_repeating_a_calculation(tmp_path):
         join([*first, *second])
 
 
-def test_sets_labelled_in_different_ways_are_not_joined(tmp_path):
+def test_sets_labelled_by_different_methods_are_not_joined(tmp_path):
     (one,), _ = label_structures([water(1)], "xtb", SETTINGS, tmp_path)
     (two,), _ = label_structures([water(2)], "xtb", replace(SETTINGS, xtb=XTBSettings(field=1e-3)), tmp_path)
     with pytest.raises(
@@ -116,7 +116,7 @@ def test_no_geometry_is_trained_on_twice():
         assert same is atoms, f"{atoms.info['structure']} is {same.info['structure']}"
 
 
-def test_a_known_label_is_taken_as_it_is(tmp_path):
+def test_a_known_label_is_taken_unchanged(tmp_path):
     path = tmp_path / "known.extxyz"
     frames.write(tmp_path / "s.extxyz", [water(2)])
     structures = frames.read(tmp_path / "s.extxyz")
@@ -163,7 +163,7 @@ def moved_hydrogen(atoms):
     ],
     ids=["radical", "coincident", "no element"],
 )
-def test_what_xtb_cannot_label_is_rejected_and_the_rest_goes_on(make, reason, tmp_path):
+def test_structures_that_xtb_cannot_label_are_rejected_and_the_others_labelled(make, reason, tmp_path):
     bad = make()
     bad.info["structure"] = "bad"
     labelled, rejected = label_structures([water(1), bad, water(2)], "xtb", SETTINGS, tmp_path)
@@ -174,7 +174,7 @@ def test_what_xtb_cannot_label_is_rejected_and_the_rest_goes_on(make, reason, tm
         create("xtb", SETTINGS).relax(bad, tmp_path)
 
 
-def test_relaxations_that_leave_nothing_fail(tmp_path):
+def test_relaxing_fails_if_every_structure_is_rejected(tmp_path):
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"labels": {"engine": "xtb"}}))
     for structures, status in (([water(2), water(8, 0.9)], 0), ([water(8, 0.9)], 1)):
         frames.write(tmp_path / "s.extxyz", structures)
@@ -236,7 +236,7 @@ def test_batches_are_labelled_and_joined_and_too_many_rejections_fail(tmp_path):
     assert not (tmp_path / "all.extxyz").exists()
 
 
-def test_without_a_table_of_rejections_the_others_are_written_and_the_status_tells(tmp_path):
+def test_without_a_table_of_rejections_the_exit_status_reports_them(tmp_path):
     frames.write(tmp_path / "s.extxyz", [water(1), water(8, 0.9), water(2)])
     result = run(
         "bornflow.labels.label",

@@ -66,7 +66,7 @@ def test_a_longer_selection_begins_with_the_shorter_one():
     assert len(set(names[1])) == 8
 
 
-def test_selection_reaches_the_outlier():
+def test_the_outlier_is_selected():
     pool = [water(1, seed=0) for _ in range(10)]
     for index, atoms in enumerate(pool):
         atoms.info["structure"] = f"w{index}"

@@ -1,4 +1,4 @@
-"""Real CP2K: its own parser accepts every kind of input; a monomer's label; the cache answers."""
+"""Real CP2K: its own parser accepts every kind of input, a monomer is labelled, results are cached."""
 
 import shutil
 import time
@@ -108,7 +108,7 @@ def test_an_abort_rejects_the_structure_with_cp2ks_reason(tmp_path):
         engine.label(radical, tmp_path / "work")
 
 
-def test_the_last_step_of_a_relaxation_is_read_past_one_that_was_cut_off(tmp_path):
+def test_the_last_step_of_a_relaxation_is_read_after_an_incomplete_one(tmp_path):
     path = tmp_path / "steps.xyz"
     frame = "2\n i = 1, E = -1.0\nO 0.0 0.0 0.0\nH 0.0 0.0 {}\n"
     path.write_text(frame.format(0.9)[:-20] + "\n" + frame.format(1.1))
@@ -177,7 +177,7 @@ def test_tensors_of_linear_response_are_transposed():
 
 
 @needs_cp2k
-def test_an_scf_that_does_not_converge_is_tried_again_and_rejected_by_name(tmp_path):
+def test_an_scf_that_does_not_converge_is_repeated_and_then_rejected_by_name(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
     hopeless = settings(tmp_path / "cache", cutoff=100, force_cutoff=100, vacuum=4, max_scf=1)
@@ -193,8 +193,8 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_rejected_by_name(tmp_p
 
 
 @needs_cp2k
-def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
-    """Versions from 2024.1 on abort; the launcher stands for them in the first run, as their box does."""
+def test_a_divergence_that_ends_the_program_is_repeated_too(tmp_path):
+    """Versions from 2024.1 on abort; the launcher imitates them in the first run, with their box."""
     box = tmp_path / "box"
     line, reason = " " + 79 * "*", "KS energy is an abnormal value (NaN/Inf)"
     box.write_text(f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    {reason} *\n *    |   *\n{line}\n")
@@ -239,7 +239,7 @@ def test_a_structure_that_only_the_safer_solver_converges_is_labelled(tmp_path):
         '{"version": "2023.1", "energy": -1, "forces": [[0, 0, 0], [0, 0, 0]], "scf_steps": 9, "wall_s": 1}',
     ],
 )
-def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, caplog):
+def test_a_damaged_file_of_the_cache_is_not_used(tmp_path, text, caplog):
     cache = Cache(tmp_path)
     output = Output("2023.1", -17.0, np.zeros((1, 3)), 9, wall=1.5)
     cache.put("abcdef", output)

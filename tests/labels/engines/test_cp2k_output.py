@@ -1,7 +1,7 @@
 """Outputs: a real one (shortened) is read, every damaged one is rejected with a reason.
 
 `outputs/2023.1-field.out` is CP2K 2023.1's output of a water dimer in a field along x, made as labels are,
-with the lines that the parser does not look at left out. Other versions' formats are made from it line by
+without the lines that the parser does not read. The formats of other versions are made from it line by
 line.
 """
 
@@ -208,8 +208,8 @@ UNREAD = re.compile(r"\s*$|.*(# Atom|Atom +x|Total atomic force|outer SCF)")
 
 
 @FORMS
-def test_an_output_with_a_hole_is_rejected(form):
-    """Lines are lost between the end of the SCF and that of the output."""
+def test_an_output_with_missing_lines_is_rejected(form):
+    """Lines are missing between the end of the SCF and the end of the output."""
     lines = form(TEXT).splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if "SCF run converged" in line)
     last = next(number for number, line in enumerate(lines) if "PROGRAM ENDED" in line)
