@@ -32,12 +32,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One variation of the settings and the reference that its label is compared with."""
+    """The label of one structure by a variant of the settings, compared with that by a reference."""
 
     case: int
     structure: str
-    reference: Mapping[str, Any]
-    variant: Mapping[str, Any]
+    reference: CP2K
+    variant: CP2K
 
 
 def differences_from_references(
@@ -56,32 +56,34 @@ def differences_from_references(
             f"columns {', '.join(unknown)} are no settings of labels.cp2k, which are "
             f"{', '.join(vars(engine.cp2k))}"
         )
-    comparisons = list(_comparisons(study))
+    comparisons = list(_comparisons(study, engine))
     rows: list[Row] = []
     references: dict[tuple[int, str], Label] = {}
     for comparison in track(comparisons, "study", len(comparisons), "labels"):
         atoms = structures[comparison.structure]
         key = (comparison.case, comparison.structure)
         if key not in references:
-            references[key] = _reference(atoms, engine.varied(**comparison.reference), workdir, comparison)
-        rows.append(_row(atoms, engine.varied(**comparison.variant), workdir, study, references[key]))
+            changes = study.cases[comparison.case]["reference"]
+            references[key] = _reference(atoms, comparison.reference, workdir, changes)
+        rows.append(_row(atoms, comparison.variant, workdir, study, references[key]))
     columns = dict.fromkeys(key for row in rows for key in row if key != REJECTED)
     return pd.DataFrame(rows, columns=[*columns, REJECTED])
 
 
-def _comparisons(study: StudySettings) -> Iterator[Comparison]:
+def _comparisons(study: StudySettings, engine: CP2K) -> Iterator[Comparison]:
     for number, case in enumerate(study.cases):
+        reference = engine.varied(**case["reference"])
         for name in case["structures"]:
             for variant in case["variants"]:
-                yield Comparison(number, name, case["reference"], variant)
+                yield Comparison(number, name, reference, engine.varied(**variant))
 
 
-def _reference(atoms: Atoms, engine: CP2K, workdir: Path, comparison: Comparison) -> Label:
+def _reference(atoms: Atoms, engine: CP2K, workdir: Path, changes: Mapping[str, Any]) -> Label:
     try:
         return engine.label(atoms, workdir)
     except Rejected as error:
         raise BornflowError(
-            f"the reference {dict(comparison.reference)} of {comparison.structure} is rejected: {error}"
+            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}"
         ) from error
 
 
