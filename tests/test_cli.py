@@ -12,7 +12,7 @@ from examples import ROOT, water
 from bornflow import cli
 from bornflow.io import frames
 from bornflow.labels import label
-from bornflow.structures import generate, select
+from bornflow.structures import sample, select
 from bornflow.training import train
 
 
@@ -195,7 +195,7 @@ def test_inputs_are_not_overwritten(program, arguments, message, tmp_path, monke
         ("export", "--runs in.h5 --out out.h5"),
         ("export", "--runs in.h5 in.h5 --out out.h5"),
         ("train", "--train in.h5 --valid v --out folder"),
-        ("merge", "--sets in.h5 new.h5 --out in.h5"),
+        ("join_sets", "--sets in.h5 new.h5 --out in.h5"),
         ("export", "--runs missing.h5 --out missing.h5"),  # reported by the program itself
         ("export", f"--runs {'x' * 5000} --out o"),
     ],
@@ -230,7 +230,7 @@ def call(module, monkeypatch, folder, *given: str) -> None:
 def test_a_batch_beyond_the_last_is_rejected(files, monkeypatch):
     given = ("--structures", "s.extxyz", "--engine", "xtb", "--out", "l.extxyz", "--batch")
     with pytest.raises(
-        SystemExit, match=r"--batch is 3, but s\.extxyz holds 5 structures, 3 batches of 2 .*from 0"
+        SystemExit, match=r"--batch is 3, but s\.extxyz contains 5 structures, 3 batches of 2 .*from 0"
     ):
         call(label, monkeypatch, files, *given, "3")
     assert not (files / "l.extxyz").exists()
@@ -241,8 +241,8 @@ def test_a_batch_beyond_the_last_is_rejected(files, monkeypatch):
 
 
 def test_an_unknown_pool_is_named(files, monkeypatch):
-    with pytest.raises(SystemExit, match=r"c\.yaml: --structure is nope, .* it holds mine"):
-        call(generate, monkeypatch, files, "--structure", "nope", "--out", "p.extxyz")
+    with pytest.raises(SystemExit, match=r"c\.yaml: --structure is nope, .* its keys: mine"):
+        call(sample, monkeypatch, files, "--structure", "nope", "--out", "p.extxyz")
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x"])

@@ -54,8 +54,8 @@ def _merge(base, change):
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (
-            {"structures": {"pools": {"a": {"isomers": ["book"], "select": 2}}}},
-            ["structures.pools.a.select: 2", "at most 1"],
+            {"structures": {"pools": {"a": {"molecules": 1, "starts": 1, "steps": 9, "select": 2}}}},
+            ["structures.pools.a.select: 2", "holds 1"],
         ),
         (
             {"labels": {"studies": {"s": {"cases": [{"structures": ["a"], "variants": [{"cutof": 3}]}]}}}},
@@ -88,7 +88,7 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            pools = ("molecules", "isomers", "files", "density")
+            pools = ("molecules", "files", "density")
             overrides = (
                 "equilibration",
                 "temperature_limit",

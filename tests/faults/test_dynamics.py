@@ -21,10 +21,10 @@ from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
 from bornflow.labels import relax
+from bornflow.models.graph import list_pairs
 from bornflow.models.model import Model
-from bornflow.models.pairs import list_pairs
 from bornflow.spectra import response
-from bornflow.structures.generate import generate
+from bornflow.structures.candidates import read_candidates
 from bornflow.training import data
 from bornflow.units import spectral_steps
 
@@ -155,13 +155,13 @@ def test_a_relaxation_rejects_constrained_structures_and_writes_no_file(folder, 
     assert not Path("r.csv").exists()
 
 
-def test_a_pool_of_constrained_structures_is_rejected_if_relaxed_and_otherwise_reported(folder, capsys):
+def test_a_pool_of_constrained_structures_is_rejected_if_relaxed_and_otherwise_reported(folder, caplog):
     constrained_file("held.extxyz")
     with pytest.raises(BornflowError, match="the relaxation of the pool moves all atoms"):
-        generate("p", {"files": ["held.extxyz"], "relax": True}, 0)
-    pool = generate("p", {"files": ["held.extxyz"], "relax": False}, 0)
+        read_candidates(["held.extxyz"], relax=True)
+    pool = read_candidates(["held.extxyz"], relax=False)
     assert not any(atoms.constraints for atoms in pool)
-    assert capsys.readouterr().err.count("constraints are left out") == 1
+    assert caplog.text.count("constraints are left out") == 1
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_training_names_the_structure_that_is_too_far_apart():
     atoms.info["structure"] = "flown"
     atoms.positions[0, 0] = 1e30
     with pytest.raises(BornflowError, match="structure flown: atom 0 has a coordinate"):
-        data.make_buckets([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
+        data.prepare([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
 
 
 @pytest.mark.parametrize("resolution", [1e300, 1e-320, 0.0, -5.0, float("nan"), float("inf"), 5e4])

@@ -18,7 +18,7 @@ from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.inference import checkpoint
 from bornflow.io import frames
-from bornflow.labels.engines.table import xtb
+from bornflow.labels.engines import xtb
 from bornflow.labels.finite_field import central_difference
 from bornflow.models.model import Model
 from bornflow.training import data

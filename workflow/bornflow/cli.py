@@ -146,7 +146,7 @@ def parse(main: Callable[[], None], *shared: str, **own: Mapping[str, Any]) -> a
 OUTPUTS = {"--out", "--rejected", "--predictions"}
 MORE_OUTPUTS = {"split": {"--train", "--valid"}}
 WRITES_FOLDER = {"train"}  # all others write files
-EXTENDS_INPUT = {"merge"}  # may write to a file that it reads, since it adds to a set
+EXTENDS_INPUT = {"join_sets"}  # may write to a file that it reads, since it adds to a set
 
 
 def _protect_inputs(program: str, arguments: Sequence[str]) -> None:

@@ -51,7 +51,7 @@ rule collect:
     conda:
         "../../envs/structures.yaml"
     shell:
-        "python -m bornflow.structures.collect --structures {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.structures.join_pools --structures {input:q} --out {output:q} &> {log:q}"
 
 
 rule label:
@@ -105,7 +105,7 @@ rule gather:
     conda:
         "../../envs/cp2k.yaml"
     shell:
-        "python -m bornflow.labels.gather --labelled {input.labelled:q} --rejected {input.rejected:q}"
+        "python -m bornflow.labels.join_batches --labelled {input.labelled:q} --rejected {input.rejected:q}"
         " --config {input.config:q} --out {output:q} &> {log:q}"
 
 

@@ -32,7 +32,7 @@ rule generate:
     resources:
         runtime=720,
     shell:
-        "python -m bornflow.structures.generate --structure {wildcards.structure:q}"
+        "python -m bornflow.structures.sample --structure {wildcards.structure:q}"
         " --config {input.config:q} --out {output.pool:q} &> {log:q}"
 
 

@@ -98,12 +98,12 @@ def _pools_have_one_source(full: Mapping) -> Iterator[str]:
         if len(sources := _sources(pool)) != 1:
             yield (
                 f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
-                "molecules, isomers, files"
+                "molecules, files"
             )
 
 
 def _sources(pool: Mapping) -> list[str]:
-    return [key for key in ("molecules", "isomers", "files") if key in pool]
+    return [key for key in ("molecules", "files") if key in pool]
 
 
 def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
@@ -114,13 +114,10 @@ def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
 
 def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
     for name, pool in full["structures"]["pools"].items():
-        if _sources(pool) == ["isomers"]:
-            most = len(pool["isomers"])
-        elif _sources(pool) == ["molecules"]:
-            frames = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
-            most = pool["starts"] * (frames + pool["keep_relaxed"])
-        else:
+        if _sources(pool) != ["molecules"]:
             continue  # `load.py` counts the structures in files
+        frames = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
+        most = pool["starts"] * (frames + pool["keep_relaxed"])
         if pool["select"] > most:
             yield (
                 f"structures.pools.{name}.select: {pool['select']} found, but the pool has at most {most} "

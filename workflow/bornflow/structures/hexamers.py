@@ -1,8 +1,11 @@
-"""Start structures of the water hexamer: book, cage and prism, built from their hydrogen bonds.
+"""Isomers of the water hexamer (book, cage, prism), built from their hydrogen bonds.
 
-A pool of the configuration names them under `isomers`.
-The oxygen atoms are placed by the graph of the hydrogen bonds, the hydrogens in every orientation that
-the graph allows; they are relaxed with GFN1-xTB and the lowest minimum with that graph is kept.
+    python -m bornflow.structures.hexamers --isomers book cage prism --seed 0 --out isomers.extxyz
+
+This program made the structures that were relaxed by CP2K and are shipped in resources/structures; the
+workflow does not call it. The oxygen atoms are placed according to the graph of the hydrogen bonds, the
+hydrogen atoms in orientations that the graph allows. They are relaxed with GFN1-xTB, and the lowest minimum
+with that graph is kept.
 """
 
 import itertools
@@ -11,17 +14,20 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
+from jaxtyping import Float
 from scipy.optimize import minimize
 from scipy.sparse.csgraph import shortest_path
 from tblite.ase import TBLite
 
+from .. import cli
 from ..connectivity import hydrogen_bonds
 from ..errors import BornflowError
+from ..io import frames
 from ..progress import track
 
 OH_LENGTH = 0.97  # Å
 METHOD = "GFN1-xTB"  # GFN2-xTB folds the book half way to a prism
-FREE = 0.2  # cosine of the smallest angle between a free O–H and the other bonds of its oxygen
+FREE = 0.2  # cosine of the smallest angle of a free O–H to the other bonds of its oxygen
 # Hydrogen-bond graphs of the hexamers (Pérez et al., Science 336, 897 (2012)).
 ISOMERS = {
     # two rings of four that share an edge
@@ -45,26 +51,29 @@ def isomer(atoms: Atoms) -> str | None:
     return None
 
 
-def embed(graph: Sequence[tuple[int, int]], rng: np.random.Generator) -> np.ndarray:
-    """Places of a graph's six oxygen atoms [6, 3] in Å: bonded pairs 2.8 Å apart, others by their hops."""
+def embed(graph: Sequence[tuple[int, int]], rng: np.random.Generator) -> Float[np.ndarray, "6 3"]:
+    """Positions [Å] of a graph's six oxygen atoms; their distances follow the bonds between them.
+
+    Bonded pairs are 2.8 Å apart, pairs two, three and four bonds apart 3.8, 4.6 and 5.4 Å.
+    """
     edges = np.zeros((6, 6))
     for first, second in graph:
         edges[first, second] = edges[second, first] = 1
     pairs = np.triu_indices(6, 1)
     hops = shortest_path(edges, unweighted=True)[pairs].astype(int)
-    wanted = np.array([0.0, 2.8, 3.8, 4.6, 5.4])[hops]
+    targets = np.array([0.0, 2.8, 3.8, 4.6, 5.4])[hops]
 
-    def strain(flat: np.ndarray) -> float:
-        places = flat.reshape(6, 3)
-        distances = np.linalg.norm(places[pairs[0]] - places[pairs[1]], axis=1)
-        return float((((distances - wanted) / hops) ** 2).sum())
+    def strain(coordinates: Float[np.ndarray, "18"]) -> float:
+        positions = coordinates.reshape(6, 3)
+        distances = np.linalg.norm(positions[pairs[0]] - positions[pairs[1]], axis=1)
+        return float((((distances - targets) / hops) ** 2).sum())
 
     tries = [minimize(strain, rng.normal(scale=2, size=18)) for _ in range(10)]
     return min(tries, key=lambda result: result.fun).x.reshape(6, 3)
 
 
 def orientations(graph: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """All ways to point a graph's bonds (donor, acceptor): no molecule gives or takes more than two."""
+    """All directions (donor, acceptor) of a graph's bonds: a molecule donates and accepts two at most."""
     ways = itertools.product(*(((a, b), (b, a)) for a, b in graph))
     return [
         list(bonds)
@@ -73,23 +82,32 @@ def orientations(graph: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]
     ]
 
 
-def place_hydrogens(oxygens: np.ndarray, bonds: Sequence[tuple[int, int]], rng: np.random.Generator) -> Atoms:
-    """Six waters: hydrogens point at the acceptors of their bonds, free ones anywhere away from those."""
+def place_hydrogens(
+    oxygens: Float[np.ndarray, "6 3"], bonds: Sequence[tuple[int, int]], rng: np.random.Generator
+) -> Atoms:
+    """Six waters around oxygen atoms [Å]; their hydrogen atoms point at the acceptors of their bonds.
+
+    Hydrogen atoms without a bond get a random direction away from the bonds of their oxygen.
+    """
     positions = []
     for molecule, oxygen in enumerate(oxygens):
-        given = [_unit(oxygens[b] - oxygen) for a, b in bonds if a == molecule]
-        taken = [_unit(oxygens[a] - oxygen) for a, b in bonds if b == molecule]
-        while len(given) < 2:
+        donated = [_unit(oxygens[b] - oxygen) for a, b in bonds if a == molecule]
+        accepted = [_unit(oxygens[a] - oxygen) for a, b in bonds if b == molecule]
+        while len(donated) < 2:
             directions = rng.normal(size=(100, 3))
             directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-            nearest = np.max([directions @ other for other in given + taken], axis=0)
-            given.append(directions[(nearest < FREE).argmax()])
-        positions += [oxygen, *(oxygen + OH_LENGTH * direction for direction in given)]
+            nearest = np.max([directions @ other for other in donated + accepted], axis=0)
+            donated.append(directions[(nearest < FREE).argmax()])
+        positions += [oxygen, *(oxygen + OH_LENGTH * direction for direction in donated)]
     return Atoms("OHH" * 6, np.array(positions))
 
 
-def _unit(vector: np.ndarray) -> np.ndarray:
+def _unit(vector: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
     return vector / np.linalg.norm(vector)
+
+
+def _energy(relaxed: tuple[float, Atoms]) -> float:
+    return relaxed[0]
 
 
 def _relax(atoms: Atoms, steps: int) -> tuple[float, Atoms]:
@@ -98,11 +116,11 @@ def _relax(atoms: Atoms, steps: int) -> tuple[float, Atoms]:
     return atoms.get_potential_energy(), atoms
 
 
-def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
-    """The minimum of lowest energy among those whose hydrogen bonds form the graph of `name`.
+def lowest_minimum(name: str, seed: int, tries: int = 400) -> Atoms:
+    """The minimum of lowest energy whose hydrogen bonds form the graph of `name`, a key of ISOMERS.
 
-    All `tries` are relaxed a little, the most promising tenth to the end. BornflowError if none keeps
-    its bonds.
+    `tries` random orientations are relaxed for 40 steps, the tenth of lowest energy to convergence. Raises
+    BornflowError if none keeps its bonds.
     """
     rng = np.random.default_rng(seed)
     oxygens = embed(ISOMERS[name], rng)
@@ -111,12 +129,14 @@ def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
         _relax(place_hydrogens(oxygens, ways[rng.integers(len(ways))], rng), 40)
         for _ in track(range(tries), name, tries, "orientations")
     )
-    promising = sorted(drawn, key=lambda found: found[0])[: -(-tries // 10)]
+    promising = sorted(drawn, key=_energy)[: -(-tries // 10)]
     ends = (_relax(atoms, 1500) for _, atoms in track(promising, f"{name}, minima", len(promising), "minima"))
     minima = [(energy, atoms) for energy, atoms in ends if isomer(atoms) == name]
     if not minima:
-        raise BornflowError(f"none of {tries} orientations of {name} kept its hydrogen bonds")
-    _, atoms = min(minima, key=lambda found: found[0])
+        raise BornflowError(
+            f"none of {tries} orientations of {name} kept its hydrogen bonds; try another --seed"
+        )
+    _, atoms = min(minima, key=_energy)
     relaxed = Atoms(atoms.symbols, atoms.positions - atoms.get_center_of_mass())
     relaxed.info = {
         "structure": name,
@@ -125,3 +145,14 @@ def lowest(name: str, seed: int, tries: int = 400) -> Atoms:
         "n_molecules": 6,
     }
     return relaxed
+
+
+@cli.command
+def main() -> None:
+    """Write the lowest minimum of each isomer."""
+    args = cli.parse(main, "seed", "out", isomers=cli.options("isomers to build", choices=sorted(ISOMERS)))
+    frames.write(args.out, [lowest_minimum(name, args.seed) for name in args.isomers])
+
+
+if __name__ == "__main__":
+    main()
