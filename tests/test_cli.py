@@ -210,6 +210,11 @@ def test_other_command_lines_start(program, arguments, tmp_path, monkeypatch):
     assert started == [program]
 
 
+def test_exceptions_for_single_programs_name_programs_that_exist():
+    named = cli.WRITES_FOLDER | cli.EXTENDS_INPUT | set(cli.MORE_OUTPUTS)
+    assert named <= {program.rpartition(".")[2] for program in PROGRAMS}
+
+
 @pytest.fixture
 def files(tmp_path):
     """Five structures and a configuration of one pool, as files."""
