@@ -2,7 +2,7 @@
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the tests in under ten minutes; make test-slow the rest
 # make bench time of a step of dynamics and of training of every model, beside lorem-jax
-# make lint  style of code and rules, and the workflow's own linter
+# make lint  style and types of the code, style of the rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 
 PYTHON ?= python3
@@ -31,7 +31,7 @@ test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
 
 bench: env .venv/.bench
-	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/bench.yaml
+	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/studies/bench.yaml
 
 .venv/.bench: requirements-bench.lock $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
@@ -41,6 +41,7 @@ lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
 	$(SNAKEMAKE) --lint
 
 lock:

@@ -1,5 +1,5 @@
-# structures → labels → training → dynamics → spectra → figures; one rule file a stage.
-# `snakemake --cores N` makes the figures; `snakemake STAGE` stops at a stage.
+# structures → labels → training → dynamics → spectra → figures, one rule file for each stage.
+# `snakemake --cores N` makes the figures; `snakemake STAGE` stops after a stage.
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -9,13 +9,11 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/settings.smk"
 include: "workflow/rules/structures.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/spectra.smk"
-include: "workflow/rules/backbones.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -34,7 +32,7 @@ rule structures:
         SELECTED,
 
 
-# Structures of the pools that `relax` asks for.
+# Relaxed structures of the pools with `relax: true`: --configfile config/provenance/hexamers.yaml
 rule relaxed:
     input:
         expand(f"{RESULTS}/labels/relaxed/{{structure}}.extxyz", structure=RELAXED),
@@ -45,13 +43,14 @@ rule labels:
         LABELLED if POOLS else SHIPPED,
 
 
-# How the labels' settings are converged and checked: --configfile config/label-studies.yaml
+# Convergence of labels with their settings: --configfile config/studies/label-settings.yaml
 rule label_studies:
     input:
         STUDY_TABLES,
         STUDY_FIGURES,
 
 
+# Born effective charges against the magnitude of the field: --configfile config/studies/label-settings.yaml
 rule field_scan:
     input:
         expand(f"{RESULTS}/figures/field_strength.{{suffix}}", suffix=["pdf", "png"]),
@@ -63,7 +62,7 @@ rule training:
         COMPARISON,
 
 
-# What models can do, with several seeds and without dynamics: --configfile config/study.yaml or config/parts.yaml
+# Models without dynamics: --configfile config/studies/six-models.yaml or config/studies/ablations.yaml
 rule study:
     input:
         ERRORS,
@@ -71,13 +70,14 @@ rule study:
         MODEL_FIGURES,
 
 
-# Recipes of training beside each other: --configfile config/recipes.yaml
+# Models trained with other settings: --configfile config/studies/recipes.yaml
 rule recipes:
     input:
         rules.recipes_table.output,
 
 
-# Errors over the number of structures trained on, and over time: --configfile config/learning.yaml
+# Errors against the number of training structures and training time:
+# --configfile config/studies/learning-curve.yaml
 rule learning_curve:
     input:
         rules.learning_table.output,
@@ -89,14 +89,14 @@ rule dynamics:
         RUNS,
 
 
-# How well runs without a thermostat conserve energy: --configfile config/conservation.yaml
+# Energy conservation without a thermostat: --configfile config/studies/conservation.yaml
 rule conservation:
     input:
         rules.conservation_table.output,
         rules.conservation_figure.output if FREE else [],
 
 
-# The dipole in a field beside what fluctuations without one say
+# The dipole in an electric field, compared with the fluctuations without a field
 rule field_response:
     input:
         RESPONSES,
@@ -115,4 +115,4 @@ rule figures:
 
 
 onsuccess:
-    print(places(RESULTS))
+    print(list_outputs(RESULTS))

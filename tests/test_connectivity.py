@@ -1,4 +1,4 @@
-"""Covalent bonds: molecules, ions, hydrogen bonds that are none, shared hydrogens, cells, solids."""
+"""Covalent bonds: molecules, ions, hydrogen bonds, shared hydrogens, periodic cells, solids."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from ase.build import bulk, molecule
 from ase.collections import g2
 from examples import water
 
-from bornflow.connectivity import connected, covalent, molecules
+from bornflow.connectivity import count_connected, count_molecules, covalent_bonds
 from bornflow.errors import BornflowError
 
 SALTS = {"LiF": 2, "NaCl": 2, "AlF3": 4, "AlCl3": 4, "LiH": 2, "BeH": 2, "Li2": 2, "Na2": 2}
@@ -32,8 +32,8 @@ def shell(ion: str, distance: float, outward: bool = True) -> Atoms:
 
 
 @pytest.mark.parametrize("name", g2.names)
-def test_a_molecule_is_one_and_a_salt_is_its_ions(name):
-    assert connected(molecule(name)) == SALTS.get(name, 1)
+def test_a_molecule_is_connected_and_ions_of_a_salt_are_not(name):
+    assert count_connected(molecule(name)) == SALTS.get(name, 1)
 
 
 SHELLS = [("Na", 2.40), ("Na", 2.2), ("K", 2.80), ("Li", 1.95), ("Rb", 2.9), ("Cs", 3.1), ("Be", 1.65)]
@@ -52,13 +52,13 @@ SHELLS += [
 @pytest.mark.parametrize(("ion", "distance"), SHELLS)
 def test_an_ion_and_its_six_waters_are_seven_molecules(ion, distance):
     atoms = shell(ion, distance)
-    assert connected(atoms) == 7
-    assert len(covalent(atoms).first) == 12, "two O-H bonds a water"
+    assert count_connected(atoms) == 7
+    assert len(covalent_bonds(atoms).first) == 12, "two O-H bonds a water"
 
 
 @pytest.mark.parametrize(("ion", "distance"), [("Cl", 3.15), ("Br", 3.3), ("I", 3.6), ("F", 2.6)])
 def test_an_anion_whose_waters_point_at_it_is_a_molecule_of_its_own(ion, distance):
-    assert connected(shell(ion, distance, outward=False)) == 7
+    assert count_connected(shell(ion, distance, outward=False)) == 7
 
 
 def proton(first: float, second: float) -> Atoms:
@@ -74,17 +74,17 @@ def proton(first: float, second: float) -> Atoms:
     ("first", "second", "bonds", "groups"),
     [(1.2, 1.2, 6, 1), (1.15, 1.25, 6, 1), (1.05, 1.5, 5, 2), (1.2, 1.5, 5, 2), (0.97, 1.6, 5, 2)],
 )
-def test_a_proton_has_two_bonds_only_where_both_are_alike(first, second, bonds, groups):
+def test_a_proton_has_two_bonds_only_if_their_lengths_are_similar(first, second, bonds, groups):
     atoms = proton(first, second)
-    assert len(covalent(atoms).first) == bonds
-    assert connected(atoms) == groups
+    assert len(covalent_bonds(atoms).first) == bonds
+    assert count_connected(atoms) == groups
 
 
-def test_a_stretched_bond_is_one_though_another_oxygen_is_near():
+def test_a_stretched_bond_is_kept_although_another_oxygen_is_near():
     pair = one_water(np.zeros(3), [1, 0, 0], length=1.2)
     pair += one_water(pair.positions[1] + 1.5 * (pair.positions[1] / 1.2), pair.positions[1])
-    assert connected(pair) == 2
-    assert sorted(zip(*covalent(pair)[:2], strict=True)) == [(0, 1), (0, 2), (3, 4), (3, 5)]
+    assert count_connected(pair) == 2
+    assert sorted(zip(*covalent_bonds(pair)[:2], strict=True)) == [(0, 1), (0, 2), (3, 4), (3, 5)]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_stretched_bond_is_one_though_another_oxygen_is_near():
     ids=["H3O+", "FHF-", "B2H6", "two H2", "HCl", "Br2", "I3-", "Zn(CH3)2", "FeCO", "Ar2", "SF6"],
 )  # fmt: skip
 def test_other_molecules(atoms, groups):
-    assert connected(atoms) == groups
+    assert count_connected(atoms) == groups
 
 
 @pytest.mark.parametrize(
@@ -120,9 +120,11 @@ def test_other_molecules(atoms, groups):
         (bulk("C", cubic=True), 1),
     ],
 )
-def test_atoms_of_metals_and_salts_count_one_by_one_and_a_covalent_crystal_is_one(solid, groups):
-    assert connected(solid) == groups
-    assert len(covalent(solid).first) == (16 if groups == 1 else 0), "each of eight atoms has four bonds"
+def test_atoms_of_metals_and_salts_are_single_molecules_and_a_covalent_crystal_is_one(solid, groups):
+    assert count_connected(solid) == groups
+    assert len(covalent_bonds(solid).first) == (16 if groups == 1 else 0), (
+        "each of eight atoms has four bonds"
+    )
 
 
 @pytest.mark.parametrize("move", [0.0, 1.7, 5.1])
@@ -130,39 +132,39 @@ def test_bonds_cross_the_faces_of_a_cell(move):
     atoms = water(8, 0.9)
     atoms.positions += move
     atoms.wrap()
-    bonds = covalent(atoms)
+    bonds = covalent_bonds(atoms)
     vectors = atoms.positions[bonds.second] + bonds.shifts @ atoms.cell.array - atoms.positions[bonds.first]
     assert np.linalg.norm(vectors, axis=1).max() < 1.3
-    assert (len(bonds.first), connected(atoms)) == (16, 8)
+    assert (len(bonds.first), count_connected(atoms)) == (16, 8)
 
 
 def test_an_atom_is_bonded_to_its_own_images_once_in_each_direction():
     chain = Atoms("C", [[0, 0, 0]], cell=[1.4, 20, 20], pbc=True)
-    assert covalent(chain).shifts.tolist() == [[1, 0, 0]]
+    assert covalent_bonds(chain).shifts.tolist() == [[1, 0, 0]]
 
 
-@pytest.mark.parametrize("said", [-2, 0, 7, 2.5, "two", True, np.nan, np.array([1, 2])])
-def test_an_impossible_number_of_molecules_is_rejected(said):
+@pytest.mark.parametrize("given", [-2, 0, 7, 2.5, "two", True, np.nan, np.array([1, 2])])
+def test_an_impossible_number_of_molecules_is_rejected(given):
     atoms = water(2)
-    atoms.info["n_molecules"] = said
-    with pytest.raises(BornflowError, match=r"n_molecules is .* a whole number from 1 to 6 .* remove it"):
-        molecules(atoms)
+    atoms.info["n_molecules"] = given
+    with pytest.raises(BornflowError, match=r"n_molecules is .* an integer from 1 to 6 .* remove it"):
+        count_molecules(atoms)
 
 
-def test_the_file_says_how_many_molecules_there_are():
+def test_the_number_of_molecules_in_the_file_is_used():
     atoms = water(2)
-    for said in (1, 3, np.int64(3), 3.0):
-        atoms.info["n_molecules"] = said
-        assert molecules(atoms) == said
+    for given in (1, 3, np.int64(3), 3.0):
+        atoms.info["n_molecules"] = given
+        assert count_molecules(atoms) == given
     del atoms.info["n_molecules"]
-    assert molecules(atoms) == 2
+    assert count_molecules(atoms) == 2
 
 
 @pytest.mark.parametrize(
     "cell", [np.zeros((3, 3)), np.full((3, 3), np.nan), 0.1 * np.eye(3), 1e30 * np.eye(3)]
 )
-def test_a_cell_that_is_none_is_rejected_by_name(cell):
+def test_an_invalid_cell_is_rejected_with_the_name_of_the_structure(cell):
     atoms = water(2)
     atoms.cell, atoms.pbc = cell, True
     with pytest.raises(BornflowError, match="water-2-0: the cell"):
-        covalent(atoms)
+        covalent_bonds(atoms)

@@ -1,4 +1,4 @@
-"""What a command line says when it fails: one line that names the file, and exit status 1."""
+"""A command that fails ends in one line that names the file, and with exit status 1."""
 
 import errno
 import json
@@ -13,8 +13,8 @@ from bornflow.cli import command
 from bornflow.errors import BornflowError
 
 
-def said(monkeypatch, error: Exception, *arguments: str) -> str:
-    """The line that a command ends with which raises this error."""
+def last_line(monkeypatch, error: Exception, *arguments: str) -> str:
+    """The line with which a command ends that raises this error."""
 
     def fail() -> None:
         raise error
@@ -37,7 +37,10 @@ def said(monkeypatch, error: Exception, *arguments: str) -> str:
         (PermissionError(errno.EACCES, "Permission denied", "a"), "a: Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device"), "out.csv: No space left on device; make room"),
         (OSError(errno.ENOSPC, "No space left on device", "x"), "x: No space left on device; make room"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "finished is kept"),
+        (
+            OSError(errno.EDQUOT, "Disk quota exceeded"),
+            "Disk quota exceeded; make room and run again: finished work is kept",
+        ),
         (OSError("4096 requested and 0 written"), "out.csv: 4096 requested and 0 written; make room"),
         (OSError("Unable to open file (file signature not found)"), "error: Unable to open file"),
         (MemoryError("Unable to allocate 5 TiB"), "not enough memory: Unable to allocate 5 TiB"),
@@ -47,21 +50,21 @@ def said(monkeypatch, error: Exception, *arguments: str) -> str:
     ],
 )
 def test_errors_end_in_one_line(monkeypatch, error, words):
-    assert words in said(monkeypatch, error, "--in", "a.csv", "--out", "out.csv")
+    assert words in last_line(monkeypatch, error, "--in", "a.csv", "--out", "out.csv")
 
 
-def test_a_file_that_is_no_text_is_named(monkeypatch, tmp_path):
+def test_a_file_that_is_not_text_is_named(monkeypatch, tmp_path):
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("fine")
     bad.write_bytes(b"fl\xfcssig")
     try:
         bad.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        line = said(monkeypatch, error, "--tables", str(good), str(bad))
+        line = last_line(monkeypatch, error, "--tables", str(good), str(bad))
     assert line.startswith(f"error: {bad}: byte 0xfc is not UTF-8")
 
 
-def test_errors_of_ours_keep_their_traceback(monkeypatch):
+def test_mistakes_in_the_code_keep_their_traceback(monkeypatch):
     def fail() -> None:
         raise RuntimeError("a mistake in the code")
 
@@ -70,7 +73,7 @@ def test_errors_of_ours_keep_their_traceback(monkeypatch):
 
 
 def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
-    """A limit on the size of files stands for the disk: writing fails in the same place."""
+    """A limit on the size of files replaces the full disk: writing fails in the same place."""
     values = json.dumps({"models": {f"m{number}": {} for number in range(2000)}})
     result = subprocess.run(
         [sys.executable, "-m", "bornflow.config.write", "--json", values, "--out", "out.yaml"],
@@ -81,8 +84,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
     )
     assert result.returncode == 1
     assert (
-        result.stderr
-        == "error: out.yaml: File too large; make room and run again: what is finished is kept\n"
+        result.stderr == "error: out.yaml: File too large; make room and run again: finished work is kept\n"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +115,7 @@ def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
         ("labels.label", ["--structures", "a.h5", "--out", "folder"], "--out is folder, which is a folder"),
     ],
 )
-def test_what_is_read_is_not_overwritten(module, words, message, tmp_path):
+def test_programs_do_not_overwrite_their_input(module, words, message, tmp_path):
     (tmp_path / "a.h5").write_text("precious")
     (tmp_path / "folder").mkdir()
     result = subprocess.run(

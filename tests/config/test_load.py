@@ -9,7 +9,7 @@ from bornflow.config import sections
 from bornflow.config.schema import schema
 from bornflow.errors import BornflowError
 
-CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+CONFIGS = sorted((ROOT / "config").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -54,7 +54,7 @@ def _merge(base, change):
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (
-            {"structures": {"pools": {"a": {"isomers": ["book"], "select": 2}}}},
+            {"structures": {"pools": {"a": {"molecules": 1, "starts": 1, "steps": 9, "select": 2}}}},
             ["structures.pools.a.select: 2", "holds 1"],
         ),
         (
@@ -88,7 +88,7 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            pools = ("molecules", "isomers", "files", "density")
+            pools = ("molecules", "files", "density")
             overrides = (
                 "equilibration",
                 "temperature_limit",
@@ -112,7 +112,9 @@ def test_defaults_are_filled_in_at_every_depth():
 
 
 def test_frames_need_the_velocities_of_their_step():
-    with pytest.raises(BornflowError, match=r"frame_interval: 20 is no multiple of .*velocity_interval = 3"):
+    with pytest.raises(
+        BornflowError, match=r"frame_interval: 20 is not a multiple of .*velocity_interval = 3"
+    ):
         config.complete({"dynamics": {"velocity_interval": 3}})
 
 
@@ -149,7 +151,7 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"structures": {"seed": 3}}, {"pool-p"}),
     ],
 )
-def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
+def test_a_change_reruns_only_the_jobs_that_read_it(change, reread):
     system = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
     base = {
         "training": {"recipes": {"r": {"epochs": 7, "loss": {"energy": 5}}}},
@@ -160,13 +162,13 @@ def test_a_change_reaches_only_the_jobs_that_read_it(change, reread):
     before, after = (config.complete(_merge(base, update)) for update in ({}, change))
     kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
     names = (*kinds, "pool-p", "model-m", "model-n", *RECIPE, "system-a", "system-b")
-    assert {name for name in names if sections.of(before, name) != sections.of(after, name)} == reread
+    assert {name for name in names if sections.select(before, name) != sections.select(after, name)} == reread
 
 
 def test_a_recipe_changes_single_keys_of_weights():
     changed = {"loss": {"energy": 7}, "weight_decay": {"physical": 0.5}}
     given = {"weight_decay": {"lorem": 0}, "recipes": {"a": changed}}
     training = config.complete({"training": given})["training"]
-    found = sections.recipe(training, "a")
+    found = sections.apply_recipe(training, "a")
     assert found["weight_decay"] == {"lorem": 0, "physical": 0.5}
     assert found["loss"] == training["loss"] | {"energy": 7}

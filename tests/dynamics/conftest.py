@@ -1,22 +1,25 @@
-"""A model whose forces an integrator can follow, and options of short runs."""
+"""A model whose forces an integrator can follow, and settings of short runs."""
+
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
+from bornflow.dynamics.settings import SystemSettings
 from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
 
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibration": 40}
 
 
-@pytest.fixture
-def options():
-    """Options of a run, as `dynamics.md` completes them, with changes; a random model breaks bonds."""
-    section = filled({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
-    whole = {k: v for k, v in section.items() if k != "systems"} | section["systems"]["s"]
-    return lambda **changes: whole | {"bond_limit": 100, "energy_limit": 10, "drift_limit": 10} | changes
+@pytest.fixture(scope="session")
+def settings():
+    """Makes settings of a run, with changes; limits are wide, since a random model breaks bonds."""
+    section = validate({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
+    made = replace(SystemSettings.from_section(section, "s"), bond_limit=100, energy_limit=10, drift_limit=10)
+    return lambda **changes: replace(made, **changes)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The calculator as ASE wants it, energy conservation, currents, and runs that survive a kill."""
+"""The calculator in ASE, energy conservation, currents, and runs that survive a kill."""
 
 import itertools
 import os
@@ -30,7 +30,7 @@ from bornflow.models.model import Model
 @pytest.mark.parametrize(
     "density", [pytest.param(None, id="cluster", marks=pytest.mark.slow), pytest.param(0.9, id="box")]
 )
-def test_what_a_coupled_model_says_is_what_the_calculator_says(density):
+def test_the_calculator_gives_what_a_coupled_model_predicts(density):
     model = Model(variant(backbone="lorem", charges="local", ewald_accuracy=1e-9), ("H", "O"))
     parameters = noisy_parameters(model)
     atoms = water(3 if density is None else 8, density)
@@ -42,7 +42,7 @@ def test_what_a_coupled_model_says_is_what_the_calculator_says(density):
     atoms.get_forces()  # of the structure as it was
     out = model(parameters, graph_of(model, atoms))
     for name, key in (("born_effective_charges", "bec"), ("charges",) * 2, ("screening",) * 2):
-        np.testing.assert_allclose(atoms.calc.get_property(name), out[key][: len(atoms)], atol=1e-8)
+        np.testing.assert_allclose(atoms.calc.get_property(name), getattr(out, key)[: len(atoms)], atol=1e-8)
     static = atoms.calc.get_property("screening") * atoms.calc.get_property("charges")
     np.testing.assert_allclose(atoms.calc.get_property("effective_charges"), static, atol=1e-8)
 
@@ -78,13 +78,13 @@ def test_the_field_adds_its_force_and_its_work(gentle):
     assert change[1] - change[0] == pytest.approx(-np.sum(expected * step), abs=1e-8)
 
 
-def test_the_work_of_a_field_is_that_of_one_path(gentle):
+def test_the_work_of_a_field_is_along_one_path(gentle):
     calculator = BornflowCalculator(gentle, np.array([0.1, 0, 0.2]), "float64")
     atoms = water(8, 0.9)
     atoms.calc = calculator
     energy = atoms.get_potential_energy()
     atoms.positions[2] += atoms.cell[0] - atoms.cell[2]
-    assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6), "a cell vector is no step"
+    assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-6), "a cell vector is not a step"
     atoms.positions[2] += 0.1
     atoms.get_potential_energy()
     assert abs(calculator.dipole_change).max() > 1e-3
@@ -131,7 +131,7 @@ def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
     assert calculator.neighbours._listed is not listed
 
 
-def test_nothing_is_compiled_again_as_counts_of_neighbours_drift(calculator):
+def test_a_step_is_rarely_compiled_again_as_numbers_of_neighbours_change(calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.get_forces()
@@ -199,10 +199,10 @@ def test_bad_structures_are_rejected(gentle, calculator):
         BornflowCalculator(gentle, electric_field=np.array([0.1]))
 
 
-def test_currents_are_velocities_times_charges(gentle, calculator, options, tmp_path):
+def test_currents_are_velocities_times_charges(gentle, calculator, settings, tmp_path):
     atoms = water(2)
     simulate(
-        atoms, calculator, options(frame_interval=1, velocity_interval=1, steps=20), 0, tmp_path / "r.h5"
+        atoms, calculator, settings(frame_interval=1, velocity_interval=1, steps=20), 0, tmp_path / "r.h5"
     )
     attributes, series = read_run(tmp_path / "r.h5", "current", "positions", "velocities", "dipole")
     assert attributes["kind"] == "cluster"
@@ -216,9 +216,9 @@ def test_currents_are_velocities_times_charges(gentle, calculator, options, tmp_
     np.testing.assert_allclose(np.diff(series["dipole"], axis=0), steps, atol=1e-9)
 
 
-def test_a_run_that_leaves_physics_is_stopped_with_a_reason(calculator, options, tmp_path):
+def test_a_run_with_unphysical_motion_is_stopped_with_a_reason(calculator, settings, tmp_path):
     with pytest.raises(BornflowError, match=r"step .*temperature .* above 20 K"):
-        simulate(water(2), calculator, options(temperature_limit=20), 0, tmp_path / "r.h5")
+        simulate(water(2), calculator, settings(temperature_limit=20), 0, tmp_path / "r.h5")
     assert not (tmp_path / "r.h5").exists()
     assert (tmp_path / "r.failed.extxyz").exists()
 
@@ -241,10 +241,10 @@ def test_a_killed_run_equals_an_undisturbed_one(gentle, tmp_path):
         return [sys.executable, "-m", "bornflow.dynamics.md", *paths]
 
     subprocess.run(command("undisturbed.h5"), cwd=tmp_path, check=True, capture_output=True)
-    for parts in (1, 3):
+    for count in (1, 3):
         process = subprocess.Popen(command("killed.h5"), cwd=tmp_path, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
-        while len(list((tmp_path / "killed.parts").glob("part-*"))) < parts and time.monotonic() < deadline:
+        while len(list((tmp_path / "killed.parts").glob("part-*"))) < count and time.monotonic() < deadline:
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -1,10 +1,11 @@
-"""Runs on disk: what is written is read, and no file is read that is not a whole run."""
+"""Runs on disk: a run is read as it was written, and a file that is not a complete run is rejected."""
 
 import h5py
 import numpy as np
 import pytest
 
-from bornflow.dynamics.series import Parts, read_run
+from bornflow.dynamics.chunks import Chunks
+from bornflow.dynamics.series import read_run
 from bornflow.errors import BornflowError
 
 STEPS, ATOMS = 40, 3
@@ -13,16 +14,16 @@ VOLUME = "volume [Å³]"
 
 
 def write(path, masses=True, **changes):
-    """A run of random numbers, in two parts."""
+    """A run of random numbers, in two chunks."""
     rng = np.random.default_rng(0)
-    parts = Parts(path.with_suffix(".parts"), "identity")
-    parts.resume()
+    chunks = Chunks(path.with_suffix(".parts"), "identity")
+    chunks.resume()
     for _ in range(2):
         series = {name: rng.uniform(1, 2, STEPS // 2) for name in EVERY}
         series |= {name: rng.normal(size=(STEPS // 2, 3)) for name in ("current", "dipole")}
         series["positions"] = rng.normal(size=(STEPS // 20, ATOMS, 3))
         series["velocities"] = rng.normal(size=(STEPS // 10, ATOMS, 3))
-        parts.add(series, {"step": 0, "positions": np.zeros((ATOMS, 3)), "momenta": np.zeros((ATOMS, 3))})
+        chunks.append(series, {"step": 0, "positions": np.zeros((ATOMS, 3)), "momenta": np.zeros((ATOMS, 3))})
     attributes = {
         "kind": "bulk",
         "structure": "s",
@@ -37,7 +38,7 @@ def write(path, masses=True, **changes):
         "seed": [0, 1],
     } | changes
     atoms = {"numbers": np.array([8, 1, 1]), "cell": np.eye(3)}
-    parts.join(path, attributes, atoms | ({"masses": np.array([16.0, 1, 1])} if masses else {}))
+    chunks.join(path, attributes, atoms | ({"masses": np.array([16.0, 1, 1])} if masses else {}))
     return path
 
 
@@ -57,7 +58,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
 def test_masses_are_needed_only_where_they_are_asked_for(tmp_path):
     path = write(tmp_path / "r.h5", masses=False)
     assert "masses" not in read_run(path, "current", optional=["masses"])[1]
-    with pytest.raises(BornflowError, match=r"r\.h5 holds no masses; make the run again"):
+    with pytest.raises(BornflowError, match=r"r\.h5 contains no masses; make the run again"):
         read_run(path, "masses")
 
 
@@ -101,23 +102,23 @@ def test_an_attribute_that_is_missing_is_named_where_it_is_looked_up(tmp_path):
         ("kind", h5py.Empty("f"), "bulk or cluster"),
     ],
 )
-def test_an_odd_attribute_is_rejected(name, value, expected, tmp_path):
+def test_an_invalid_attribute_is_rejected(name, value, expected, tmp_path):
     path = write(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         file.attrs[name] = value
     with pytest.raises(BornflowError) as caught:
         read_run(path, "current")
-    said = str(caught.value)
-    assert f"attribute '{name}' is" in said and expected in said and "make the run again" in said
+    message = str(caught.value)
+    assert f"attribute '{name}' is" in message and expected in message and "make the run again" in message
 
 
 def replace(name, values, unit=None):
     def change(file):
-        held = file[name].attrs.get("unit")
+        stored = file[name].attrs.get("unit")
         del file[name]
         file[name] = values
-        if held:
-            file[name].attrs["unit"] = unit or held
+        if stored:
+            file[name].attrs["unit"] = unit or stored
 
     return change
 
@@ -143,7 +144,7 @@ def group(file):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda file: file.__delitem__("current"), "holds no current"),
+        (lambda file: file.__delitem__("current"), "contains no current"),
         (group, "current is a group, a dataset expected"),
         (without_unit, "current has no unit, 'e Å / fs' expected"),
         (replace("positions", np.ones((4, ATOMS, 3)), "nm"), "positions has the unit 'nm', 'Å' expected"),
@@ -167,7 +168,7 @@ def group(file):
         (spoil("masses", 1, 0.0), r"masses is 0.0 at \[1\]"),
     ],
 )
-def test_a_run_that_is_not_whole_is_rejected(change, reason, tmp_path):
+def test_an_incomplete_run_is_rejected(change, reason, tmp_path):
     path = write(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         change(file)
@@ -177,7 +178,7 @@ def test_a_run_that_is_not_whole_is_rejected(change, reason, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n" + bytes(50), None], ids=str)
-def test_a_file_that_is_no_hdf5_is_rejected(content, tmp_path):
+def test_a_file_that_is_not_hdf5_is_rejected(content, tmp_path):
     path = tmp_path / "r.h5"
     if content is not None:
         path.write_bytes(content)
@@ -187,15 +188,15 @@ def test_a_file_that_is_no_hdf5_is_rejected(content, tmp_path):
         read_run(path, "current")
 
 
-def test_a_cut_file_and_one_with_a_flipped_bit_are_rejected(tmp_path):
+def test_a_truncated_file_and_one_with_a_flipped_bit_are_rejected(tmp_path):
     path = write(tmp_path / "r.h5")
-    whole = path.read_bytes()
-    for part in (0.1, 0.5, 0.9, 0.99):
-        path.write_bytes(whole[: int(part * len(whole))])
+    content = path.read_bytes()
+    for fraction in (0.1, 0.5, 0.9, 0.99):
+        path.write_bytes(content[: int(fraction * len(content))])
         with pytest.raises(BornflowError, match="cannot be read as HDF5"):
             read_run(path, *ALL)
-    path.write_bytes(whole)
-    place = whole.index(read_run(path, "current")[1]["current"][:1].tobytes())
-    path.write_bytes(whole[: place + 3] + bytes([whole[place + 3] ^ 1]) + whole[place + 4 :])
+    path.write_bytes(content)
+    place = content.index(read_run(path, "current")[1]["current"][:1].tobytes())
+    path.write_bytes(content[: place + 3] + bytes([content[place + 3] ^ 1]) + content[place + 4 :])
     with pytest.raises(BornflowError, match="cannot be read as HDF5"):
         read_run(path, "current")

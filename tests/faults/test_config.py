@@ -1,4 +1,4 @@
-"""Hostile configurations: each ends in one clear error before any job, or means what it says."""
+"""Hostile configurations: each ends in one clear error before any job, or is used as it is written."""
 
 import datetime
 import re
@@ -49,10 +49,10 @@ def bomb() -> list:
     return value
 
 
-def rejected(config: dict, *words: str) -> None:
+def rejected(given: dict, *words: str) -> None:
     started = time.monotonic()
     with pytest.raises(BornflowError) as error:
-        config.complete(config)
+        config.complete(given)
     assert time.monotonic() - started < 5
     for word in words:
         assert word in str(error.value)
@@ -96,7 +96,7 @@ RESULTS = [
 
 
 @pytest.mark.parametrize("results", RESULTS)
-def test_results_stay_in_a_folder_of_their_own(results):
+def test_results_stay_inside_the_working_folder(results):
     rejected({"results": results}, "results: ", "expected: a folder inside the working folder")
 
 
@@ -107,7 +107,7 @@ def test_the_repositorys_own_folders_are_rejected_for_results():
 
 
 @pytest.mark.parametrize("results", ["results", "results/mine-2.1", "workflows", "out/workflow", "größe"])
-def test_other_folders_hold_results(results):
+def test_other_folders_of_results_are_accepted(results):
     assert config.complete({"results": results})["results"] == results
 
 
@@ -145,22 +145,22 @@ def test_names_that_do_not_fit_into_a_path_are_rejected(table, name):
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", ["a", "A-0", "cluster_3-x", "no", "yes", "x1" * 19, "settings", "errors"])
-def test_other_names_are_taken(table, name):
+def test_other_names_are_accepted(table, name):
     config.complete(TABLES[table](name))
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("name", ["none", "None", "a" * 40, "ab" * 20, "x" + "a" * 20])
-def test_names_that_stand_for_something_else_are_rejected(table, name):
+def test_reserved_names_are_rejected(table, name):
     rejected(TABLES[table](name), f"{table}.{name}: this name cannot be used")
 
 
 @pytest.mark.parametrize("name", ["deviations", "velocities-a", "response-a", "Response-a", "lorem-jax"])
-def test_models_are_not_called_like_our_files(name):
+def test_models_cannot_have_the_names_of_our_files(name):
     rejected({"models": {"a": {}, name: {}}}, f"models.{name}: this name cannot be used")
 
 
-def test_studies_are_not_called_like_our_files():
+def test_studies_cannot_have_the_names_of_our_files():
     rejected(study("linear_response"), "labels.studies.linear_response: this name cannot be used")
 
 
@@ -175,7 +175,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("given", "words"),
     [
         ({None: 1}, "top level: key None found, which is no value"),
         ({"training": {True: 3}}, "training: key True found, which is the truth value true; keys are text"),
@@ -193,10 +193,13 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         (system(title=5), "title: 5 found, a number; where text is meant"),
         ({"training": {"data": {"x"}}}, "training.data: {'x'} found, which is a set"),
         ({"training": {"data": [b"x"]}}, "training.data.0: b'x' found, which is a bytes"),
-        ({"training": {"data": cycle()}}, "training.data.1: an alias (*) inside of what it stands for"),
+        (
+            {"training": {"data": cycle()}},
+            "training.data.1: an alias (*) inside the value that it stands for",
+        ),
         ({"training": {"data": nested(300)}}, "nested more than 50 levels deep"),
         ({"training": {"data": bomb()}}, "over 50000 values"),
-        ({"training": {"epochs": 10**7000}}, "training.epochs: a number of over 18 digits"),
+        ({"training": {"epochs": 10**7000}}, "training.epochs: a number with over 18 digits"),
         ({"training": {"epochs": "1:30"}}, "'1:30' is not of type 'integer'"),
         ({"training": {"epochs": float("inf")}}, "training.epochs: inf"),
         ({"spectra": {"resolution": "nan"}}, "spectra.resolution: nan found, a finite number expected"),
@@ -232,16 +235,19 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ),
         ({"labels": {"linear_response": ["-x"]}}, "labels.linear_response.0: '-x' found; expected: text"),
         ({"training": {"keys": {"bec": "{x}"}}}, "training.keys.bec: '{x}' found; expected: text"),
-        (study(columns=["cutof"]), "labels.studies.a.columns: cutof found, no settings of labels.cp2k"),
+        (
+            study(columns=["cutof"]),
+            "labels.studies.a.columns: cutof found, which labels.cp2k lacks",
+        ),
         ({"__use_yte__": True}, "unknown key '__use_yte__'"),
         ({"pathvars": {"results": "/"}}, "unknown key 'pathvars'"),
     ],
 )
-def test_hostile_values_are_rejected_in_one_line(config, words):
-    rejected(config, words)
+def test_hostile_values_are_rejected_in_one_line(given, words):
+    rejected(given, words)
 
 
-def test_every_number_has_a_least_and_a_most_and_every_text_a_form():
+def test_every_number_has_bounds_and_every_text_a_pattern():
     def walk(node, place):
         if isinstance(node, list):
             for number, item in enumerate(node):
@@ -250,11 +256,13 @@ def test_every_number_has_a_least_and_a_most_and_every_text_a_form():
             return
         kind = node.get("type")
         if kind in ("number", "integer"):
-            assert {"minimum", "exclusiveMinimum"} & set(node), f"{place} has no least value"
-            assert {"maximum", "exclusiveMaximum"} & set(node), f"{place} has no largest value"
+            assert {"minimum", "exclusiveMinimum"} & set(node), f"{place} has no lower bound"
+            assert {"maximum", "exclusiveMaximum"} & set(node), f"{place} has no upper bound"
         if kind == "string":
-            assert {"pattern", "expected"} <= set(node), f"{place} may hold anything"
-            assert "maxLength" in node or not re.search(node["pattern"], 5000 * "a"), f"{place} has no end"
+            assert {"pattern", "expected"} <= set(node), f"{place} has no pattern"
+            assert "maxLength" in node or not re.search(node["pattern"], 5000 * "a"), (
+                f"{place} has no length limit"
+            )
             assert not re.search(node["pattern"], "a\nb"), place
             assert not re.search(node["pattern"], "a\n"), place
         for key, item in node.items():
@@ -268,14 +276,14 @@ def test_every_number_has_a_least_and_a_most_and_every_text_a_form():
     [
         (
             "training: {epochs: 7}\nmodels: {mine: {}}\ntraining: {seeds: [3]}\n",
-            "line 3: key 'training' stands a second",
+            "line 3: key 'training' is given a second",
         ),
         ("training: {epochs: 1:30}", "line 1: 1:30 is read as a number to base 60"),
         ("training: {epochs: 0100}", "line 1: 0100 is read as a number to base 8"),
         ("__use_yte__: true\nresults: results/x", "__use_yte__ found, which makes the file a program"),
     ],
 )
-def test_what_snakemake_does_not_say_is_found_in_its_files(tmp_path, text, words):
+def test_errors_that_snakemake_does_not_report_are_found(tmp_path, text, words):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(BornflowError) as error:
@@ -291,7 +299,7 @@ def test_what_snakemake_does_not_say_is_found_in_its_files(tmp_path, text, words
             "models: {no: {}}",
             "key no is read as the truth value false; where text is meant, put it in quotes",
         ),
-        ("training: {epochs: 5}\ntraining: {}", "key 'training' stands a second time"),
+        ("training: {epochs: 5}\ntraining: {}", "key 'training' is given a second time"),
         ("results: -rf", "results: '-rf' found; expected: a folder inside the working folder"),
     ],
 )
@@ -318,16 +326,16 @@ def test_modules_read_configurations_strictly(tmp_path):
     path.write_text("# nothing but a comment\n")
     assert config.load(path, "training") == config.load(None, "training")
     path.write_text("training: {epochs: 3}\ntraining: {}\n")
-    with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' stands a second time"):
+    with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' is given a second time"):
         config.load(path, "training")
     path.write_text("training: {epochs: 1.0e+12}\n")
     with pytest.raises(BornflowError, match=r"c\.yaml: training\.epochs: 1000000000000 is greater"):
         config.load(path, "training")
 
 
-def test_what_a_rule_writes_is_read_again(tmp_path):
+def test_written_sections_are_read_unchanged(tmp_path):
     full = config.complete(system(title="no") | {"models": {"yes": {}, "on": {}}})
-    path = tmp_path / "part.yaml"
+    path = tmp_path / "section.yaml"
     path.write_text(yaml.safe_dump({key: full[key] for key in ("models", "dynamics")}))
     assert config.load(path, "models") == full["models"]
     assert config.load(path, "dynamics") == full["dynamics"]

@@ -1,4 +1,4 @@
-"""What a run is asked for and cannot do is rejected before a model is loaded, in one clear error."""
+"""Impossible input of a run is rejected before a model is loaded, with one clear error."""
 
 import os
 import sys
@@ -10,22 +10,27 @@ import yaml
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
 from examples import variant, water
 
-from bornflow.dynamics import md, request, start
-from bornflow.dynamics.watch import Watch
+from bornflow.config.schema import filled
+from bornflow.dynamics import md
+from bornflow.dynamics.chunks import run_identity
+from bornflow.dynamics.initial_conditions import read_structure
+from bornflow.dynamics.settings import SystemSettings
+from bornflow.dynamics.stability import StabilityMonitor
 from bornflow.errors import BornflowError
 from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
 from bornflow.labels import relax
+from bornflow.models.graph import list_pairs
 from bornflow.models.model import Model
-from bornflow.models.pairs import list_pairs
 from bornflow.spectra import response
-from bornflow.structures.generate import generate
+from bornflow.structures.candidates import read_candidates
 from bornflow.training import data
 from bornflow.units import spectral_steps
 
 CASES = Path("/work/shared/cases")
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 20}
+SETTINGS = SystemSettings.from_section(filled({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
 
 
 @pytest.fixture
@@ -51,10 +56,10 @@ def rejection(monkeypatch, capsys, **changes) -> str:
 
 
 REJECTED = {
-    "frame -1": ({"frame": -1}, "s.extxyz holds 2 frames, counted from 0: there is no frame -1"),
+    "frame -1": ({"frame": -1}, "s.extxyz contains 2 frames, counted from 0: there is no frame -1"),
     "frame 2": ({"frame": 2}, "there is no frame 2, choose one from 0 to 1"),
     "frame huge": ({"frame": 10**30}, "there is no frame 1000000"),
-    "seed -1": ({"seed": -1}, "--seed is -1; choose a whole number from 0 to 4294967295"),
+    "seed -1": ({"seed": -1}, "--seed is -1; choose an integer from 0 to 4294967295"),
     "seed 2**32": ({"seed": 2**32}, "--seed is 4294967296"),
     "seed huge": ({"seed": 10**40}, "--seed is 1000"),
     "folder": ({"out": "folder.h5"}, "folder.h5, which is a folder"),
@@ -69,7 +74,7 @@ REJECTED = {
     ),
     "failed frames": ({"out": "old.h5", "structure": "old.failed.extxyz"}, "would be overwritten"),
     "parts file": ({"out": "file.h5"}, "file.parts is a file"),
-    "parts of others": ({"out": "mine.h5"}, "mine.parts holds thesis.tex, which is no part of a run"),
+    "parts of others": ({"out": "mine.h5"}, "mine.parts contains thesis.tex, which is no chunk of a run"),
     "parent is a file": ({"out": "s.extxyz/r.h5"}, "nothing can be written to s.extxyz"),
     "parent of the system": ({"out": "/proc/none/r.h5"}, "nothing can be written to /proc/none"),
 }
@@ -96,7 +101,7 @@ def test_a_folder_that_cannot_be_written_to_is_rejected(folder, monkeypatch, cap
 
 
 def test_without_a_fault_the_model_is_what_is_missing(folder, monkeypatch, capsys):
-    """The rejections above do come first, and not because everything is rejected."""
+    """The rejections above come first, and not because everything is rejected."""
     for changes in ({}, {"frame": 1}, {"seed": 2**32 - 1}, {"out": "new/folder/r.h5"}):
         assert "no-model" in rejection(monkeypatch, capsys, **changes)
 
@@ -117,31 +122,31 @@ def test_a_constraint_is_rejected_by_everything_that_moves_atoms(kind, model, pa
     calculator = BornflowCalculator(Checkpoint(model, parameters, np.zeros(2)))
     expected = rf"water-2-0: constraints \({kind}\) hold {count} of 6 atoms, .* remove the constraints"
     with pytest.raises(BornflowError, match=expected):
-        md.simulate(atoms, calculator, {}, 0, tmp_path / "r.h5")
+        md.simulate(atoms, calculator, SETTINGS, 0, tmp_path / "r.h5")
     with pytest.raises(BornflowError, match=expected):
-        response.measured([atoms], calculator, 0.01, 0.5, 3)
+        response.in_field([atoms], calculator, 0.01, 0.5, 3)
     assert not list(tmp_path.iterdir())
 
 
-def held_file(path) -> Path:
-    """Water of which two atoms are held, as ASE writes it."""
+def constrained_file(path) -> Path:
+    """Water with two fixed atoms, as ASE writes it."""
     atoms = water(8, 0.9)
     atoms.set_constraint(FixAtoms([0, 4]))
     frames.write(path, [water(8, 0.9, seed=1), atoms])
     return path
 
 
-def test_a_held_structure_of_a_file_is_rejected(folder, monkeypatch, capsys):
-    held_file("held.extxyz")
+def test_a_constrained_structure_of_a_file_is_rejected(folder, monkeypatch, capsys):
+    constrained_file("held.extxyz")
     message = rejection(monkeypatch, capsys, structure="held.extxyz", frame=1)
     assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) hold 2 of 24 atoms" in message
     assert "move_mask" in message
     with pytest.raises(BornflowError, match="hold 2 of 24"):
-        start.structure("held.extxyz", 1, [2, 1, 1])
+        read_structure("held.extxyz", 1, [2, 1, 1])
 
 
-def test_a_relaxation_rejects_held_structures_and_writes_nothing(folder, monkeypatch):
-    held_file("held.extxyz")
+def test_a_relaxation_rejects_constrained_structures_and_writes_no_file(folder, monkeypatch):
+    constrained_file("held.extxyz")
     words = ["--structures=held.extxyz", "--out=o.extxyz", "--rejected=r.csv"]
     monkeypatch.setattr(sys, "argv", ["relax", *words])
     with pytest.raises(SystemExit, match=r"held.extxyz, water-8-0: .* a relaxation moves all atoms"):
@@ -150,13 +155,13 @@ def test_a_relaxation_rejects_held_structures_and_writes_nothing(folder, monkeyp
     assert not Path("r.csv").exists()
 
 
-def test_a_pool_of_held_structures_is_rejected_if_relaxed_and_else_said(folder, capsys):
-    held_file("held.extxyz")
+def test_a_pool_of_constrained_structures_is_rejected_if_relaxed_and_otherwise_reported(folder, caplog):
+    constrained_file("held.extxyz")
     with pytest.raises(BornflowError, match="the relaxation of the pool moves all atoms"):
-        generate("p", {"files": ["held.extxyz"], "relax": True}, 0)
-    pool = generate("p", {"files": ["held.extxyz"], "relax": False}, 0)
+        read_candidates(["held.extxyz"], relax=True)
+    pool = read_candidates(["held.extxyz"], relax=False)
     assert not any(atoms.constraints for atoms in pool)
-    assert capsys.readouterr().err.count("constraints are left out") == 1
+    assert caplog.text.count("constraints are left out") == 1
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_a_pool_of_held_structures_is_rejected_if_relaxed_and_else_said(folder, 
         ({"shift": 1e30}, r"has a coordinate of 1e\+30 Å"),
     ],
 )
-def test_a_start_that_is_no_structure_is_rejected_by_file_and_frame(folder, change, reason):
+def test_an_invalid_start_structure_is_rejected_with_file_and_frame(folder, change, reason):
     atoms = water(8, 0.9)
     if "cell" in change:
         atoms.set_cell(change["cell"])
@@ -181,37 +186,36 @@ def test_a_start_that_is_no_structure_is_rejected_by_file_and_frame(folder, chan
         atoms.info["n_molecules"] = change["n_molecules"]
     frames.write("bad.extxyz", [atoms])
     with pytest.raises(BornflowError, match=rf"bad.extxyz.*{reason}"):
-        start.structure("bad.extxyz", 0, [1, 1, 1])
+        read_structure("bad.extxyz", 0, [1, 1, 1])
 
 
-def test_a_number_of_molecules_that_bonds_do_not_make_is_said(folder, capsys):
+def test_a_number_of_molecules_that_disagrees_with_the_bonds_is_reported(folder, caplog):
     atoms = water(8, 0.9)
-    for said, notice in ((8, ""), (4, "n_molecules is 4, but bonds make 8 molecules")):
-        atoms.info["n_molecules"] = said
+    for given, warning in ((8, ""), (4, "n_molecules is 4, but the covalent bonds connect its atoms to 8")):
+        atoms.info["n_molecules"] = given
         frames.write("w.extxyz", [atoms])
-        assert start.structure("w.extxyz", 0, [2, 1, 1]).info["n_molecules"] == 2 * said
-        assert notice in capsys.readouterr().err
+        assert read_structure("w.extxyz", 0, [2, 1, 1]).info["n_molecules"] == 2 * given
+        assert warning in caplog.text
 
 
-def test_velocities_of_a_file_are_said_to_be_left_out(folder, capsys):
+def test_unused_velocities_of_a_file_are_reported(folder, caplog):
     atoms = water(2)
     atoms.set_momenta(np.ones((6, 3)))
     frames.write("v.extxyz", [atoms])
-    start.structure("v.extxyz", 0, [1, 1, 1])
-    assert "its velocities are not used" in capsys.readouterr().err
+    read_structure("v.extxyz", 0, [1, 1, 1])
+    assert "its velocities are not used" in caplog.text
 
 
 def test_a_water_may_leave_an_ion_and_no_hydrogen_its_oxygen(tmp_path):
     atoms = water(2)
-    atoms.symbols[0] = "Na"  # with two hydrogens beside it
-    limits = {"temperature_limit": 3000, "bond_limit": 2, "energy_limit": 0.05, "drift_limit": 0.1}
-    watch = Watch(atoms, limits, tmp_path / "f.extxyz")
-    assert sorted(zip(*watch.bonds[:2], strict=True)) == [(3, 4), (3, 5)]
+    atoms.symbols[0] = "Na"  # with two hydrogens next to it
+    monitor = StabilityMonitor(atoms, SETTINGS, tmp_path / "f.extxyz")
+    assert sorted(zip(*monitor.bonds[:2], strict=True)) == [(3, 4), (3, 5)]
     atoms.positions[:3] += 8.0
-    watch.look(atoms, 1, 0.0, 300.0)
+    monitor.check(atoms, 1, 0.0, 300.0)
     atoms.positions[4] += 3.0
     with pytest.raises(BornflowError, match=r"step 2: the bond of atom 3 \(O\) and atom 4 \(H\)"):
-        watch.look(atoms, 2, 0.0, 300.0)
+        monitor.check(atoms, 2, 0.0, 300.0)
 
 
 FAR = [1e30, -1e30, 1e200, 1e12, 2e4]
@@ -234,7 +238,7 @@ def test_atoms_too_far_away_are_rejected_and_do_not_kill_the_process(far, period
         (1e300 * np.eye(3), "the cell"),
     ],
 )
-def test_cells_that_no_memory_holds_are_rejected(cell, reason):
+def test_cells_that_need_too_much_memory_are_rejected(cell, reason):
     with pytest.raises(BornflowError, match=reason):
         list_pairs(np.zeros(3, int), np.eye(3), cell, 1, 6.0, 3.0)
 
@@ -248,7 +252,7 @@ def test_a_training_names_the_structure_that_is_too_far_apart():
 
 
 @pytest.mark.parametrize("resolution", [1e300, 1e-320, 0.0, -5.0, float("nan"), float("inf"), 5e4])
-def test_a_resolution_that_no_series_has_is_rejected(resolution):
+def test_an_impossible_resolution_is_rejected(resolution):
     with pytest.raises(BornflowError, match=r"spectra.resolution is .* choose a finer one"):
         spectral_steps(resolution, 0.5)
     assert spectral_steps(20, 0.5) == 3336
@@ -257,10 +261,10 @@ def test_a_resolution_that_no_series_has_is_rejected(resolution):
 @pytest.mark.skipif(not (CASES / "files").is_dir(), reason="the cases that were found are not here")
 def test_the_cases_that_were_found():
     with pytest.raises(BornflowError, match="hold 48 of 96 atoms"):
-        start.structure(CASES / "files/06-constraint/fixed.extxyz", 0, [1, 1, 1])
+        read_structure(CASES / "files/06-constraint/fixed.extxyz", 0, [1, 1, 1])
     ids = []
     for name in ("h2o", "d2o"):
-        atoms = start.structure(CASES / f"files/07-masses/{name}.extxyz", 0, [1, 1, 1])
-        ids.append(request.identity(atoms, {}, 0, b""))
+        atoms = read_structure(CASES / f"files/07-masses/{name}.extxyz", 0, [1, 1, 1])
+        ids.append(run_identity(atoms, SETTINGS, 0, b""))
     assert ids[0] != ids[1]
     assert atoms.get_masses()[1] == 2.014

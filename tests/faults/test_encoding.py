@@ -14,7 +14,7 @@ ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "
 
 
 def run(folder, *arguments, **environment):
-    """A module in a locale that knows no letters but those of ASCII, warned of files opened by it."""
+    """Run a module in an ASCII locale, with warnings about files that are opened in the locale's encoding."""
     return subprocess.run(
         [sys.executable, "-m", *arguments],
         cwd=folder,
@@ -39,8 +39,8 @@ def test_names_survive_labelling_and_the_split_in_an_ascii_locale(tmp_path):
         tmp_path, "bornflow.labels.label", "--structures", "s.extxyz", *common, "--out", "l.extxyz"
     )
     assert labelled.returncode == 0, labelled.stderr
-    parts = ["--train", "t.extxyz", "--valid", "v.extxyz"]
-    split = run(tmp_path, "bornflow.training.split", "--labels", "l.extxyz", *common, *parts)
+    outputs = ["--train", "t.extxyz", "--valid", "v.extxyz"]
+    split = run(tmp_path, "bornflow.training.split", "--labels", "l.extxyz", *common, *outputs)
     assert split.returncode == 0, split.stderr
     back = frames.read_all([tmp_path / "t.extxyz", tmp_path / "v.extxyz"], unique=True)
     assert sorted(atoms.info["structure"] for atoms in back) == [f"{NAME}-{seed}" for seed in range(4)]

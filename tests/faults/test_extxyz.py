@@ -1,4 +1,4 @@
-"""Broken and foreign extxyz files: read right, or rejected with file, frame, place and remedy."""
+"""Broken and foreign extxyz files are read correctly, or rejected with file, frame, line and remedy."""
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ def with_comment(comment: str) -> str:
     return f"3\n{comment}\n{ROWS}"
 
 
-# Comment line, then what is found: energy, whether periodic, whether there are forces.
-RIGHT = {
+# Comment line, energy, whether the frame is periodic.
+READ_CORRECTLY = {
     "blank around =": (f"{PROPERTIES} energy = -17.0", -17.0, False),
     "empty value before the energy": (f"{PROPERTIES} note= energy=-17.0", -17.0, False),
     "empty quotes before the energy": (f'{PROPERTIES} note="" energy=-17.0', -17.0, False),
@@ -63,20 +63,23 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("case", RIGHT)
-def test_what_other_programs_write_is_read_whole(case, tmp_path):
-    described, energy, periodic = RIGHT[case]
+@pytest.mark.parametrize("case", READ_CORRECTLY)
+def test_files_of_other_programs_are_read_without_loss(case, tmp_path):
+    described, energy, periodic = READ_CORRECTLY[case]
     (atoms,) = read(tmp_path, with_comment(described))
     assert frames.label(atoms, "energy") == energy
     assert bool(atoms.pbc.all()) == periodic
     assert frames.label(atoms, "forces")[0].tolist() == [0.3, -0.4, -0.1]
 
 
-WRONG = {
+REJECTED = {
     "no count": ("water\n\nO 0 0 0\n", "line 1: the number of atoms .* found 'water'"),
     "count with words": ("3 atoms\n", "line 1"),
-    "no atoms": (f"0\n{PROPERTIES}\n{GOOD}", "frame 0, line 1: a frame of 0 atoms"),
-    "count too large": (f"{10**12}\n{PROPERTIES}\n{ROWS}", "1000000000000 atoms are more than can be read"),
+    "no atoms": (f"0\n{PROPERTIES}\n{GOOD}", "frame 0, line 1: the frame has 0 atoms"),
+    "count too large": (
+        f"{10**12}\n{PROPERTIES}\n{ROWS}",
+        "1000000000000 atoms are more than the 100000000 that can be read",
+    ),
     "count above the file": (
         f"99999\n{PROPERTIES}\n{ROWS}",
         "announces 99999 atoms, but the file ends after 3",
@@ -89,7 +92,7 @@ WRONG = {
     "count below the rows": (GOOD.replace("3\n", "2\n", 1), "frame 1, line 5: the number of atoms"),
     "damaged Properties": (GOOD.replace("pos:R:3", "pos:R"), "is damaged at"),
     "type of Properties": (GOOD.replace("pos:R:3", "pos:Q:3"), "is damaged at 'pos:Q:3'"),
-    "no Properties": (GOOD.replace(PROPERTIES, ""), "7 columns found, 4 are expected"),
+    "no Properties": (GOOD.replace(PROPERTIES, ""), "7 columns found, but 4 are expected"),
     "misspelt Properties": (
         GOOD.replace("Properties", "Propertis"),
         "'Propertis' .* Properties may be meant",
@@ -115,35 +118,38 @@ WRONG = {
     "open quote": (with_comment(f'{PROPERTIES} note="a energy=-17'), 'the " in column .* is not closed'),
     "after a quote": (
         with_comment(f'{PROPERTIES} note="a"energy=-17'),
-        "a blank is expected after the closing",
+        "a space is expected after the closing",
     ),
-    "two energies": (with_comment(f"{PROPERTIES} energy=-17 energy=-18"), "'energy' is there twice"),
+    "two energies": (with_comment(f"{PROPERTIES} energy=-17 energy=-18"), "'energy' is given twice"),
     "two cells": (
         with_comment(f'{LATTICE} lattice="8 0 0 0 8 0 0 0 8" {PROPERTIES}'),
-        "Lattice is there twice",
+        "Lattice is given twice",
     ),
     "energy of text": (with_comment(f"{PROPERTIES} energy=low"), "'energy' is 'low', not a number"),
     "underscore": (with_comment(f"{PROPERTIES} energy=1_000"), "'energy' is '1_000', not a number"),
-    "empty energy": (with_comment(f'{PROPERTIES} energy="-17 -18"'), "'energy' holds 2 numbers, 1 expected"),
+    "empty energy": (
+        with_comment(f'{PROPERTIES} energy="-17 -18"'),
+        "'energy' has 2 numbers instead of 1",
+    ),
     "infinite": (with_comment(f"{PROPERTIES} energy=inf"), "'energy' is not finite"),
     "hartree": (
         with_comment(f"{PROPERTIES} energy=-0.6 energy-unit=hartree"),
-        "'energy-unit=hartree' found, eV",
+        "'energy-unit=hartree' found, but eV",
     ),
     "forces in hartree": (
         with_comment(f"{PROPERTIES} force_unit=Ha/bohr"),
-        "'force_unit=Ha/bohr' found, eV/Å",
+        "'force_unit=Ha/bohr' found, but eV/Å",
     ),
-    "bohr": (with_comment(f"{PROPERTIES} pos_unit=bohr"), "'pos_unit=bohr' found, Å"),
+    "bohr": (with_comment(f"{PROPERTIES} pos_unit=bohr"), "'pos_unit=bohr' found, but Å"),
     "bohr, spelt otherwise": (with_comment(f"{PROPERTIES} coordinates_unit=bohr"), "'coordinates_unit=bohr'"),
-    "hartree in one word": (with_comment(f"{PROPERTIES} energyunit=Ha"), "'energyunit=Ha' found, eV"),
-    "hartree in short": (with_comment(f"{PROPERTIES} e_unit=Ha"), "'e_unit=Ha' found, eV"),
+    "hartree in one word": (with_comment(f"{PROPERTIES} energyunit=Ha"), "'energyunit=Ha' found, but eV"),
+    "hartree in short": (with_comment(f"{PROPERTIES} e_unit=Ha"), "'e_unit=Ha' found, but eV"),
     "NUL": (GOOD.replace("O 0.0", "O\0 0.0"), "NUL"),
     "units": (with_comment(f"{PROPERTIES} units=real"), "'units=real' found"),
     "weight of text": (with_comment(f"{PROPERTIES} energy=1 energy_weight=low"), "'energy_weight' is 'low'"),
     "two names": (
         with_comment(f"{PROPERTIES} REF_energy=-17 dft_energy=-18"),
-        "may stand under several keys",
+        "may be stored under several keys",
     ),
     "charge": (with_comment(f"{PROPERTIES} charge=half"), "charge=half found; an integer"),
     "charge of inf": (with_comment(f"{PROPERTIES} charge=inf"), "charge=inf found; an integer"),
@@ -163,13 +169,16 @@ WRONG = {
     "periodic": (with_comment(f"periodic=T {PROPERTIES}"), "'periodic' .* Lattice"),
     "two charges": (
         with_comment(f"{PROPERTIES} charge=0 total_charge=1"),
-        "charge is 0 and, as 'total_charge', 1",
+        "two values of charge found, 0 and total_charge=1",
     ),
-    "negative weight": (with_comment(f"{PROPERTIES} energy=1 energy_weight=-1"), "is zero or positive"),
-    "dummy": (GOOD.replace("O 0.0", "X 0.0"), "line 3: 'X' is no element"),
-    "site": (GOOD.replace("O 0.0", "Ow 0.0"), "line 3: 'Ow' is no element; O may be meant"),
-    "capitals": (GOOD.replace("O 0.0", "CL 0.0"), "'CL' is no element; Cl may be meant"),
-    "deuterium": (GOOD.replace("H 0.8", "D 0.8"), r"line 4: 'D' is no element; write H, and .* masses:R:1"),
+    "negative weight": (with_comment(f"{PROPERTIES} energy=1 energy_weight=-1"), "must be zero or positive"),
+    "dummy": (GOOD.replace("O 0.0", "X 0.0"), "line 3: 'X' is not an element"),
+    "site": (GOOD.replace("O 0.0", "Ow 0.0"), "line 3: 'Ow' is not an element; O may be meant"),
+    "capitals": (GOOD.replace("O 0.0", "CL 0.0"), "'CL' is not an element; Cl may be meant"),
+    "deuterium": (
+        GOOD.replace("H 0.8", "D 0.8"),
+        r"line 4: 'D' is not an element; write H, and .* masses:R:1",
+    ),
     "number": (GOOD.replace("O 0.0", "O 0_0"), "line 3: 'pos' is '0_0'; a number is expected"),
     "position": (GOOD.replace("O 0.0", "O nan"), "line 3: the position is not finite"),
     "half missing forces": (GOOD.replace("0.3 -0.4", "nan -0.4"), "'forces' of atom 0 is not finite"),
@@ -178,37 +187,37 @@ WRONG = {
         "not text in UTF-8",
     ),
     "binary": (bytes(range(256)) * 4, "not text in UTF-8|the number of atoms"),
-    "empty": ("", "holds no structures"),
-    "blank": ("\n\n", "holds no structures"),
+    "empty": ("", "contains no structures"),
+    "blank": ("\n\n", "contains no structures"),
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_what_is_not_understood_is_rejected_in_one_line(case, tmp_path):
-    text, message = WRONG[case]
+@pytest.mark.parametrize("case", REJECTED)
+def test_files_that_are_not_understood_are_rejected_in_one_line(case, tmp_path):
+    text, message = REJECTED[case]
     with pytest.raises(BornflowError, match=message) as caught:
         read(tmp_path, text)
     assert "set.xyz" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_blank_lines_between_frames(tmp_path):
+def test_empty_lines_may_stand_between_frames(tmp_path):
     found = read(tmp_path, "\n".join([GOOD] * 3) + "\n\n" + GOOD)
     assert [frames.label(atoms, "energy") for atoms in found] == [-17.0] * 4
 
 
-def test_windows_line_ends_byte_order_marks_and_plain_xyz(tmp_path):
+def test_windows_line_ends_byte_order_marks_and_plain_xyz_are_read(tmp_path):
     (atoms,) = read(tmp_path, b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert frames.label(atoms, "energy") == -17.0
     (atoms,) = read(tmp_path, "1\nwater, by hand: step 5\nh 0 0 0\n")
     assert atoms.get_chemical_formula() == "H" and not atoms.pbc.any()
 
 
-def test_a_last_line_without_a_line_break_is_said(tmp_path, capsys):
+def test_a_last_line_without_a_line_break_is_reported(tmp_path, caplog):
     read(tmp_path, GOOD[:-1])
-    assert "its last line may be cut" in capsys.readouterr().err
+    assert "its last line may be cut" in caplog.text
 
 
-def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
+def test_a_file_cut_anywhere_is_read_without_loss_or_rejected(tmp_path):
     """Wherever a file of two frames is cut, no frame loses a label in silence."""
     text = GOOD + GOOD.replace("-17.0", "-18.0")
     for end in range(len(text)):
@@ -217,13 +226,13 @@ def test_every_cut_of_a_file_is_read_whole_or_rejected(tmp_path):
         except BornflowError:
             continue
         energies = [frames.label(atoms, "energy") for atoms in found]
-        # The last number may lose digits, and blank lines are no frame: no other cut is invisible.
+        # The last number may lose digits, and blank lines are no frame: every other cut is noticed.
         assert energies in ([-17.0], [-17.0, -18.0])
         assert end >= len(GOOD) - 3 and (len(found) == 1 or end >= len(text) - 3)
         assert len(found) == 2 or not text[len(GOOD) : end].strip()
 
 
-def test_columns_of_zeros_that_the_file_does_not_weigh(tmp_path):
+def test_a_column_with_weight_zero_is_masked(tmp_path):
     rows = "O 0 0 0 0 0 0 {}\nH 0 0 1 0 0 0 {}\n"
     head = "2\nProperties=species:S:1:pos:R:3:forces:R:3:forces_weight:R:1 energy=-1\n"
     (atoms,) = read(tmp_path, head + rows.format(0, 0))
@@ -244,11 +253,11 @@ def test_energies_of_two_methods_are_not_mixed(tmp_path):
     assert [frames.label(atoms, "energy") for atoms in found] == [-470, None]
     with pytest.raises(BornflowError, match="several keys"):
         read(tmp_path, with_comment(f"{PROPERTIES} REF_energy=-470") + only)
-    with pytest.raises(BornflowError, match="'local' is in the columns"):
+    with pytest.raises(BornflowError, match="'local' is a column"):
         read(tmp_path, GOOD.replace("forces:R:3", "local:R:3"), {"energy": "local"})
 
 
-def test_files_of_one_name_in_folders_of_one_name(tmp_path):
+def test_files_and_folders_with_one_name_give_different_names(tmp_path):
     paths = [tmp_path / folder / "data" / "train.xyz" for folder in "xy"]
     for path in paths:
         path.parent.mkdir(parents=True)
@@ -270,7 +279,7 @@ def test_total_charges_have_many_names(key, tmp_path):
     assert atoms.info["charge"] == 1 and atoms.info["multiplicity"] == 2
 
 
-def test_atomic_numbers_in_place_of_symbols(tmp_path):
+def test_atomic_numbers_may_replace_symbols(tmp_path):
     for properties in ("Z:I:1", "species:I:1", "numbers:I:1"):
         (atoms,) = read(tmp_path, f"2\nProperties={properties}:pos:R:3\n8 0 0 0\n1 0 0 1\n")
         assert atoms.get_chemical_formula() == "HO"
@@ -280,17 +289,17 @@ def test_atomic_numbers_in_place_of_symbols(tmp_path):
 
 
 @pytest.mark.parametrize("typo", ["ener0gy", "enrgy", "energy_pbe", "E"])
-def test_a_key_with_a_typing_error_loses_no_label_in_silence(typo, tmp_path, capsys):
+def test_a_key_with_a_typing_error_loses_no_label_in_silence(typo, tmp_path, caplog):
     wrong = with_comment(f"{PROPERTIES} {typo}=-17")
     with pytest.raises(
         BornflowError, match=f"frame 1, line 7: no 'energy', which other frames have, but '{typo}'"
     ):
         read(tmp_path, GOOD + wrong)
     read(tmp_path, wrong)
-    assert f"no 'energy' and so no energy, but '{typo}'" in capsys.readouterr().err
+    assert f"no 'energy', so this label is masked, but '{typo}'" in caplog.text
 
 
-def test_masses_are_taken_or_rejected(tmp_path):
+def test_masses_are_read_or_rejected(tmp_path):
     def file(key, mass):
         return f"2\nProperties=species:S:1:pos:R:3:{key}:R:1\nO 0 0 0 16\nH 0 0 1 {mass}\n"
 
@@ -302,6 +311,33 @@ def test_masses_are_taken_or_rejected(tmp_path):
                 read(tmp_path, file(key, wrong))
 
 
-def test_the_units_of_a_file_are_those_expected_in_many_spellings(tmp_path):
+def test_units_may_be_spelled_in_many_ways(tmp_path):
     for unit in ("eV/Å", "eV/A", "ev/Ang", "eV/Angstrom", "eV / angstrom"):
         assert read(tmp_path, with_comment(f'{PROPERTIES} energy=1 forces_unit="{unit}"'))
+
+
+@pytest.mark.parametrize(
+    ("comment", "keys", "message"),
+    [
+        ("REF_energy=-17", None, "energy is taken from 'REF_energy' (1 of 1 frames)"),
+        ("energy=-17 dft_energy=-18", None, "'energy' is used and 'dft_energy' is not"),
+        ("energy=-17 config_weight=2", None, "the weights config_weight are not used"),
+        (
+            "E=-17",
+            {"energy": "e_xtb"},
+            "1 of 1 frames have no 'e_xtb', so this label is masked, but 'E' is there",
+        ),
+    ],
+)
+def test_guesses_and_ignored_keys_are_warnings(comment, keys, message, tmp_path, caplog):
+    text = with_comment(f"{PROPERTIES} {comment}")
+    read(tmp_path, text, keys)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING" and "set.xyz" in record.getMessage()
+    assert message in record.getMessage()
+
+
+def test_a_file_with_known_keys_is_read_without_messages(tmp_path, caplog):
+    caplog.set_level("DEBUG")
+    read(tmp_path, GOOD)
+    assert not caplog.records

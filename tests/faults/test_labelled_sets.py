@@ -1,8 +1,9 @@
-"""Labelled sets that are wrong as a whole: other units, signs, index order, methods. Real labels, changed."""
+"""Labelled sets with other units, signs, index orders or methods, made by changing real labels."""
 
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,16 @@ from ase.constraints import FixAtoms
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.io import frames
-from bornflow.training import intake, plausibility
-from bornflow.training.split import parts
+from bornflow.training import labelled_sets, plausibility
+from bornflow.training.bec_order import sum_rule_violations
+from bornflow.training.copies import find_copies
+from bornflow.training.methods import method_of
+from bornflow.training.settings import TrainingSettings
+from bornflow.training.split import split
 from bornflow.units import BOHR, FORCE_AU, HARTREE
 
 SHIPPED = "resources/labels/water.extxyz"
-OPTIONS = complete({})["training"]
+SETTINGS = TrainingSettings.from_section(complete({})["training"])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def few(shipped):
 def relabel(atoms, **changes):
     """A copy with labels, some of them changed by a function."""
     labels = {key: frames.label(atoms, key) for key in frames.LABELS}
-    new = frames.attach(atoms, labels | {key: change(labels[key]) for key, change in changes.items()})
+    new = frames.with_labels(atoms, labels | {key: change(labels[key]) for key, change in changes.items()})
     new.info.pop("label_hash", None)  # as a file of another program
     return new
 
@@ -48,8 +53,12 @@ def stretched(atoms, factor):
     return new
 
 
+def findings(structures):
+    return plausibility.findings(structures, find_copies(structures))
+
+
 def what(structures) -> str:
-    return " | ".join(found.what for found in plausibility.findings(structures))
+    return " | ".join(finding.problem for finding in findings(structures))
 
 
 def test_the_shipped_sets_are_plausible(shipped, few):
@@ -65,7 +74,7 @@ WHOLE_SETS = {
     "gradients": ({"forces": lambda f: -f}, "wrong sign"),
     "energies and forces in atomic units": (
         {"energy": lambda e: e / HARTREE, "forces": lambda f: f / FORCE_AU},
-        "forces are in eV/bohr",  # what is left where both are wrong
+        "forces are in eV/bohr",  # the factor that remains where both are wrong
     ),
     "charges of a sign": ({"bec": lambda z: np.abs(z)}, "sum of Born effective charges"),
     "charges of a proton": ({"bec": lambda z: z + np.eye(3) / len(z)}, "sum of Born effective charges"),
@@ -100,16 +109,16 @@ ONE_FRAME = {
 @pytest.mark.parametrize("case", ONE_FRAME)
 def test_one_frame_among_many_is_named(case, few):
     wrong = relabel(few[5], **ONE_FRAME[case])
-    found = plausibility.findings([*few[:5], wrong, *few[6:]])
+    found = findings([*few[:5], wrong, *few[6:]])
     assert found and all(
-        [frames.name(atoms) for atoms in each.frames] == [frames.name(wrong)] for each in found
+        [frames.name(atoms) for atoms in each.structures] == [frames.name(wrong)] for each in found
     )
 
 
 @pytest.mark.parametrize("factor", [1 / BOHR, 0.1])
 def test_one_frame_in_other_units_of_length_is_named(factor, few):
-    found = plausibility.findings([*few[:5], stretched(few[5], factor), *few[6:]])
-    assert [frames.name(atoms) for atoms in found[0].frames] == [frames.name(few[5])]
+    found = findings([*few[:5], stretched(few[5], factor), *few[6:]])
+    assert [frames.name(atoms) for atoms in found[0].structures] == [frames.name(few[5])]
 
 
 def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
@@ -119,20 +128,21 @@ def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
     assert "held by move_mask" in what(few)
 
 
-def test_sums_of_charges_that_scatter_everywhere_are_said_and_trained_on(few, capsys):
+def test_sums_of_charges_that_scatter_everywhere_are_reported_and_trained_on(few, caplog):
     rng = np.random.default_rng(0)
     noisy = [
         relabel(atoms, bec=lambda z: z + rng.normal(scale=0.5 / len(z) ** 0.5, size=z.shape)) for atoms in few
     ]
-    intake.check(noisy, OPTIONS)
-    assert "warning: the sum of Born effective charges" in capsys.readouterr().err
+    labelled_sets.check(noisy, SETTINGS)
+    assert "WARNING" in caplog.text and "the sum of Born effective charges" in caplog.text
 
 
 def test_lone_atoms_and_dissociated_pairs_are_plausible(few):
     lone = [
-        frames.attach(Atoms(symbol), {"energy": value}) for symbol, value in (("H", -13.6), ("O", -430.0))
+        frames.with_labels(Atoms(symbol), {"energy": value})
+        for symbol, value in (("H", -13.6), ("O", -430.0))
     ]
-    pair = frames.attach(Atoms("H2", [[0, 0, 0], [0, 0, 6.0]]), {"energy": -27.2})
+    pair = frames.with_labels(Atoms("H2", [[0, 0, 0], [0, 0, 6.0]]), {"energy": -27.2})
     assert what([*few, *lone]) == ""
     assert "bond" not in what([*few, pair])
 
@@ -141,33 +151,34 @@ def test_transposed_born_effective_charges_are_rejected_and_can_be_transposed(fe
     path = tmp_path / "other.extxyz"
     frames.write(path, [relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) for atoms in few])
     with pytest.raises(BornflowError, match=r"order \[force, field\].*training.bec_order: force-field"):
-        intake.read([path], OPTIONS)
-    back = intake.read([path], OPTIONS | {"bec_order": "force-field"})
+        labelled_sets.read([path], SETTINGS)
+    back = labelled_sets.read([path], replace(SETTINGS, bec_order="force-field"))
     for ours, other in zip(few, back, strict=True):
         np.testing.assert_allclose(frames.label(ours, "bec"), frames.label(other, "bec"), atol=1e-8)
     # Written and read again, with the same settings, they are not transposed twice.
     frames.write(path, back)
     for order in ("field-force", "force-field"):
-        again = intake.read([path], OPTIONS | {"bec_order": order})
+        again = labelled_sets.read([path], replace(SETTINGS, bec_order=order))
         np.testing.assert_array_equal(frames.label(again[3], "bec"), frames.label(back[3], "bec"))
     frames.write(path, few)
     with pytest.raises(BornflowError, match="set it to field-force"):
-        intake.read([path], OPTIONS | {"bec_order": "force-field"})
+        labelled_sets.read([path], replace(SETTINGS, bec_order="force-field"))
 
 
-def test_labels_of_bornflow_are_not_transposed(shipped, tmp_path, capsys):
+def test_labels_of_bornflow_are_not_transposed(shipped, tmp_path, caplog):
     path = tmp_path / "own.extxyz"
     frames.write(path, shipped[:20])
-    found = intake.read([path], OPTIONS | {"bec_order": "force-field"})
+    found = labelled_sets.read([path], replace(SETTINGS, bec_order="force-field"))
     np.testing.assert_array_equal(frames.label(found[4], "bec"), frames.label(shipped[4], "bec"))
     boxes = [relabel(atoms) for atoms in shipped if atoms.pbc.all()]
     frames.write(path, boxes)
-    intake.read([path], OPTIONS)
-    assert "cannot be checked" in capsys.readouterr().err
+    labelled_sets.read([path], SETTINGS)
+    assert "cannot be checked" in caplog.text
 
 
-def test_the_order_of_every_cluster_can_be_told(shipped):
-    given, transposed = intake.asymmetry(shipped).T
+def test_the_order_of_every_cluster_is_found(shipped):
+    violations = sum_rule_violations(shipped)
+    given, transposed = violations.given, violations.transposed
     assert len(given) == sum(not atoms.pbc.any() for atoms in shipped)
     assert ((given < transposed) | (transposed < 1e-3)).all()
     assert np.median(transposed) > 10 * np.median(given)
@@ -182,7 +193,7 @@ def test_a_file_in_both_orders_is_rejected(every, order, shipped, tmp_path):
     ]
     frames.write(tmp_path / "a.extxyz", mixed)
     with pytest.raises(BornflowError, match="in both orders"):
-        intake.read([tmp_path / "a.extxyz"], OPTIONS | {"bec_order": order})
+        labelled_sets.read([tmp_path / "a.extxyz"], replace(SETTINGS, bec_order=order))
 
 
 PLACEHOLDERS = {"energy": lambda e: 0.0, "forces": lambda f: 0 * f, "bec": lambda z: 0 * z}
@@ -194,7 +205,7 @@ def test_zeros_in_place_of_labels_are_found(key, few):
         few[place] = relabel(few[place], **{key: PLACEHOLDERS[key]})
     assert f"{key} exactly zero" in what(few)
     crystal = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
-    perfect = frames.attach(crystal, {"energy": -27.0, "forces": np.zeros((8, 3))})
+    perfect = frames.with_labels(crystal, {"energy": -27.0, "forces": np.zeros((8, 3))})
     assert "zero" not in what([perfect])
 
 
@@ -206,19 +217,19 @@ def test_methods_are_not_mixed_unless_asked_for(few, shipped):
     with pytest.raises(
         BornflowError, match=r"several methods .*: cp2k revPBE-D3 .* \(30 structures\), tblite GFN2"
     ):
-        intake.check(mixed, OPTIONS)
+        labelled_sets.check(mixed, SETTINGS)
     energies = np.array([frames.label(atoms, "energy") / len(atoms) for atoms in other])
-    intake.check(mixed, OPTIONS | {"several_methods": "baselines"})
+    labelled_sets.check(mixed, replace(SETTINGS, several_methods="baselines"))
     shifted = np.array([frames.label(atoms, "energy") / len(atoms) for atoms in other])
     assert np.ptp(shifted - energies) < 1e-6 and abs(shifted.mean() - energies.mean()) > 1
     ours = np.mean([frames.label(atoms, "energy") / len(atoms) for atoms in few])
     assert abs(shifted.mean() - ours) < 0.1
-    # Versions, cells and accuracies of one method are no other methods: the shipped set has two settings.
+    # Other versions, cells and accuracies are the same method: the shipped set has two settings.
     assert len({atoms.info["label_settings"] for atoms in shipped}) == 2
-    assert len({intake.method(atoms) for atoms in shipped}) == 1
+    assert len({method_of(atoms) for atoms in shipped}) == 1
 
 
-def test_what_the_split_wrote_is_read_alike(few, shipped, tmp_path):
+def test_files_of_the_split_are_read_without_change(few, shipped, tmp_path):
     """bornflow's labels and a foreign file, mapped and transposed, are split, written and read again."""
     foreign = [relabel(atoms, bec=lambda z: z.transpose(0, 2, 1)) for atoms in [*few, *shipped[-4:]]]
     for atoms in foreign:
@@ -228,12 +239,12 @@ def test_what_the_split_wrote_is_read_alike(few, shipped, tmp_path):
     text = (tmp_path / "foreign.extxyz").read_text()
     (tmp_path / "foreign.extxyz").write_text(text.replace(" energy=", " E_own=").replace(":bec:", ":zeff:"))
     frames.write(tmp_path / "own.extxyz", [*shipped[80:100], *shipped[-12:-4]])
-    options = OPTIONS | {"keys": {"energy": "E_own", "bec": "zeff"}, "bec_order": "force-field"}
-    train, valid = parts([str(tmp_path / "own.extxyz"), str(tmp_path / "foreign.extxyz")], [], options)
+    settings = replace(SETTINGS, keys={"energy": "E_own", "bec": "zeff"}, bec_order="force-field")
+    train, valid = split([str(tmp_path / "own.extxyz"), str(tmp_path / "foreign.extxyz")], [], settings)
     frames.write(tmp_path / "t.extxyz", train)
-    for again in (options, OPTIONS):
-        back = intake.read([tmp_path / "t.extxyz"], again)
-        intake.check(back, again)
+    for again in (settings, SETTINGS):
+        back = labelled_sets.read([tmp_path / "t.extxyz"], again)
+        labelled_sets.check(back, again)
         for before, after in zip(train, back, strict=True):
             assert frames.label(after, "energy") == frames.label(before, "energy")
             np.testing.assert_allclose(frames.label(after, "bec"), frames.label(before, "bec"), atol=1e-8)
@@ -247,33 +258,33 @@ def test_baselines_of_methods_are_brought_together_once(few, tmp_path):
     other = frames.read("resources/labels/water-xtb.extxyz")[:40]
     for atoms in other:
         atoms.info["structure"] = "xtb-" + frames.name(atoms)
-    options = OPTIONS | {"several_methods": "baselines"}
-    intake.check([*few, *other], options)
+    settings = replace(SETTINGS, several_methods="baselines")
+    labelled_sets.check([*few, *other], settings)
     frames.write(tmp_path / "t.extxyz", [*few, *other[:5]])  # now the other method has the majority
-    back = intake.read([tmp_path / "t.extxyz"], options)
-    intake.check(back, options)
+    back = labelled_sets.read([tmp_path / "t.extxyz"], settings)
+    labelled_sets.check(back, settings)
     energies = [frames.label(atoms, "energy") for atoms in (*few, *other[:5])]
     assert [frames.label(atoms, "energy") for atoms in back] == energies
-    intake.check(back, OPTIONS)  # what was brought together is of one method
+    labelled_sets.check(back, SETTINGS)  # what was brought together is of one method
 
 
-def test_labels_without_a_method_are_not_mixed_with_named_ones(few, capsys):
+def test_labels_without_a_method_are_not_mixed_with_named_ones(few, caplog):
     unnamed = relabel(few[3], energy=lambda e: e + 0.5)
     del unnamed.info["label_program"]
     with pytest.raises(BornflowError, match=r"several methods .*not named"):
-        intake.check([*few, unnamed], OPTIONS)
-    intake.check([*few, unnamed], OPTIONS | {"several_methods": "same"})
-    assert "one structure is there with two energies" in capsys.readouterr().err
+        labelled_sets.check([*few, unnamed], SETTINGS)
+    labelled_sets.check([*few, unnamed], replace(SETTINGS, several_methods="same"))
+    assert "one structure has two energies" in caplog.text
     unnamed = relabel(unnamed, energy=lambda e: e + 5.0)
-    with pytest.raises(BornflowError, match="one structure is there with two energies"):
-        intake.check([*few, unnamed], OPTIONS | {"several_methods": "same"})
+    with pytest.raises(BornflowError, match="one structure has two energies"):
+        labelled_sets.check([*few, unnamed], replace(SETTINGS, several_methods="same"))
 
 
 def one(symbols, positions, energy, cell=None, force=0.0):
     atoms = Atoms(symbols, positions, cell=cell, pbc=cell is not None)
     forces = np.zeros((len(atoms), 3))
     forces[0, 0] = force
-    return frames.attach(atoms, {"energy": energy, "forces": forces})
+    return frames.with_labels(atoms, {"energy": energy, "forces": forces})
 
 
 def test_crystals_molecules_and_bond_curves_are_plausible():
@@ -307,41 +318,43 @@ def test_crystals_molecules_and_bond_curves_are_plausible():
         assert "eV" not in what(structures), name
 
 
-def test_a_large_set_is_looked_over_in_seconds():
+def test_a_large_set_is_checked_in_seconds():
     rng = np.random.default_rng(0)
     box = frames.read("resources/structures/box-32.extxyz")[0]
     structures, places = [], box.positions.copy()
     for _ in range(200):  # a trajectory, of frames that resemble each other
         atoms = box.copy()
         atoms.positions = places = places + rng.normal(scale=0.01, size=places.shape)
-        structures.append(frames.attach(atoms, {"energy": -15000.0, "forces": rng.normal(size=(96, 3))}))
+        structures.append(frames.with_labels(atoms, {"energy": -15000.0, "forces": rng.normal(size=(96, 3))}))
     begun = time.process_time()
-    assert not plausibility.distances(structures) and not plausibility.repeated(structures)
+    assert not plausibility.check_distances(structures)
+    assert not plausibility.check_copies(structures, find_copies(structures))
     assert time.process_time() - begun < 5
 
 
-def test_methods_without_a_name_are_told_by_their_energies(few):
+def test_methods_without_a_name_are_found_by_their_energies(few):
     other = [relabel(atoms, energy=lambda e, atoms=atoms: e + 5.0 * len(atoms)) for atoms in few[::2]]
-    assert "eV/atom from those of like frames" in what([*few[1::2], *other])
+    assert "eV/atom from those of similar frames" in what([*few[1::2], *other])
 
 
 def test_charged_structures_are_rejected(few):
     few[2].info["charge"] = 1
     with pytest.raises(BornflowError, match=f"{frames.name(few[2])}.*charge is not 0"):
-        intake.check(few, OPTIONS)
+        labelled_sets.check(few, SETTINGS)
 
 
-def test_findings_can_be_overruled(few, tmp_path, capsys):
+def test_findings_can_be_overruled(few, tmp_path, caplog):
     path = tmp_path / "a.extxyz"
     frames.write(path, [relabel(atoms, energy=lambda e: e / HARTREE) for atoms in few])
     with pytest.raises(BornflowError, match=r"implausible(.|\n)*monomer-0-relaxed.*frame 0, line 2"):
-        parts([str(path)], [], OPTIONS)
-    train, valid = parts([str(path)], [], OPTIONS | {"implausible_labels": "warn"})
+        split([str(path)], [], SETTINGS)
+    train, valid = split([str(path)], [], replace(SETTINGS, implausible_labels="warn"))
     assert len(train) + len(valid) == len(few)
-    assert "warning: the labels are implausible" in capsys.readouterr().err
+    assert "WARNING" in caplog.text and "the labels are implausible" in caplog.text
 
 
-def test_a_validation_file_of_ones_own(few, tmp_path, capsys):
+def test_a_validation_file_is_held_out(few, tmp_path, caplog):
+    caplog.set_level("INFO")
     train_file, valid_file = tmp_path / "t.extxyz", tmp_path / "v.extxyz"
     held = [relabel(atoms) for atoms in few[:3]]
     for atoms in held:
@@ -349,10 +362,10 @@ def test_a_validation_file_of_ones_own(few, tmp_path, capsys):
         atoms.positions += 1.0
     frames.write(train_file, few)
     frames.write(valid_file, held)
-    train, valid = parts([str(train_file)], [str(valid_file)], OPTIONS)
+    train, valid = split([str(train_file)], [str(valid_file)], SETTINGS)
     assert [frames.name(atoms) for atoms in valid] == [frames.name(atoms) for atoms in held]
     assert [frames.name(atoms) for atoms in train] == [frames.name(atoms) for atoms in few[3:]]
-    assert "it is not trained on" in capsys.readouterr().err
+    assert "it is not trained on" in caplog.text
 
 
 def test_the_command_ends_in_one_clear_error(few, tmp_path):

@@ -1,4 +1,4 @@
-"""Tables, documents and runs that are damaged, cut, odd or of another kind end every command in one line."""
+"""Tables, documents and runs that are damaged, cut or of another format end every command in one line."""
 
 import importlib
 import json
@@ -11,9 +11,10 @@ import pytest
 import yaml
 from examples import ROOT
 
-from bornflow.dynamics.series import Parts
+from bornflow.dynamics.chunks import Chunks
 from bornflow.figures import drawing
 from bornflow.spectra import susceptibility
+from bornflow.spectra.settings import SpectraSettings
 from bornflow.spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 
 NU = np.arange(20.0, 4500, 20)
@@ -54,9 +55,9 @@ def run(path):
     series |= {name: rng.uniform(1, 2, steps) for name in ("potential_energy", "kinetic_energy")}
     series |= {name: rng.uniform(1, 2, steps) for name in ("conserved_energy", "temperature")}
     series |= {name: rng.normal(size=(steps // 10, 2, 3)) for name in ("positions", "velocities")}
-    parts = Parts(path.with_suffix(".parts"), "")
-    parts.resume()
-    parts.add(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
+    chunks = Chunks(path.with_suffix(".parts"), "")
+    chunks.resume()
+    chunks.append(series, {"positions": np.zeros((2, 3)), "momenta": np.zeros((2, 3))})
     attributes = {
         "structure": "s",
         "kind": "cluster",
@@ -73,11 +74,11 @@ def run(path):
         "seed": [0, 1],
     }
     atoms = {"numbers": np.array([8, 1]), "cell": np.zeros((3, 3)), "masses": np.array([16.0, 1.0])}
-    parts.join(path, attributes, atoms)
+    chunks.join(path, attributes, atoms)
     return path
 
 
-SPOILT = {
+DAMAGES = {
     "empty": lambda data: b"",
     "binary": lambda data: bytes(range(256)) * 4,
     "text": lambda data: b"what is this?\n",
@@ -88,7 +89,7 @@ SPOILT = {
 
 
 def tables(folder):
-    """Each command with the whole file that it reads first, and its other arguments."""
+    """Each command with the file that it reads first, which is complete, and its other arguments."""
     errors = "model,seed,structures_of,structures,energy_mae [meV/atom]\nm,0,all,3,1.5\n"
     (folder / "errors.csv").write_text(errors)
     (folder / "rejected.csv").write_text("structure,reason\na,it failed\n")
@@ -109,13 +110,13 @@ def tables(folder):
     return {
         "deviations": ("spectra.deviations", "--spectra", one, "--models", "m", *out),
         "spectrum": ("figures.spectrum", "--spectra", one, *drawn, "--experiments", "water"),
-        "errors": ("figures.errors", "--errors", folder / "errors.csv", *png),
+        "errors": ("figures.model_errors", "--errors", folder / "errors.csv", *png),
         "compare": (
-            "training.compare", "--errors", folder / "errors.csv", "--published", published,
+            "training.comparison", "--errors", folder / "errors.csv", "--published", published,
             "--data", shipped, *out,
         ),
         "rejections": ("labels.rejections", "--tables", folder / "rejected.csv", *out),
-        "tabulate": ("training.tabulate", "--metrics", folder / "m-0.json", *out),
+        "tabulate": ("training.metrics_table", "--metrics", folder / "m-0.json", *out),
         "response": ("figures.response", "--responses", folder / "response.csv", "--names", "a", *png),
         "learning_curve": (
             "figures.learning_curve", "--sizes", folder / "learning_curve.csv", "--times",
@@ -142,14 +143,14 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
+def test_complete_files_are_read_and_damaged_ones_are_not(name, tmp_path):
     command = tables(tmp_path)[name]
     assert call(*command) is None
     out = command[command.index("--out") + 1]
     path = command[2]
     whole = path.read_bytes()
     out.unlink()
-    for spoil in SPOILT.values():
+    for spoil in DAMAGES.values():
         path.write_bytes(spoil(whole))
         assert path.name in rejected(*command)
         assert not out.exists()
@@ -161,7 +162,7 @@ def test_whole_files_are_read_and_spoilt_ones_are_not(name, tmp_path):
         ("0.1", "nan", f"line 2: '{CHI_COLUMN}' is|unknown at"),
         (WAVENUMBER_COLUMN, "wavenumber [1/m]", "but 'wavenumber"),
         (CHI_COLUMN, "chi", "is no spectrum"),
-        ("\n40,", "\n10,", "does not rise from 20 to 10"),
+        ("\n40,", "\n10,", "does not increase from 20 to 10"),
         ("\n40,", "\n-40,", "above 0 expected"),
         ("\n40,", "\nforty,", "'forty'"),
     ],
@@ -180,7 +181,7 @@ def test_spectra_of_one_panel_are_alike(tmp_path):
     cluster = spectrum(tmp_path / "c.csv", INTENSITY_COLUMN)
     rest = ("--titles", "a", "--resolution", 20, "--experiments", "none", "--out", tmp_path / "o.png")
     said = rejected("figures.spectrum", "--spectra", one, other, "--models", "m", "m", *rest)
-    assert "seeds of m, have other frequencies" in said
+    assert "seeds of m, have different frequencies" in said
     said = rejected("figures.spectrum", "--spectra", one, cluster, "--models", "m", "n", *rest)
     assert "one panel shows one system" in said
 
@@ -233,12 +234,10 @@ def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_pa
     path = run(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         del file["masses"]
-    (tmp_path / "c.yaml").write_text("spectra: {resolution: 400, highest: 5000}")
-    assert len(
-        susceptibility.spectrum(
-            [path], {"route": "current", "resolution": 400, "highest": 5000, "binning": "linear"}
-        )
+    settings = SpectraSettings(
+        resolution=400, binning="linear", bins_per_decade=40, route="current", highest=5000
     )
+    assert len(susceptibility.spectrum([path], settings))
 
 
 @pytest.mark.parametrize("module", ["dynamics.conservation", "dynamics.export", "figures.conservation"])
@@ -291,7 +290,7 @@ def test_figures_are_written_in_every_format(suffix, tmp_path):
 
 @pytest.mark.parametrize("name", ["o.xyz", "o", "o.pgf", "o.png.gz", ".png"])
 def test_a_format_that_cannot_be_written_is_rejected_before_anything_is_read(name, tmp_path):
-    said = rejected("figures.errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
+    said = rejected("figures.model_errors", "--errors", tmp_path / "none.csv", "--out", tmp_path / name)
     assert name in said and ".pdf, .png" in said
 
 
@@ -300,17 +299,17 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
     if content is not None:
         (tmp_path / "s.mplstyle").write_bytes(content)
     rest = ("--style", tmp_path / "s.mplstyle", "--out", tmp_path / "o.png")
-    assert "s.mplstyle" in rejected("figures.errors", "--errors", tmp_path / "none.csv", *rest)
+    assert "s.mplstyle" in rejected("figures.model_errors", "--errors", tmp_path / "none.csv", *rest)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("m-0.json", "[1, 2]", "a mapping expected"),
-        ("m-0.json", "7", "a mapping expected"),
+        ("m-0.json", "[1, 2]", "but a mapping is expected"),
+        ("m-0.json", "7", "but a mapping is expected"),
         ("m-0.json", "{}", "holds no errors"),
-        ("m-0.json", '{"all": 3}', "'all' is 3, a mapping expected"),
-        ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', a number expected"),
+        ("m-0.json", '{"all": 3}', "'all' is 3, but a mapping is expected"),
+        ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', but a number is expected"),
         ("m-0.json", '{"all": {"bec_mae": NaN}}', "NaN found"),
         ("m-0.json", '{"all": {"bec_mae": null}}', "'bec_mae' is None"),
         ("m.json", '{"all": {"bec_mae": 1}}', "a name like MODEL-SEED.json"),
@@ -319,22 +318,28 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
 )
 def test_metrics_are_numbers(name, content, reason, tmp_path):
     (tmp_path / name).write_text(content)
-    assert reason in rejected("training.tabulate", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv")
+    assert reason in rejected(
+        "training.metrics_table", "--metrics", tmp_path / name, "--out", tmp_path / "o.csv"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
         ("config.yaml", "name: a\nseed: zero\ntraining: {}", "'seed' is 'zero'"),
-        ("config.yaml", "name: a\nseed: 0", "holds no 'training'"),
+        ("config.yaml", "name: a\nseed: 0", "has no 'training'"),
         ("config.yaml", "name: a\nseed: 0\ntraining: [", "cannot be read as YAML"),
-        ("metrics.json", '{"train": {"all": {"structures": 3}}}', "holds no 'valid'"),
-        ("metrics.json", '{"valid": {"all": {"bec_mae [1e-3 e]": "1"}}, "train": {}}', "a number expected"),
+        ("metrics.json", '{"train": {"all": {"structures": 3}}}', "has no 'valid'"),
+        (
+            "metrics.json",
+            '{"valid": {"all": {"bec_mae [1e-3 e]": "1"}}, "train": {}}',
+            "a number is expected",
+        ),
         ("validation.csv", "epoch,seconds\n1,x\n", "'x'"),
         ("validation.csv", "epoch,minutes\n1,2\n", "no column seconds"),
     ],
 )
-def test_folders_of_models_are_read_with_care(name, content, reason, tmp_path):
+def test_damaged_folders_of_models_are_rejected(name, content, reason, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"name": "a", "seed": 0, "training": {}}))
     (tmp_path / "metrics.json").write_text(
         json.dumps({"valid": {"all": {}}, "train": {"all": {"structures": 3}}})
@@ -352,7 +357,7 @@ def test_a_learning_curve_needs_the_number_of_structures(tmp_path):
     for train in ({}, {"all": {}}, {"all": {"structures": 2.5}}):
         (tmp_path / "metrics.json").write_text(json.dumps({"train": train, "valid": {"all": {}}}))
         said = rejected(
-            "training.learning", "--metrics", tmp_path / "metrics.json", "--out", tmp_path / "o.csv"
+            "training.learning_curve", "--metrics", tmp_path / "metrics.json", "--out", tmp_path / "o.csv"
         )
         assert "structures" in said
 
@@ -366,7 +371,7 @@ def test_tables_of_rejections_have_their_columns(text, tmp_path):
     assert "r.csv" in rejected("labels.rejections", *words)
 
 
-def test_tables_of_rejections_may_be_without_rows_and_hold_any_text(tmp_path):
+def test_tables_of_rejections_may_be_empty_and_contain_any_text(tmp_path):
     reasons = 'structure,reason\nNA,"a, b ""c"""\n'
     (tmp_path / "a.csv").write_text("structure,reason\n")
     (tmp_path / "b.csv").write_text(reasons)
@@ -400,8 +405,8 @@ def test_every_shipped_table_is_read():
     from bornflow.training import tables as training
 
     for name in ("errors", "errors-energy-100", "errors-paper-functions", "errors-published-invariants"):
-        assert len(training.errors(ROOT / f"resources/study/{name}.csv")) > 2
-    assert len(training.published(ROOT / "resources/published/errors.csv")) > 2
+        assert len(training.read_metrics_table(ROOT / f"resources/study/{name}.csv")) > 2
+    assert len(training.read_published(ROOT / "resources/published/errors.csv")) > 2
     for name in ("timing", "timing-h100"):
         assert len(timing.read(str(ROOT / f"resources/{name}.csv"))) > 2
     for study in label_studies.STUDIES:

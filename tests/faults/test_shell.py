@@ -1,4 +1,4 @@
-"""What a user names reaches a shell as one word, or is rejected: no name is ever run, split or expanded."""
+"""Names from a user reach a shell as one word or are rejected: none is run, split or expanded."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from bornflow.errors import BornflowError
 from bornflow.io import frames
 
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
-# Fields of a command that hold no name: how often a rule takes them is for the reader to judge.
+# Fields of a command that contain no name and are not quoted.
 PLAIN = {"threads", "params.limit"}  # numbers of ours; `--limit SIZE`, two words
 MARK = "pwned"
 NASTY = [
@@ -77,7 +77,7 @@ def test_every_field_of_a_command_is_quoted(path):
 
 @pytest.mark.parametrize("name", NASTY)
 @pytest.mark.parametrize("place", ["data", "pretraining", "structure", "files", "known", "beside", "study"])
-def test_paths_that_work_are_taken(place, name):
+def test_paths_that_work_are_accepted(place, name):
     complete(at(place, f"{name}.extxyz"))
 
 
@@ -89,7 +89,7 @@ def test_paths_that_cannot_work_are_rejected(place, name):
 
 
 def at(place: str, path: str) -> dict:
-    """A configuration that has a path at one of the places which rules take paths from."""
+    """A configuration with a path at one of the places that rules read paths from."""
     study = {"data": path, "cases": [{"structures": ["a"], "variants": [{}]}]}
     return {
         "data": {"training": {"data": [path]}},
@@ -109,7 +109,7 @@ def system(**changes) -> dict:
 @pytest.mark.parametrize(
     "title", ["{input} {wildcards.x}", "a\nb", "$x$", r"\alpha", "-x", "--out=x", "", " x"]
 )
-def test_titles_that_would_not_be_printed_as_they_are_are_rejected(title):
+def test_titles_that_cannot_be_drawn_literally_are_rejected(title):
     with pytest.raises(BornflowError, match=r"systems\.a\.title: .* found; expected: one line of plain text"):
         complete({"dynamics": {"systems": {"a": system(title=title)}}})
 
@@ -119,8 +119,8 @@ def clone(tmp_path):
     """A working folder of this workflow, whose own path has a blank and a dollar sign."""
     folder = tmp_path / "my $HOME; folder"
     folder.mkdir()
-    for part in ("workflow", "resources", "envs", "config"):
-        (folder / part).symlink_to(ROOT / part)
+    for name in ("workflow", "resources", "envs", "config"):
+        (folder / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "Snakefile", folder)
     return folder
 
@@ -136,7 +136,7 @@ def test_files_of_every_name_are_split_and_none_is_run(clone):
     for number, name in enumerate(NASTY):
         atoms = water(1, seed=number)
         atoms.info["structure"] = f"s{number}"
-        atoms = frames.attach(atoms, {"energy": float(number), "forces": None, "bec": None})
+        atoms = frames.with_labels(atoms, {"energy": float(number), "forces": None, "bec": None})
         frames.write(clone / f"{name}.extxyz", [atoms])
         structures.append(f"s{number}")
     config = {"training": {"data": [f"{name}.extxyz" for name in NASTY]}, "results": "results/ünä-1"}
@@ -145,13 +145,13 @@ def test_files_of_every_name_are_split_and_none_is_run(clone):
     result = snakemake(clone, target, "--configfile", "mine.yaml")
     log = clone / "results/ünä-1/logs/training/split.log"
     assert result.returncode == 0, result.stderr[-2000:] + (log.read_text() if log.exists() else "")
-    parts = [frames.read(clone / f"results/ünä-1/training/{part}.extxyz") for part in ("train", "valid")]
-    assert sorted(a.info["structure"] for part in parts for a in part) == sorted(structures)
+    subsets = [frames.read(clone / f"results/ünä-1/training/{name}.extxyz") for name in ("train", "valid")]
+    assert sorted(a.info["structure"] for subset in subsets for a in subset) == sorted(structures)
     assert not list(clone.rglob(MARK))
 
 
 def test_names_in_all_other_commands_are_not_run(clone):
-    """The commands of a whole plan, which a shell takes apart into words: each nasty name is one of them."""
+    """A shell splits the commands of a complete plan into words: each nasty name is one of them."""
     word = f"x $(touch {MARK}) 'y'.extxyz"
     for place in ("start", "cheap", "pool"):
         shutil.copy(ROOT / "resources/structures/cage.extxyz", clone / f"{place} {word}")
@@ -177,7 +177,7 @@ def test_names_in_all_other_commands_are_not_run(clone):
 
 
 def test_names_that_contain_each_other_share_no_file(clone):
-    """Every file of a plan belongs to one job, also where a name is another one and a number or a name."""
+    """Every file of a plan belongs to one job, also where one name contains another one."""
     start = {
         "structure": "resources/structures/cage.extxyz",
         "temperature": 10,

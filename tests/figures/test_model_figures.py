@@ -1,4 +1,4 @@
-"""Figures of models show every value they are given, and reject what holds none."""
+"""Figures of models show every value they are given, and reject data without values."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from ase.build import molecule
 
 from bornflow.errors import BornflowError
-from bornflow.figures import bec_parity, errors, screening
+from bornflow.figures import bec_parity, model_errors, screening
 from bornflow.io import frames
 
 
@@ -23,7 +23,7 @@ def water(name: str, periodic: bool = False, molecules: int = 1):
 def predicted(name: str, shift: float, **options):
     atoms = water(name, **options)
     bec = np.eye(3) * np.array([-0.6, 0.3, 0.3] * (len(atoms) // 3))[:, None, None]
-    new = frames.attach(atoms, {"bec": bec + shift})
+    new = frames.with_labels(atoms, {"bec": bec + shift})
     new.arrays["screening"] = 1 + shift + 0.1 * np.arange(len(atoms))
     return new
 
@@ -41,7 +41,7 @@ def test_parity_has_a_panel_for_each_kind_and_model():
 
 def test_parity_without_labels_says_so():
     figure = bec_parity.draw([water("a")], {"one": [[predicted("a", 0)]]})
-    assert "no structure held out has" in figure.axes[0].texts[0].get_text()
+    assert "no validation structure has" in figure.axes[0].texts[0].get_text()
 
 
 def test_errors_are_means_over_seeds_with_their_spread():
@@ -54,13 +54,13 @@ def test_errors_are_means_over_seeds_with_their_spread():
             "bec_mae [1e-3 e]": [10.0, 20.0, 30.0, 50.0],
         }
     )
-    figure = errors.draw(table)
+    figure = model_errors.draw(table)
     assert len(figure.axes) == 2, "no panel for forces, which nothing was predicted of"
     clusters = figure.axes[0].containers[1]
     np.testing.assert_allclose(clusters[0].get_xdata(), [2, 4])
     np.testing.assert_allclose(np.ptp([s[:, 0] for s in clusters[2][0].get_segments()], axis=1), [8**0.5, 0])
-    with pytest.raises(BornflowError, match="holds no"):
-        errors.draw(table[["model", "seed", "structures_of"]])
+    with pytest.raises(BornflowError, match="contains no"):
+        model_errors.draw(table[["model", "seed", "structures_of"]])
 
 
 def test_screening_is_drawn_by_size_with_the_pictures_asked_for():

@@ -1,12 +1,12 @@
-"""Figures of spectra and runs show every value they are given, and reject what holds none."""
+"""Figures of spectra and runs show every value they are given, and reject data without values."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bornflow.dynamics.series import Parts
+from bornflow.dynamics.chunks import Chunks
 from bornflow.errors import BornflowError
-from bornflow.figures import conservation, current_parts, response, spectrum, spectrum_linear
+from bornflow.figures import conservation, current_terms, response, spectrum, spectrum_linear
 from bornflow.spectra import experiment
 from bornflow.spectra import susceptibility as spectra
 
@@ -20,8 +20,8 @@ def table(bulk: bool, coupled: bool = True):
     if bulk:
         columns[spectra.COEFFICIENT_COLUMN] = 2 * np.pi * NU * chi
     if coupled:
-        columns |= dict(zip(spectra.PARTS, (0.25 * chi, chi, -0.25 * chi), strict=True))
-        columns |= dict.fromkeys(spectra.PART_ERRORS, 0.2 * chi)
+        columns |= dict(zip(spectra.TERMS, (0.25 * chi, chi, -0.25 * chi), strict=True))
+        columns |= dict.fromkeys(spectra.TERM_ERRORS, 0.2 * chi)
     return pd.DataFrame(columns)
 
 
@@ -41,7 +41,7 @@ def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
 
 def test_as_many_spectra_as_titles_and_models():
     with pytest.raises(BornflowError, match="1 spectra for 1 titles and 2 models"):
-        spectrum.grid(["a.csv"], ["box"], ["one", "two"])
+        spectrum.read_panels(["a.csv"], ["box"], ["one", "two"])
 
 
 def test_a_model_named_twice_has_two_seeds(tmp_path):
@@ -49,7 +49,7 @@ def test_a_model_named_twice_has_two_seeds(tmp_path):
     for factor in (1.0, 3.0):
         paths.append(str(tmp_path / f"{factor}.csv"))
         table(True).mul(factor).assign(**{spectra.WAVENUMBER_COLUMN: NU}).to_csv(paths[-1], index=False)
-    ((mean, single),) = spectrum.grid([*paths, paths[0]], ["box"], ["one", "one", "two"])
+    ((mean, single),) = spectrum.read_panels([*paths, paths[0]], ["box"], ["one", "one", "two"])
     chi = experiment.water(NU)
     np.testing.assert_allclose(mean[spectra.CHI_COLUMN], 2 * chi)
     np.testing.assert_allclose(mean[spectra.ERROR_COLUMN], chi)
@@ -70,32 +70,32 @@ def test_bands_are_named_above_the_motions_of_the_atoms():
     assert labels(below) == ["H", "O"]
 
 
-def test_parts_of_the_current_sum_to_the_line():
-    figure = current_parts.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"], 20)
+def test_terms_of_the_current_sum_to_the_spectrum():
+    figure = current_terms.draw([[table(True)], [table(False)]], ["box", "cage"], ["one"], 20)
     for axis, factor in zip(figure.axes, (2e-3 * np.pi * NU, 1), strict=True):
-        *parts, total = [line.get_ydata() for line in axis.get_lines()[1:]]
-        np.testing.assert_allclose(sum(parts), total)
+        *terms, total = [line.get_ydata() for line in axis.get_lines()[1:]]
+        np.testing.assert_allclose(sum(terms), total)
         np.testing.assert_allclose(total, factor * experiment.water(NU))
 
 
-def test_parts_want_a_coupled_model():
+def test_terms_need_a_coupled_model():
     with pytest.raises(BornflowError, match="not a coupled model"):
-        current_parts.draw([[table(True, coupled=False)]], ["box"], ["one"], 20)
+        current_terms.draw([[table(True, coupled=False)]], ["box"], ["one"], 20)
 
 
 def test_conserved_energies_have_a_panel_for_each_model_and_kind_of_forces(tmp_path):
     paths = []
     for number, fixed in enumerate((False, False, False, True)):
-        parts = Parts(tmp_path / f"{number}", "")
-        parts.resume()
+        chunks = Chunks(tmp_path / f"{number}", "")
+        chunks.resume()
         names = ("current", "dipole", "potential_energy", "kinetic_energy", "temperature")
         series = {name: np.zeros(400) for name in (*names, "positions", "velocities")}
         slope = 1e-4 * (1 + number % 2)
-        parts.add(series | {"conserved_energy": np.arange(400) * slope}, {"positions": 0, "momenta": 0})
+        chunks.append(series | {"conserved_energy": np.arange(400) * slope}, {"positions": 0, "momenta": 0})
         paths.append(tmp_path / f"{number}.h5")
         attributes = {"timestep [fs]": 0.5, "precision": "float64", "fixed_charges": fixed}
         attributes["thermostat"] = "nve"
-        parts.join(paths[-1], attributes, {"numbers": np.ones(4)})
+        chunks.join(paths[-1], attributes, {"numbers": np.ones(4)})
     figure = conservation.draw(paths, ["one", "one", "two", "two"], "two waters")
     assert figure.get_suptitle() == "two waters, 0.2 ps"
     assert [len(axis.get_lines()) // 2 for axis in figure.axes] == [2, 1, 0, 1]

@@ -90,19 +90,19 @@ def test_an_edited_description_is_rejected(change, folder):
 
 
 ODD = {
-    "elements-number": (lambda text: text.update(elements=5), "'elements' is 5, a list expected"),
+    "elements-number": (lambda text: text.update(elements=5), "'elements' is 5, but a list is expected"),
     "elements-unknown": (lambda text: text.update(elements=["H", "Xx"]), r"elements are \['H', 'Xx'\]"),
     "elements-X": (lambda text: text.update(elements=["X", "O"]), "symbols of elements expected"),
     "elements-twice": (lambda text: text.update(elements=["O", "O"]), "each once"),
     "elements-none": (lambda text: text.update(elements=[], baseline=[]), "symbols of elements"),
     "elements-list": (lambda text: text.update(elements=[["H"], "O"]), "symbols of elements"),
     "elements-more": (lambda t: t.update(elements=["H", "C", "O"], baseline=[0, 0, 0]), "expected"),
-    "no-elements": (lambda text: text.pop("elements"), "holds no 'elements'"),
+    "no-elements": (lambda text: text.pop("elements"), "has no 'elements'"),
     "baseline-short": (lambda text: text.update(baseline=[1.0]), "a finite energy .* for each of H, O"),
     "baseline-text": (lambda text: text.update(baseline=["a", 1.0]), "a finite energy"),
     "baseline-flag": (lambda text: text.update(baseline=[True, 1.0]), "a finite energy"),
-    "no-variant": (lambda text: text.pop("variant"), "holds no 'variant'"),
-    "variant-text": (lambda text: text.update(variant="physical"), "a mapping expected"),
+    "no-variant": (lambda text: text.pop("variant"), "has no 'variant'"),
+    "variant-text": (lambda text: text.update(variant="physical"), "a mapping is expected"),
     "variant-missing-key": (lambda text: text["variant"].pop("cutoff"), "variant lacks cutoff"),
     "variant-unknown-key": (lambda text: text["variant"].update(depth=2), "has the unknown depth"),
     "variant-type": (lambda text: text["variant"].update(cutoff="5"), "variant.cutoff: '5' is not of type"),

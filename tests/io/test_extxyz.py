@@ -1,4 +1,4 @@
-"""The strict reader and writer of extxyz files: everything that is written reads back, here and with ASE."""
+"""The reader and writer of extxyz files: everything that is written reads back, here and with ASE."""
 
 import gzip
 
@@ -14,7 +14,7 @@ from bornflow.io import comment, frames
 from bornflow.io.files import atomic_write
 
 
-def back(path, atoms: Atoms) -> Atoms:
+def write_and_read(path, atoms: Atoms) -> Atoms:
     frames.write(path, [atoms])
     (read,) = frames.read(path)
     return read
@@ -43,11 +43,11 @@ NAMES = [
 def test_names_are_text(name, tmp_path):
     atoms = water(1)
     atoms.info |= {"structure": name, "source": name, "group": name}
-    read = back(tmp_path / "a.extxyz", atoms)
+    read = write_and_read(tmp_path / "a.extxyz", atoms)
     assert [read.info[key] for key in ("structure", "source", "group")] == [name] * 3
 
 
-def test_names_are_text_to_ase_too(tmp_path):
+def test_names_are_text_for_ase_too(tmp_path):
     for name in ("007", "1_23", "1e5", "T"):
         atoms = water(1)
         atoms.info["structure"] = name
@@ -78,14 +78,14 @@ VALUES = [
 def test_values_keep_their_type(value, tmp_path):
     atoms = water(1)
     atoms.info |= {"note": value, "after": 1.5}
-    read = back(tmp_path / "a.extxyz", atoms)
+    read = write_and_read(tmp_path / "a.extxyz", atoms)
     found = read.info["note"].tolist() if isinstance(read.info["note"], np.ndarray) else read.info["note"]
     assert found == value and type(found) is type(value)
-    other = ase.io.read(tmp_path / "a.extxyz")  # what follows is not swallowed by another reader either
+    other = ase.io.read(tmp_path / "a.extxyz")  # another reader does not lose the keys that follow either
     assert other.info["after"] == 1.5 and other.info["structure"] == atoms.info["structure"]
 
 
-def test_random_comment_lines_read_back(tmp_path):
+def test_random_comment_lines_read_write_and_read(tmp_path):
     rng = np.random.default_rng(0)
     letters = list("ab 01.,=\"'{}[]\\_-+eTF\tµ:")
     for _ in range(300):
@@ -94,14 +94,14 @@ def test_random_comment_lines_read_back(tmp_path):
             for number in range(rng.integers(1, 5))
         }
         texts = frozenset(key for key in info if rng.random() < 0.5)
-        read = comment.pairs(comment.line(info, texts))
+        read = comment.parse(comment.compose(info, texts))
         assert {
-            key: comment.text(text) if key in texts else comment.value(key, text)
+            key: comment.parse_text(text) if key in texts else comment.parse_value(key, text)
             for key, text in read.items()
         } == info
 
 
-def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
+def test_arrays_matrices_masses_and_constraints_read_write_and_read(tmp_path):
     atoms = water(4, 0.9)
     rng = np.random.default_rng(0)
     atoms.set_masses(rng.uniform(1, 20, len(atoms)).round(6))
@@ -110,7 +110,7 @@ def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
     atoms.set_array("chosen", rng.random(len(atoms)) < 0.5)
     atoms.set_array("site", np.array([f"s{index}" for index in range(len(atoms))]))
     atoms.info["stress"] = rng.normal(size=(3, 3))
-    read = back(tmp_path / "a.extxyz", atoms)
+    read = write_and_read(tmp_path / "a.extxyz", atoms)
     for key in ("tags", "charges", "chosen", "site"):
         np.testing.assert_array_equal(read.arrays[key], atoms.arrays[key])
     np.testing.assert_array_equal(read.get_masses(), atoms.get_masses())
@@ -118,7 +118,7 @@ def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
     np.testing.assert_array_equal(read.cell, atoms.cell)
     for constraint in (FixAtoms([1, 3]), FixCartesian([2], mask=(True, False, False))):
         atoms.set_constraint(constraint)
-        read = back(tmp_path / "a.extxyz", atoms)
+        read = write_and_read(tmp_path / "a.extxyz", atoms)
         other = ase.io.read(tmp_path / "a.extxyz")
         moved = np.ones((len(atoms), 3))
         for each in (read, other):
@@ -134,14 +134,14 @@ def test_arrays_matrices_masses_and_constraints_read_back(tmp_path):
 def test_small_numbers_keep_their_digits(tmp_path):
     atoms, rng = water(2), np.random.default_rng(0)
     atoms.set_momenta(1e-5 * rng.normal(size=(6, 3)))
-    read = back(tmp_path / "a.extxyz", atoms)
+    read = write_and_read(tmp_path / "a.extxyz", atoms)
     np.testing.assert_allclose(read.get_momenta(), atoms.get_momenta(), rtol=1e-9)
     atoms.set_array("waves", np.full(6, 1j))
-    with pytest.raises(BornflowError, match="column 'waves' holds complex128"):
+    with pytest.raises(BornflowError, match="column 'waves' has the type complex128"):
         frames.write(tmp_path / "a.extxyz", [atoms])
 
 
-def test_ase_and_the_reader_agree_on_the_shipped_set():
+def test_the_reader_agrees_with_ase_on_the_shipped_set():
     path = "resources/labels/water.extxyz"
     for ours, theirs in zip(frames.read(path), ase.io.read(path, ":"), strict=True):
         np.testing.assert_array_equal(ours.positions, theirs.positions)
@@ -153,7 +153,7 @@ def test_ase_and_the_reader_agree_on_the_shipped_set():
         np.testing.assert_array_equal(ours.arrays["bec"], theirs.arrays["bec"])
 
 
-def test_compressed_files_and_the_count_of_frames(tmp_path):
+def test_compressed_files_are_read_and_frames_are_counted(tmp_path):
     atoms = [water(1), water(2), water(3)]
     frames.write(tmp_path / "a.extxyz", atoms)
     with atomic_write(tmp_path / "a.extxyz.gz") as scratch, gzip.open(scratch, "wb") as handle:

@@ -1,4 +1,4 @@
-"""Files appear whole, locks last as long as programs need them, faults of a disk are said in one line."""
+"""Files appear completely, locks last as long as programs need them, a full disk is one line."""
 
 import os
 import subprocess
@@ -24,9 +24,9 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
 
 JOB = """
 import os, subprocess
-from bornflow.io.files import LOCKS, locked
+from bornflow.io.files import HELD_LOCKS, locked
 with locked("d"):
-    subprocess.Popen(["sleep", "2"], pass_fds=tuple(LOCKS), stdout=subprocess.DEVNULL)
+    subprocess.Popen(["sleep", "2"], pass_fds=tuple(HELD_LOCKS), stdout=subprocess.DEVNULL)
     os._exit(9)
 """
 
@@ -39,7 +39,7 @@ def test_a_lock_lasts_until_the_program_that_a_killed_job_started_has_ended(tmp_
         assert time.monotonic() - begun > 2
 
 
-def test_a_fault_of_the_disk_is_one_line():
+def test_a_full_disk_is_reported_in_one_line():
     @command
     def main():
         raise OSError(28, "No space left on device", "results/a.h5")

@@ -1,4 +1,4 @@
-"""extxyz files: what goes in comes out, missing stays missing, damage is named."""
+"""extxyz files of labelled structures: labels read back, missing ones stay missing, damage is reported."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def labelled(n=2):
         "forces": rng.normal(size=(3 * n, 3)),
         "bec": rng.normal(size=(3 * n, 3, 3)),
     }
-    return frames.attach(atoms, values), values
+    return frames.with_labels(atoms, values), values
 
 
 def test_round_trip_keeps_labels_and_the_order_of_indices(tmp_path):
@@ -34,7 +34,7 @@ def test_round_trip_keeps_labels_and_the_order_of_indices(tmp_path):
 
 def test_a_missing_label_stays_missing(tmp_path):
     atoms, values = labelled()
-    only = frames.attach(atoms, {"bec": values["bec"]})
+    only = frames.with_labels(atoms, {"bec": values["bec"]})
     frames.write(tmp_path / "a.extxyz", [only])
     (back,) = frames.read(tmp_path / "a.extxyz")
     assert frames.label(back, "energy") is None
@@ -44,7 +44,7 @@ def test_a_missing_label_stays_missing(tmp_path):
 
 def test_keys_can_be_mapped(tmp_path):
     atoms, values = labelled()
-    plain = frames.attach(atoms, {})
+    plain = frames.with_labels(atoms, {})
     plain.info["dft_energy"] = values["energy"]
     plain.arrays["apt"] = values["bec"].reshape(-1, 9)
     frames.write(tmp_path / "a.extxyz", [plain])
@@ -53,7 +53,7 @@ def test_keys_can_be_mapped(tmp_path):
     np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
 
 
-def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
+def test_unnamed_frames_of_files_with_one_name_get_different_names(tmp_path):
     plain = labelled()[0]
     del plain.info["structure"]
     for folder in ("cold", "hot"):
@@ -64,12 +64,12 @@ def test_unnamed_frames_of_files_of_one_name_are_told_apart(tmp_path):
     assert names == ["cold-train-0", "cold-train-1", "hot-train-0", "hot-train-1"]
 
 
-def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
+def test_labels_missing_under_a_mapped_key_are_not_taken_from_another(tmp_path):
     """Half of a set by one method must not be completed by another's numbers."""
     atoms, values = labelled()
-    both = frames.attach(atoms, {"energy": -1.0})
+    both = frames.with_labels(atoms, {"energy": -1.0})
     both.info["dft_energy"] = values["energy"]
-    frames.write(tmp_path / "a.extxyz", [both, frames.attach(atoms, {"energy": -1.0})])
+    frames.write(tmp_path / "a.extxyz", [both, frames.with_labels(atoms, {"energy": -1.0})])
     first, second = frames.read(tmp_path / "a.extxyz", {"energy": "dft_energy"})
     assert frames.label(first, "energy") == values["energy"]
     assert frames.label(second, "energy") is None
@@ -80,25 +80,25 @@ def test_a_mapped_key_is_not_filled_up_from_another(tmp_path):
             values["energy"],
             None,
         ]
-    frames.write(tmp_path / "c.extxyz", [frames.attach(atoms, {"energy": -1.0})])
+    frames.write(tmp_path / "c.extxyz", [frames.with_labels(atoms, {"energy": -1.0})])
     with pytest.raises(
         BornflowError, match=r"no frame has 'dft_energy' \(training.keys.energy\), but 'energy'"
     ):
         frames.read(tmp_path / "c.extxyz", {"energy": "dft_energy"})
 
 
-def test_damage_is_named(tmp_path):
+def test_damage_is_reported_with_its_place(tmp_path):
     atoms, values = labelled()
     path = tmp_path / "a.extxyz"
     bad = values["forces"].copy()
     bad[1, 2] = np.nan
-    frames.write(path, [frames.attach(atoms, {"forces": bad})])
-    with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0 .*'forces' of atom 1 is not finite"):
+    frames.write(path, [frames.with_labels(atoms, {"forces": bad})])
+    with pytest.raises(BornflowError, match=r"a\.extxyz, frame 0, line 2 .*'forces' of atom 1 is not finite"):
         frames.read(path)
-    wrong = frames.attach(atoms, {})
+    wrong = frames.with_labels(atoms, {})
     wrong.arrays["apt"] = np.zeros((6, 6))
     frames.write(path, [wrong])
-    with pytest.raises(BornflowError, match="'apt' holds 36 numbers, 54 expected"):
+    with pytest.raises(BornflowError, match="'apt' has 36 numbers instead of 54"):
         frames.read(path, {"bec": "apt"})
     path.write_text(path.read_text()[:150])
     with pytest.raises(BornflowError, match=r"the file ends after . of them"):
@@ -115,8 +115,15 @@ def test_mixed_periodicity_is_rejected():
         frames.kind(atoms)
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+def test_messages_name_the_place_until_a_structure_is_copied(tmp_path):
+    path = tmp_path / "a.extxyz"
+    frames.write(path, [water(1), water(2)])
+    second = frames.read(path)[1]
+    assert frames.name_and_origin(second) == f"water-2-0 ({path}, frame 1, line 7)"
+    assert frames.name_and_origin(second.copy()) == "water-2-0"
 
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
     target.write_text("good")
     with pytest.raises(RuntimeError), atomic_write(target) as scratch:
@@ -126,6 +133,6 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_two_structures_of_one_name_are_rejected():
+def test_two_structures_with_one_name_are_rejected():
     with pytest.raises(BornflowError, match="two structures are called water-1-0"):
-        frames.reject_twins([water(1), water(2), water(1)])
+        frames.reject_duplicate_names([water(1), water(2), water(1)])

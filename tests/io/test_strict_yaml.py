@@ -1,4 +1,4 @@
-"""Strict YAML: plain data is read as PyYAML reads it, whatever is lost, guessed or run is rejected."""
+"""Strict YAML: plain data is read as by PyYAML; values that it would lose, guess or run are rejected."""
 
 import pytest
 import yaml
@@ -11,7 +11,7 @@ CONFIGS = sorted((ROOT / "config").rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_shipped_configurations_mean_what_they_meant(path):
+def test_shipped_configurations_are_read_as_by_pyyaml(path):
     assert strict_yaml.read(path) == yaml.safe_load(path.read_text())
 
 
@@ -49,8 +49,8 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: 1\nb: 2\na: 3", "line 3: key 'a' stands a second time, first in line 1"),
-        ("t:\n  a: 1\n  a: 1", "line 3: key 'a' stands a second time"),
+        ("a: 1\nb: 2\na: 3", "line 3: key 'a' is given a second time (first in line 1)"),
+        ("t:\n  a: 1\n  a: 1", "line 3: key 'a' is given a second time"),
         ("<<: {a: 1}\n<<: {b: 2}", "<<: [*a, *b]"),
         ("t: {on: 3}", "key on is read as the truth value true; where text is meant, put it in quotes: 'on'"),
         ("no: 1", "key no is read as the truth value false"),
@@ -62,16 +62,16 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
         ("a: 12:30:45.6", "to base 60"),
         ("a: 010", "010 is read as a number to base 8"),
         ("a: 2024-01-01", "is read as a date; where text is meant"),
-        ("a: .inf", "a finite number expected"),
-        ("a: -.INF", "a finite number expected"),
-        ("a: [.nan]", "a finite number expected"),
-        ("a: 1.0e+999", "a finite number expected"),
+        ("a: .inf", "but a finite number is expected"),
+        ("a: -.INF", "but a finite number is expected"),
+        ("a: [.nan]", "but a finite number is expected"),
+        ("a: 1.0e+999", "but a finite number is expected"),
         (f"a: {'9' * 6000}", "has 6000 digits"),
-        ("a: !foo b", "tag !foo is not taken"),
-        ("a: !!python/object/apply:os.getcwd []", "is not taken"),
-        ("a: !!binary aGk=", "tag !!binary is not taken"),
-        ("a: !!set {x}", "tag !!set is not taken"),
-        ("a: !!int x", "a finite number expected"),
+        ("a: !foo b", "tag !foo is not allowed"),
+        ("a: !!python/object/apply:os.getcwd []", "is not allowed"),
+        ("a: !!binary aGk=", "tag !!binary is not allowed"),
+        ("a: !!set {x}", "tag !!set is not allowed"),
+        ("a: !!int x", "but a finite number is expected"),
         ("a: &x [1, *x]", "makes a circle"),
         ("a: &x {b: {c: *x}}", "makes a circle"),
         ("a: *x", "undefined alias"),
@@ -84,14 +84,14 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
         ("a: 1\n\tb: 2", "line 2 cannot be read as YAML"),
         ("a: 1\n---\nb: 2", "another document"),
         ("a: 1\nb: \x01", "line 2: character '\\x01' is not allowed"),
-        ('{"a": 1, "b": {"c": 1, "c": 2}}', "key 'c' stands twice"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "key 'c' is given twice"),
         ('{"a": NaN}', "NaN found"),
-        ('{"a": 1e999}', "1e999 found, a finite number"),
+        ('{"a": 1e999}', "1e999 found, but a finite number"),
         ('{"a": ' + "[" * 100000, "nested"),
         ('{"a": ' + "9" * 6000 + "}", "a number of 6000 digits"),
     ],
 )
-def test_what_is_lost_or_guessed_elsewhere_is_rejected(text, words):
+def test_ambiguous_or_unsafe_yaml_is_rejected(text, words):
     with pytest.raises(BornflowError) as error:
         strict_yaml.parse(text, "c.yaml")
     assert str(error.value).startswith("c.yaml")
@@ -100,7 +100,7 @@ def test_what_is_lost_or_guessed_elsewhere_is_rejected(text, words):
     assert "\n" not in str(error.value)
 
 
-def test_files_that_are_no_text_are_named(tmp_path):
+def test_files_that_are_not_text_are_named(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_bytes(b"a: 1\nb: fl\xfcssig\n")
     with pytest.raises(

@@ -6,7 +6,7 @@ from examples import water
 from tblite.interface import Calculator
 
 from bornflow.errors import BornflowError
-from bornflow.labels.engines.table import xtb
+from bornflow.labels.engines import xtb
 from bornflow.labels.finite_field import accept, central_difference
 from bornflow.units import BOHR
 
@@ -30,7 +30,7 @@ def test_a_missing_run_is_named():
         central_difference(forces, np.zeros((1, 3)), FIELD)
 
 
-def test_the_gate_rejects_what_is_too_large_and_what_is_not_a_number():
+def test_the_gate_rejects_residuals_that_are_too_large_or_not_a_number():
     forces = {(a, s): np.full((1, 3), 1e-3) for a in range(3) for s in (1, -1)}
     result = central_difference(forces, np.zeros((1, 3)), FIELD)
     with pytest.raises(BornflowError, match=r"nonlinearity is 0\.002"):

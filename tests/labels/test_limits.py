@@ -1,4 +1,6 @@
-"""What no label may be beyond: atoms in one another, forces and energies of no structure."""
+"""Limits of labels: overlapping atoms, too large forces and energies are rejected."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,18 +8,19 @@ from ase import Atoms
 from ase.build import molecule
 from examples import ROOT, water
 
-from bornflow.config.load import complete
 from bornflow.errors import Rejected
 from bornflow.io import frames
 from bornflow.labels import limits
-from bornflow.labels.engines import table, xtb
+from bornflow.labels.engines import create, xtb
 from bornflow.labels.label import label_structures
+from bornflow.labels.settings import load_settings
+from bornflow.units import FORCE_AU
 
-OPTIONS = complete({"labels": {"known": []}})["labels"]
+SETTINGS = replace(load_settings(None), known=[])
 
 
 def near(distance: float, symbol: str = "H") -> Atoms:
-    """Two waters; `symbol`, of the second, is so far from the first oxygen."""
+    """Two waters; an atom of the second, of element `symbol`, is at `distance` [Å] from the first oxygen."""
     atoms = water(2)
     atoms.positions[4] = atoms.positions[0] + [0, 0, distance]
     atoms.symbols[4] = symbol
@@ -25,13 +28,13 @@ def near(distance: float, symbol: str = "H") -> Atoms:
 
 
 @pytest.mark.parametrize("distance", [0.0017, 0.05, 0.1, 0.2, 0.3, 0.4, 0.48])
-def test_atoms_in_one_another_get_no_label(distance, tmp_path):
-    labelled, ((_, reason),) = label_structures([near(distance), water(1)], "xtb", OPTIONS, tmp_path)
+def test_overlapping_atoms_get_no_label(distance, tmp_path):
+    labelled, ((_, reason),) = label_structures([near(distance), water(1)], "xtb", SETTINGS, tmp_path)
     assert len(labelled) == 1
     assert f"atoms 0 (O) and 4 (H) are {distance:.2g} Å apart, 0.48 Å or more expected" in reason
 
 
-def test_an_atom_may_not_lie_in_a_periodic_image():
+def test_an_atom_may_not_overlap_with_a_periodic_image():
     atoms = Atoms("HH", [[0.1, 2, 2], [3.9, 2, 2]], cell=[4, 4, 4], pbc=True)
     with pytest.raises(Rejected, match=r"atoms 0 \(H\) and 1 \(H\) are 0.2 Å apart"):
         limits.reject_overlaps(atoms)
@@ -45,7 +48,7 @@ def test_an_atom_may_not_lie_in_a_periodic_image():
 def test_molecules_are_within_all_limits(name):
     atoms = molecule(name)
     (energy, forces), _, _ = xtb.calculate(atoms, 5e-4)
-    limits.reject(atoms, forces * table.FORCE_AU)
+    limits.reject(atoms, forces * FORCE_AU)
     assert np.isfinite(energy)
 
 
@@ -82,16 +85,16 @@ def test_hartree_in_place_of_electronvolt_is_rejected():
 
 
 def test_a_known_label_beyond_the_limits_is_not_taken(tmp_path):
-    (made,), _ = label_structures([water(2)], "xtb", OPTIONS, tmp_path)
+    (made,), _ = label_structures([water(2)], "xtb", SETTINGS, tmp_path)
     labels = {key: frames.label(made, key) for key in frames.LABELS}
-    spoilt = frames.attach(made, labels | {"forces": 1e4 * labels["forces"]})
+    spoilt = frames.with_labels(made, labels | {"forces": 1e4 * labels["forces"]})
     frames.write(tmp_path / "known.extxyz", [spoilt])
-    known = OPTIONS | {"known": [str(tmp_path / "known.extxyz")]}
+    known = replace(SETTINGS, known=[str(tmp_path / "known.extxyz")])
     labelled, ((_, reason),) = label_structures([water(2)], "xtb", known, tmp_path)
     assert not labelled and "100 or less expected" in reason
 
 
-def test_hours_of_cp2k_are_not_spent_on_atoms_in_one_another(tmp_path):
-    without = OPTIONS | {"cp2k": OPTIONS["cp2k"] | {"command": "no-such-program"}}
+def test_cp2k_is_not_started_for_overlapping_atoms(tmp_path):
+    without = replace(SETTINGS, cp2k=replace(SETTINGS.cp2k, command="no-such-program"))
     with pytest.raises(Rejected, match="apart"):
-        table.cp2k(near(0.1), without, tmp_path, 1)
+        create("cp2k", without).label(near(0.1), tmp_path)

@@ -1,4 +1,4 @@
-"""Spectra against analytic cases: a thermal oscillator, its integrals, its two routes; and measured water."""
+"""Spectra of analytic cases (a thermal oscillator, its integrals, both routes) and of measured water."""
 
 import subprocess
 import sys
@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bornflow.config.schema import filled
-from bornflow.dynamics.series import Parts
+from bornflow.config.schema import validate
+from bornflow.dynamics.chunks import Chunks
 from bornflow.errors import BornflowError
 from bornflow.spectra import deviations, experiment, signals, velocities
 from bornflow.spectra import susceptibility as spectra
+from bornflow.spectra.settings import SpectraSettings
 from bornflow.spectra.susceptibility import densities, susceptibility
 from bornflow.units import AMU, BOLTZMANN, COULOMB, WAVENUMBER
 
@@ -86,7 +87,7 @@ def test_the_spectrum_does_not_depend_on_the_stride():
         np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
 
 
-def test_too_short_a_run_is_rejected():
+def test_a_run_that_is_too_short_is_rejected():
     with pytest.raises(BornflowError, match="cannot resolve 10 cm"):
         current_spectra([np.zeros((100, 3))], 0.5, 10.0)
 
@@ -131,13 +132,13 @@ def test_kramers_and_kronig_of_a_relaxation_as_slow_as_the_grid():
 
 def test_the_static_limit_of_a_run(tmp_path):
     runs = [write_run(tmp_path, oscillator(40_000, 0.5, seed), name=f"r{seed}") for seed in range(5)]
-    table = spectra.spectrum(runs, options())
+    table = spectra.spectrum(runs, settings())
     static = 4 * np.pi * COULOMB * CHARGE**2 / (VOLUME * MASS * (2 * np.pi * FREQUENCY) ** 2)
     np.testing.assert_allclose(table[spectra.CHI_REAL_COLUMN][:10], static, rtol=0.1)
 
 
 @pytest.mark.parametrize("grid", [[1.0, 2.0, 3.0], [0.0, 1.0, 3.0]])
-def test_kramers_and_kronig_want_an_even_grid_from_zero(grid):
+def test_kramers_and_kronig_need_an_even_grid_from_zero(grid):
     with pytest.raises(BornflowError, match="frequencies 0, Δ, 2Δ"):
         signals.kramers_kronig(np.array(grid), np.ones(3))
 
@@ -151,8 +152,8 @@ def test_logarithmic_bins_are_means():
     assert np.all(np.diff(centres) > 0)
 
 
-def options(**changes):
-    return filled({"spectra": {"resolution": 20} | changes})["spectra"]
+def settings(**changes):
+    return SpectraSettings(**validate({"spectra": {"resolution": 20} | changes})["spectra"])
 
 
 def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):
@@ -168,9 +169,9 @@ def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecule
     }
     if static is not None:
         series["static_current"] = static
-    parts = Parts(folder / name, "")
-    parts.resume()
-    parts.add(series, {"positions": np.zeros((1, 3)), "momenta": np.zeros((1, 3)), "step": steps})
+    chunks = Chunks(folder / name, "")
+    chunks.resume()
+    chunks.append(series, {"positions": np.zeros((1, 3)), "momenta": np.zeros((1, 3)), "step": steps})
     attributes = {
         "kind": kind,
         "timestep [fs]": 0.5,
@@ -182,13 +183,13 @@ def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecule
         "velocity_interval [steps]": 4,
     }
     path = folder / f"{name}.h5"
-    parts.join(path, attributes, {"numbers": np.array([1])})
+    chunks.join(path, attributes, {"numbers": np.array([1])})
     return path
 
 
 def test_the_polarisation_gives_the_same_spectrum_as_the_current(tmp_path):
     run = write_run(tmp_path, oscillator(20_000, 0.5, seed=3))
-    current, polarisation = (spectra.spectrum([run], options(route=r)) for r in ("current", "polarisation"))
+    current, polarisation = (spectra.spectrum([run], settings(route=r)) for r in ("current", "polarisation"))
     for column in current:
         np.testing.assert_allclose(polarisation[column], current[column], rtol=1e-9, atol=1e-12)
 
@@ -196,29 +197,29 @@ def test_the_polarisation_gives_the_same_spectrum_as_the_current(tmp_path):
 def test_the_integral_of_a_band_is_its_intensity(tmp_path):
     """974.88 km/mol for (∂μ/∂Q)² of 1 e²/u: the textbook's factor, three modes of one molecule."""
     run = write_run(tmp_path, oscillator(60_000, 0.5, seed=5), "cluster", n_molecules=1)
-    table = spectra.spectrum([run], options())
+    table = spectra.spectrum([run], settings())
     nu = table[spectra.WAVENUMBER_COLUMN]
     found = np.trapezoid(table[spectra.INTENSITY_COLUMN], nu)
     assert found == pytest.approx(3 * 974.88 * CHARGE**2 / (MASS / AMU), rel=0.1)
 
 
-def test_parts_of_the_current_sum_to_the_whole(tmp_path):
-    whole = oscillator(20_000, 0.5, seed=1)
-    table = spectra.spectrum([write_run(tmp_path, whole, static=0.25 * whole)], options())
+def test_the_terms_of_the_current_sum_to_the_total(tmp_path):
+    total = oscillator(20_000, 0.5, seed=1)
+    table = spectra.spectrum([write_run(tmp_path, total, static=0.25 * total)], settings())
     chi = table[spectra.CHI_COLUMN]
     np.testing.assert_allclose(table["static_part"], chi / 16, rtol=1e-9)
     np.testing.assert_allclose(table["flux_part"], 9 * chi / 16, rtol=1e-9)
     np.testing.assert_allclose(table["cross_part"], 6 * chi / 16, rtol=1e-9)
-    # Parts that are multiples of the whole have its relative error.
+    # Terms that are multiples of the total have its relative error.
     relative = table[spectra.ERROR_COLUMN] / chi
-    for part, error in zip(spectra.PARTS, spectra.PART_ERRORS, strict=True):
-        np.testing.assert_allclose(table[error] / table[part], relative, rtol=1e-9)
+    for term, error in zip(spectra.TERMS, spectra.TERM_ERRORS, strict=True):
+        np.testing.assert_allclose(table[error] / table[term], relative, rtol=1e-9)
 
 
 def test_standard_errors_are_the_spread_of_runs(tmp_path):
     runs = [oscillator(20_000, 0.5, seed) for seed in range(12)]
     paths = [write_run(tmp_path, run, static=0.25 * run, name=f"{number}") for number, run in enumerate(runs)]
-    tables = [spectra.spectrum([path], options()) for path in paths]
+    tables = [spectra.spectrum([path], settings()) for path in paths]
     band = tables[0][spectra.WAVENUMBER_COLUMN].between(1500, 1800)
     for value, error in (
         (spectra.CHI_COLUMN, spectra.ERROR_COLUMN),
@@ -226,21 +227,21 @@ def test_standard_errors_are_the_spread_of_runs(tmp_path):
         ("flux_part", "flux_part_error"),
     ):
         spread = np.std([table[value][band] for table in tables], axis=0, ddof=1).mean()
-        said = np.mean([table[error][band] for table in tables])
-        assert said == pytest.approx(spread, rel=0.25), value
+        reported = np.mean([table[error][band] for table in tables])
+        assert reported == pytest.approx(spread, rel=0.25), value
 
 
 def test_the_absorption_coefficient_follows_from_chi(tmp_path):
-    table = spectra.spectrum([write_run(tmp_path, oscillator(20_000, 0.5, seed=1))], options())
+    table = spectra.spectrum([write_run(tmp_path, oscillator(20_000, 0.5, seed=1))], settings())
     nu = table[spectra.WAVENUMBER_COLUMN]
     np.testing.assert_allclose(table[spectra.COEFFICIENT_COLUMN], 2 * np.pi * nu * table[spectra.CHI_COLUMN])
-    coarse = spectra.spectrum([tmp_path / "run.h5"], options(binning="logarithmic", bins_per_decade=20))
+    coarse = spectra.spectrum([tmp_path / "run.h5"], settings(binning="logarithmic", bins_per_decade=20))
     assert len(coarse) < len(table) / 2
 
 
-def test_velocities_hold_one_degree_of_freedom_in_each_direction(tmp_path):
+def test_velocities_have_one_degree_of_freedom_in_each_direction(tmp_path):
     runs = [write_run(tmp_path, oscillator(40_000, 0.5, seed), name=f"r{seed}") for seed in (1, 2)]
-    table = velocities.spectrum(runs, options())
+    table = velocities.spectrum(runs, settings())
     nu, power = table[spectra.WAVENUMBER_COLUMN], table["H [cm]"]
     hydrogen = 1.008 * AMU / MASS  # the oscillator has another mass than the atom it is written as
     assert np.trapezoid(power, nu) == pytest.approx(3 * hydrogen, rel=0.1)
@@ -255,11 +256,11 @@ def test_errors_of_a_cold_cluster_are_over_its_replicas(tmp_path):
         write_run(tmp_path, size * wave, "cluster", name=f"r{number}")
         for number, size in enumerate((1.0, 1.4))
     ]
-    table = spectra.spectrum(runs, options())
+    table = spectra.spectrum(runs, settings())
     top = table.loc[table[spectra.INTENSITY_COLUMN].idxmax()]
     # Intensities 1 and 1.96: their mean, and half their difference.
     assert top[spectra.ERROR_COLUMN] / top[spectra.INTENSITY_COLUMN] == pytest.approx(0.48 / 1.48, rel=1e-3)
-    assert spectra.spectrum(runs[:1], options())[spectra.ERROR_COLUMN].isna().all()
+    assert spectra.spectrum(runs[:1], settings())[spectra.ERROR_COLUMN].isna().all()
 
 
 def test_the_error_of_a_bands_intensity_is_its_spread():
@@ -271,7 +272,7 @@ def test_the_error_of_a_bands_intensity_is_its_spread():
         error = density.std(axis=0, ddof=1) / np.sqrt(len(density))
         columns = (spectra.WAVENUMBER_COLUMN, spectra.CHI_COLUMN, spectra.ERROR_COLUMN)
         values = (nu * WAVENUMBER, density.mean(axis=0), error)
-        rows = deviations.deviations(pd.DataFrame(dict(zip(columns, values, strict=True))))
+        rows = deviations.band_deviations(pd.DataFrame(dict(zip(columns, values, strict=True))))
         found.append(rows.query("measured_by == 'Hale'")[["intensity", "intensity_error"]].to_numpy())
     intensities, errors = np.moveaxis(found, -1, 0)
     np.testing.assert_allclose(errors.mean(axis=0), intensities.std(axis=0), rtol=0.25)
@@ -281,7 +282,7 @@ def test_a_band_that_the_spectrum_does_not_cover_is_rejected():
     nu = np.arange(20.0, 3000, 10)
     columns = (spectra.WAVENUMBER_COLUMN, spectra.CHI_COLUMN, spectra.ERROR_COLUMN)
     with pytest.raises(BornflowError, match=r"ends below 3800 cm.*spectra\.highest"):
-        deviations.deviations(pd.DataFrame(dict.fromkeys(columns, nu)))
+        deviations.band_deviations(pd.DataFrame(dict.fromkeys(columns, nu)))
 
 
 def test_segments_reach_to_the_end_of_a_run():
@@ -295,24 +296,24 @@ def test_segments_reach_to_the_end_of_a_run():
 def test_runs_of_different_systems_are_not_averaged(module, tmp_path):
     runs = [write_run(tmp_path, np.ones((4000, 3)), kind, name=kind) for kind in ("bulk", "cluster")]
     with pytest.raises(BornflowError, match=r"cluster.h5: kind is cluster, .*bulk.h5 has bulk"):
-        module.spectrum(runs, options())
+        module.spectrum(runs, settings())
 
 
-def test_a_run_given_twice_is_not_two(tmp_path):
+def test_a_run_given_twice_is_rejected(tmp_path):
     run = write_run(tmp_path, np.ones((4000, 3)))
     with pytest.raises(BornflowError, match=r"run\.h5 and .*run\.h5 have the same random numbers"):
-        spectra.spectrum([run, run], options())
+        spectra.spectrum([run, run], settings())
 
 
 def test_runs_in_different_fields_are_not_averaged(tmp_path):
     runs = [write_run(tmp_path, np.ones((4000, 3)), name=name) for name in ("a", "b")]
     with h5py.File(runs[1], "a") as file:
         file.attrs["electric_field [V/Å]"] = [0.0, 0.0, 0.1]
-    with pytest.raises(BornflowError, match=r"b\.h5: electric_field .* is .*0\.1.*a\.h5 has not said"):
-        spectra.spectrum(runs, options())
+    with pytest.raises(BornflowError, match=r"b\.h5: electric_field .* is .*0\.1.*a\.h5 has not given"):
+        spectra.spectrum(runs, settings())
 
 
-def test_deviations_take_no_logarithmic_bins(tmp_path):
+def test_deviations_reject_logarithmic_bins(tmp_path):
     run = write_run(tmp_path, oscillator(20_000, 0.5, seed=1))
     (tmp_path / "c.yaml").write_text("spectra: {resolution: 4}")
     for module, *given in (
@@ -322,7 +323,7 @@ def test_deviations_take_no_logarithmic_bins(tmp_path):
         subprocess.run([sys.executable, "-m", f"bornflow.spectra.{module}", *given], check=True)
     assert len(pd.read_csv(tmp_path / "d.csv")) == 6
     with pytest.raises(BornflowError, match=r"spectra\.binning: linear"):
-        deviations.deviations(spectra.spectrum([run], options(binning="logarithmic")))
+        deviations.band_deviations(spectra.spectrum([run], settings(binning="logarithmic")))
 
 
 def test_deviations_of_measured_water_from_itself_vanish():
@@ -347,6 +348,6 @@ def rms_over_mean(nu, chi):
 
 def test_an_isolated_structure_has_no_susceptibility():
     with pytest.raises(BornflowError, match="isolated"):
-        deviations.deviations(
+        deviations.band_deviations(
             pd.DataFrame({spectra.WAVENUMBER_COLUMN: [1.0], spectra.INTENSITY_COLUMN: [1.0]})
         )

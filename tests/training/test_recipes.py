@@ -1,12 +1,12 @@
-"""The table of recipes says what differs, how long it took and what came out."""
+"""The table of recipes gives the changed settings, the training time and the errors."""
 
 import json
 
 import pandas as pd
 import yaml
 
-from bornflow.training import recipes
-from bornflow.training.compare import QUANTITIES
+from bornflow.training.recipes import recipes_table
+from bornflow.training.tables import QUANTITIES
 
 
 def folder(path, training, epochs, error):
@@ -20,14 +20,14 @@ def folder(path, training, epochs, error):
     return path / "metrics.json"
 
 
-def test_recipes_are_told_by_what_differs(tmp_path):
+def test_recipes_are_described_by_their_changed_settings(tmp_path):
     usual = {"epochs": 20, "loss": {"energy": 100.0, "bec": 2.0}}
     paths = [
         folder(tmp_path / "usual", usual, 20, 4.0),
         folder(tmp_path / "paper", usual | {"epochs": 9, "loss": {"energy": 1.0, "bec": 2.0}}, 9, 5.0),
         folder(tmp_path / "unfollowed", usual, 0, 4.0),
     ]
-    table = recipes.tabulate(["as configured", "paper", "same"], paths)
+    table = recipes_table(["as configured", "paper", "same"], paths)
     assert list(table["changes"]) == ["", "epochs=9 loss.energy=1.0", ""]
     assert list(table["minutes"])[:2] == [1.5, 1.5] and list(table["epochs"])[:2] == [20, 9]
     assert table["minutes"].isna().tolist() == [False, False, True]

@@ -1,4 +1,4 @@
-"""The state of a training: what is no state of it is rejected in one line that says what to do."""
+"""The state of a training run: damaged files are rejected in one line that names the remedy."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from flax import serialization
 
 from bornflow.errors import BornflowError
 from bornflow.training import state
-from bornflow.training.loss import TERMS
+from bornflow.training.loss import LOSS_TERMS
 from bornflow.training.state import State, restore, store
 from bornflow.training.tables import QUANTITIES
 
@@ -21,7 +21,7 @@ def begun(epochs=0):
     rows = np.array([[epochs, 1.5, *[np.nan] * len(QUANTITIES)]])[: bool(epochs)].reshape(
         -1, 2 + len(QUANTITIES)
     )
-    history = np.full((epochs, 1 + len(TERMS)), 0.5)
+    history = np.full((epochs, 1 + len(LOSS_TERMS)), 0.5)
     return State(parameters, parameters, OPTIMISER.init(parameters), epochs, history, rows, float(epochs))
 
 
@@ -44,14 +44,15 @@ def test_a_state_stored_before_there_were_checksums_is_restored(path):
     assert restore(begun(), path, "own").epoch == 3
 
 
-def test_a_state_of_another_run_is_kept(path, capsys):
+def test_a_state_of_another_run_is_kept(path, caplog):
+    caplog.set_level("INFO")
     assert restore(begun(), path, "another").epoch == 0
-    assert "kept as" in capsys.readouterr().err
+    assert "kept as" in caplog.text
     assert restore(begun(), path, "own").epoch == 3
 
 
 def changed(change):
-    """A state that is whole, with a checksum that fits, but is none that a run could be in."""
+    """A complete state with a correct checksum that no run could be in."""
 
     def damage(path):
         content = serialization.msgpack_restore(path.read_bytes())

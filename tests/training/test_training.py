@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -17,18 +18,23 @@ from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.inference import checkpoint
 from bornflow.io import frames
-from bornflow.labels.engines.table import xtb
+from bornflow.labels.engines import xtb
 from bornflow.labels.finite_field import central_difference
 from bornflow.models.model import Model
-from bornflow.training import data, metrics
+from bornflow.training import data
 from bornflow.training.baseline import energy_baseline, mean_charges
-from bornflow.training.compare import QUANTITIES
-from bornflow.training.loop import Diverged, train
-from bornflow.training.loss import by_structure, means
-from bornflow.training.state import write_validation
+from bornflow.training.divergence import Diverged
+from bornflow.training.loop import train
+from bornflow.training.loss import mean_terms, terms_by_structure
+from bornflow.training.metrics import error_metrics
+from bornflow.training.predict import predict_labels
+from bornflow.training.records import write_validation
+from bornflow.training.settings import TrainingSettings
+from bornflow.training.tables import QUANTITIES
 from bornflow.units import FORCE_AU, HARTREE
 
-OPTIONS = complete({"training": {"epochs": 6, "batch_atoms": 12, "checkpoint_minutes": 0}})["training"]
+SECTION = complete({"training": {"epochs": 6, "batch_atoms": 12, "checkpoint_minutes": 0}})["training"]
+SETTINGS = TrainingSettings.from_section(SECTION)
 SMALL = variant(radial=6, max_degree=2, features=8, channels=2)
 
 
@@ -36,7 +42,7 @@ def labelled(atoms):
     free, forces, _ = xtb.calculate(atoms, 5e-4)
     response = central_difference(forces, free[1], 5e-4)
     values = {"energy": free[0] * HARTREE, "forces": free[1] * FORCE_AU, "bec": response.bec}
-    return frames.attach(atoms, values)
+    return frames.with_labels(atoms, values)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +52,11 @@ def structures():
 
 @pytest.fixture(scope="module")
 def trained(structures):
-    return train(structures, SMALL, OPTIONS | {"epochs": 250, "average": 0.5}, seed=0)
+    return train(structures, SMALL, replace(SETTINGS, epochs=250, average=0.5), seed=0)
 
 
 def without(atoms, *keys):
-    return frames.attach(atoms, {k: frames.label(atoms, k) for k in frames.LABELS if k not in keys})
+    return frames.with_labels(atoms, {k: frames.label(atoms, k) for k in frames.LABELS if k not in keys})
 
 
 def test_baseline_has_the_minimum_norm(structures):
@@ -77,11 +83,11 @@ def test_structures_are_padded_to_few_sizes_with_the_least_waste(seed):
     assert found.sum() == min(wasted)
 
 
-def test_padding_is_what_batches_hold_besides_atoms(structures):
+def test_padding_is_the_fraction_of_places_without_an_atom(structures):
     model = Model(SMALL, ("H", "O"))
-    buckets = data.prepare([*structures[:4], water(1)], model, np.zeros(2), batch_atoms=18)
+    buckets = data.make_buckets([*structures[:4], water(1)], model, np.zeros(2), batch_atoms=18)
     # Four of six atoms in batches of three, one of three atoms in a batch of six.
-    assert data.padding(buckets) == pytest.approx(1 - (4 * 6 + 3) / (2 * 3 * 6 + 6 * 3))
+    assert data.padding_fraction(buckets) == pytest.approx(1 - (4 * 6 + 3) / (2 * 3 * 6 + 6 * 3))
 
 
 def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structures):
@@ -89,53 +95,54 @@ def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structur
     traces = np.concatenate([np.trace(frames.label(a, "bec"), axis1=1, axis2=2) / 3 for a in structures])
     oxygens = np.concatenate([a.numbers == 8 for a in structures])
     np.testing.assert_allclose(charges, [traces[~oxygens].mean(), traces[oxygens].mean()])
-    untrained, _ = train(structures, SMALL | {"charges": "local"}, OPTIONS | {"epochs": 0}, seed=0)
-    predicted = metrics.predict(untrained, structures[:1])[0]
+    untrained, _ = train(structures, SMALL | {"charges": "local"}, replace(SETTINGS, epochs=0), seed=0)
+    predicted = predict_labels(untrained, structures[:1])[0]
     expected = np.where(predicted.numbers == 8, charges[1], charges[0])
     np.testing.assert_allclose(predicted.arrays["charges"], expected, atol=0.1)
     np.testing.assert_allclose(predicted.arrays["screening"], 1, atol=0.3)
     assert not mean_charges([without(structures[0], "bec")], ("H", "O")).any()
 
 
-def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, capfd):
-    _, end = train(structures[:2], SMALL, OPTIONS | {"patience": 2, "improvement": 1.0}, seed=0)
+def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, caplog):
+    caplog.set_level("INFO")
+    _, end = train(structures[:2], SMALL, replace(SETTINGS, patience=2, improvement=1.0), seed=0)
     assert len(end.history) == 4
-    assert "training ends after 4 of 6 epochs" in capfd.readouterr().err
-    options = OPTIONS | {"hours": 1e-9, "validate_epochs": 3}
-    _, end = train(structures[:2], SMALL, options, seed=0, held_out=structures[2:4])
+    assert "training ends after 4 of 6 epochs" in caplog.text
+    settings = replace(SETTINGS, hours=1e-9, validate_epochs=3)
+    _, end = train(structures[:2], SMALL, settings, seed=0, held_out=structures[2:4])
     assert len(end.history) == 1
     assert list(end.validation[:, 0]) == [1], "errors where it ended"
-    assert "(training.hours)" in capfd.readouterr().err
+    assert "(training.hours)" in caplog.text
 
 
-def test_errors_of_the_structures_held_out_are_followed(structures):
+def test_errors_of_the_structures_held_out_are_recorded(structures):
     train_on, held_out = structures[:3], structures[3:5]
-    options = OPTIONS | {"validate_epochs": 2}
-    trained, end = train(train_on, SMALL, options, seed=0, held_out=held_out)
+    settings = replace(SETTINGS, validate_epochs=2)
+    trained, end = train(train_on, SMALL, settings, seed=0, held_out=held_out)
     np.testing.assert_array_equal(end.validation[:, 0], [2, 4, 6])
     assert np.all(np.diff(end.validation[:, 1]) > 0), "seconds"
-    last = metrics.errors(held_out, metrics.predict(trained, held_out))["all"]
+    last = error_metrics(held_out, predict_labels(trained, held_out))["all"]
     np.testing.assert_allclose(end.validation[-1, 2:], [last[name] for name in QUANTITIES], rtol=1e-5)
 
 
 def test_a_subset_keeps_the_shares(structures):
     boxes = [water(8, 0.9, seed=seed) for seed in range(4)]
-    chosen = data.subset([*structures, *boxes], 6)
+    chosen = data.spread_evenly([*structures, *boxes], 6)
     assert [frames.kind(atoms) for atoms in chosen].count("bulk") == 2 and len(chosen) == 6
     with pytest.raises(BornflowError, match="asked for"):
-        data.subset(structures, len(structures) + 1)
+        data.spread_evenly(structures, len(structures) + 1)
 
 
-def test_divergence_names_step_structure_and_term(structures):
+def test_a_divergence_names_step_structure_and_loss_term(structures):
     forces = frames.label(structures[5], "forces").copy()
     forces[2, 1] = 1e25  # its square is no single-precision number
-    spoilt = frames.attach(structures[5], {"forces": forces})
+    spoilt = frames.with_labels(structures[5], {"forces": forces})
     spoilt.info["structure"] = "the spoilt one"
     data = [*structures[:5], spoilt, *structures[6:]]
     with pytest.raises(
         BornflowError, match=r"epoch 0: forces of structure the spoilt one in step \d+ is not"
     ):
-        train(data, SMALL, OPTIONS | {"epochs": 2}, seed=0)
+        train(data, SMALL, replace(SETTINGS, epochs=2), seed=0)
 
 
 def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypatch):
@@ -143,16 +150,16 @@ def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypa
     state, spoilt = tmp_path / "state.msgpack", []
 
     def wrong(terms, batch):
-        found = means(terms, batch)
+        found = mean_terms(terms, batch)
         slope = found["energy"] * 0.0
         return found | {"energy": found["energy"] + (jax.numpy.sqrt(slope) if spoilt else slope)}
 
-    monkeypatch.setattr("bornflow.training.step.means", wrong)
-    trained, _ = train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    monkeypatch.setattr("bornflow.training.step.mean_terms", wrong)
+    trained, _ = train(structures[:3], SMALL, replace(SETTINGS, hours=1e-9), seed=0, state_path=state)
     good = state.read_bytes()
     spoilt.append(True)
     with pytest.raises(Diverged, match=r"epoch 1: the gradient over water-2-\d") as caught:
-        train(structures[:3], SMALL, OPTIONS, seed=0, state_path=state)
+        train(structures[:3], SMALL, SETTINGS, seed=0, state_path=state)
     assert state.read_bytes() == good
     for mine, last in zip(
         *(jax.tree.leaves(c.parameters) for c in (trained, caught.value.last)), strict=True
@@ -160,32 +167,34 @@ def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypa
         np.testing.assert_array_equal(mine, last)
 
 
-def test_a_state_of_another_run_is_kept_beside(structures, tmp_path, capfd):
+def test_a_state_of_another_run_is_kept(structures, tmp_path, caplog):
+    caplog.set_level("INFO")
     state = tmp_path / "state.msgpack"
-    train(structures[:2], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
-    _, end = train(structures[:2], SMALL, OPTIONS | {"validate_epochs": 3}, seed=0, state_path=state)
-    assert len(end.history) == OPTIONS["epochs"], "other hours: the run goes on"
-    assert "other data" not in capfd.readouterr().err
-    _, end = train(structures[:3], SMALL, OPTIONS | {"hours": 1e-9}, seed=0, state_path=state)
+    train(structures[:2], SMALL, replace(SETTINGS, hours=1e-9), seed=0, state_path=state)
+    _, end = train(structures[:2], SMALL, replace(SETTINGS, validate_epochs=3), seed=0, state_path=state)
+    assert len(end.history) == SETTINGS.epochs, "other hours: the run resumes"
+    assert "other data" not in caplog.text
+    _, end = train(structures[:3], SMALL, replace(SETTINGS, hours=1e-9), seed=0, state_path=state)
     assert len(end.history) == 1
-    assert "it is kept as" in capfd.readouterr().err and (tmp_path / "state.old.msgpack").exists()
-    first = OPTIONS | {"hours": 1e-9, "epochs": OPTIONS["epochs"], "seeds": [0, 1]}
+    assert "it is kept as" in caplog.text and (tmp_path / "state.old.msgpack").exists()
+    caplog.clear()
+    first = replace(SETTINGS, hours=1e-9, epochs=SETTINGS.epochs, seeds=[0, 1])
     _, back = train(structures[:2], SMALL, first, seed=0, state_path=state)
-    assert len(back.history) == OPTIONS["epochs"], "back at the first settings: that run has ended"
-    assert "it is kept as" in capfd.readouterr().err
-    _, end = train(structures[:3], SMALL, OPTIONS, seed=0, state_path=state)
-    assert len(end.history) == OPTIONS["epochs"]
+    assert len(back.history) == SETTINGS.epochs, "back at the first settings: that run has ended"
+    assert "it is kept as" in caplog.text
+    _, end = train(structures[:3], SMALL, SETTINGS, seed=0, state_path=state)
+    assert len(end.history) == SETTINGS.epochs
     assert end.seconds > 0
 
 
 def test_an_epochs_means_are_over_the_structures_with_a_label(structures):
     some = [structures[0], *(without(atoms, "energy", "bec") for atoms in structures[1:4])]
-    row = train(some, SMALL, OPTIONS | {"epochs": 1, "learning_rate": 0.0}, seed=0)[1].history[0]
-    alone = train(some[:1], SMALL, OPTIONS | {"epochs": 1, "learning_rate": 0.0}, seed=0)[1].history[0]
+    row = train(some, SMALL, replace(SETTINGS, epochs=1, learning_rate=0.0), seed=0)[1].history[0]
+    alone = train(some[:1], SMALL, replace(SETTINGS, epochs=1, learning_rate=0.0), seed=0)[1].history[0]
     assert row[3] == pytest.approx(alone[3], rel=1e-4), "Born effective charges"
-    none = train(some[1:], SMALL, OPTIONS | {"epochs": 1}, seed=0)[1].history[0]
+    none = train(some[1:], SMALL, replace(SETTINGS, epochs=1), seed=0)[1].history[0]
     assert np.isnan(none[1]) and np.isnan(none[3]) and none[2] > 0
-    fitted = train(some[:1], SMALL | {"charges": "global"}, OPTIONS | {"epochs": 1}, seed=0)[1].history[0]
+    fitted = train(some[:1], SMALL | {"charges": "global"}, replace(SETTINGS, epochs=1), seed=0)[1].history[0]
     assert np.isnan(fitted[3]), "its γ is found after training"
 
 
@@ -193,31 +202,31 @@ def test_an_epochs_means_are_over_the_structures_with_a_label(structures):
     "held", [{"energy"}, {"forces"}, {"bec"}, {"energy", "bec"}], ids=lambda keys: "+".join(sorted(keys))
 )
 def test_any_set_of_labels_trains(structures, held):
-    """One sort of labels, or energies of some structures and Born effective charges of others."""
+    """One kind of labels, or energies of some structures and Born effective charges of others."""
     few = [without(atoms, *(set(frames.LABELS) - held)) for atoms in structures[:4]]
     if len(held) == 2:
         few = [without(atoms, list(held)[i % 2]) for i, atoms in enumerate(few)]
-    trained, end = train(few, SMALL, OPTIONS | {"epochs": 60}, seed=0)
+    trained, end = train(few, SMALL, replace(SETTINGS, epochs=60), seed=0)
     for column, key in enumerate(("energy", "forces", "bec"), start=1):
         if key in held:
             assert end.history[-10:, column].mean() < 0.7 * end.history[:10, column].mean(), key
         else:
             assert np.isnan(end.history[:, column]).all(), key
-    found = metrics.errors(few, metrics.predict(trained, few))["all"]
+    found = error_metrics(few, predict_labels(trained, few))["all"]
     assert {key for key in frames.LABELS if f"{key}_structures" in found} == held
 
 
 def test_missing_labels_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = energy_baseline(structures, model.elements)
-    (full,) = data.prepare([structures[0]], model, energies, 1)
-    (lacking,) = data.prepare([without(structures[0], "forces", "bec")], model, energies, 1)
+    (full,) = data.make_buckets([structures[0]], model, energies, 1)
+    (lacking,) = data.make_buckets([without(structures[0], "forces", "bec")], model, energies, 1)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], full.data.graph), 0)
     rows = np.array([0])
     terms = []
     for bucket in (full, lacking):
-        batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, rows))
-        terms.append(means(by_structure(model.batch(parameters, batch.graph), batch), batch))
+        batch = jax.tree.map(jax.numpy.asarray, data.make_batch(bucket, rows))
+        terms.append(mean_terms(terms_by_structure(model.batch(parameters, batch.graph), batch), batch))
     assert terms[1]["energy"] == pytest.approx(float(terms[0]["energy"]))
     assert terms[0]["forces"] > 0
     assert terms[1]["forces"] == terms[1]["bec"] == 0
@@ -226,12 +235,12 @@ def test_missing_labels_do_not_count(structures):
 def test_padding_rows_do_not_count(structures):
     model = Model(SMALL, ("H", "O"))
     energies = energy_baseline(structures, model.elements)
-    (bucket,) = data.prepare(structures[:2], model, energies, 18)
+    (bucket,) = data.make_buckets(structures[:2], model, energies, 18)
     parameters = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), 0)
     values = {}
     for rows in ((0,), (1,), (0, 1)):
-        batch = jax.tree.map(jax.numpy.asarray, data.take(bucket, np.array(rows)))
-        values[rows] = means(by_structure(model.batch(parameters, batch.graph), batch), batch)
+        batch = jax.tree.map(jax.numpy.asarray, data.make_batch(bucket, np.array(rows)))
+        values[rows] = mean_terms(terms_by_structure(model.batch(parameters, batch.graph), batch), batch)
     for key, both in values[0, 1].items():
         one, two = values[(0,)][key], values[(1,)][key]
         assert both == pytest.approx(float(one + two) / 2, rel=1e-5), key
@@ -244,15 +253,15 @@ def test_training_lowers_the_errors(structures, trained):
     assert history.shape == (250, 5)
     assert history[-1, 2] < 0.5 * history[0, 2], "forces"
     assert history[-1, 3] < 0.5 * history[0, 3], "Born effective charges"
-    table = metrics.errors(structures, metrics.predict(model, structures))
+    table = error_metrics(structures, predict_labels(model, structures))
     assert table["cluster"]["structures"] == 8
-    untrained = metrics.predict(train(structures, SMALL, OPTIONS | {"epochs": 0}, seed=0)[0], structures)
+    untrained = predict_labels(train(structures, SMALL, replace(SETTINGS, epochs=0), seed=0)[0], structures)
     for quantity in QUANTITIES:
-        assert table["all"][quantity] < 0.5 * metrics.errors(structures, untrained)["all"][quantity], quantity
+        assert table["all"][quantity] < 0.5 * error_metrics(structures, untrained)["all"][quantity], quantity
 
 
 def test_same_seed_same_numbers(structures):
-    runs = [train(structures, SMALL, OPTIONS, seed)[0] for seed in (1, 1)]
+    runs = [train(structures, SMALL, SETTINGS, seed)[0] for seed in (1, 1)]
     leaves = [np.concatenate([np.ravel(x) for x in jax.tree.leaves(run.parameters)]) for run in runs]
     np.testing.assert_array_equal(leaves[0], leaves[1])
 
@@ -294,26 +303,28 @@ def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(stru
     assert run("killed") == undisturbed and not any(state.exists() for state in states)
 
     assert run("short", "short") != undisturbed
-    assert (tmp_path / "short/state.msgpack").exists(), "nothing to go on from"
+    assert (tmp_path / "short/state.msgpack").exists(), "no state to resume from"
     assert run("short") == undisturbed
     assert not (tmp_path / "short/state.msgpack").exists()
 
 
 def test_the_time_of_a_first_stage_counts(tmp_path):
-    write_validation(tmp_path / "v.csv", np.array([[10, 2.5, 1, 1, 1], [20, 4.5, 1, 1, 1]]), before=8.0)
+    write_validation(
+        tmp_path / "v.csv", np.array([[10, 2.5, 1, 1, 1], [20, 4.5, 1, 1, 1]]), seconds_before=8.0
+    )
     assert list(pd.read_csv(tmp_path / "v.csv")["seconds"]) == [10.5, 12.5]
 
 
 def test_checkpoints_are_restored_and_damaged_ones_rejected(structures, trained, tmp_path):
-    checkpoint.save(tmp_path, trained[0], "small", OPTIONS, 0)
+    checkpoint.save(tmp_path, trained[0], "small", SECTION, 0)
     loaded = checkpoint.load(tmp_path)
-    for a, b in zip(*(metrics.predict(c, structures) for c in (trained[0], loaded)), strict=True):
+    for a, b in zip(*(predict_labels(c, structures) for c in (trained[0], loaded)), strict=True):
         np.testing.assert_array_equal(frames.label(a, "forces"), frames.label(b, "forces"))
     weights = tmp_path / "parameters.msgpack"
     weights.write_bytes(weights.read_bytes()[:-50])
     with pytest.raises(BornflowError, match="damaged"):
         checkpoint.load(tmp_path)
-    checkpoint.save(tmp_path, trained[0], "small", OPTIONS, 0)
+    checkpoint.save(tmp_path, trained[0], "small", SECTION, 0)
     config = tmp_path / "config.yaml"
     whole = config.read_text()
     for part in range(1, 10):
@@ -330,15 +341,17 @@ def test_an_unknown_element_is_rejected(trained):
     stranger = water(1)
     stranger.symbols[0] = "S"
     with pytest.raises(BornflowError, match="holds S; the model knows H, O only"):
-        metrics.predict(trained[0], [stranger])
+        predict_labels(trained[0], [stranger])
 
 
-def test_errors_of_parts_of_the_charges(structures):
+def test_errors_of_components_of_the_charges(structures):
     bec = frames.label(structures[0], "bec")
     turn = np.array([[0, 0.1, 0], [-0.1, 0, 0], [0, 0, 0]])
-    truth, guess = (frames.attach(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn))
+    truth, guess = (
+        frames.with_labels(structures[0], {"bec": z}) for z in (bec, bec + 0.2 * np.eye(3) + turn)
+    )
     guess.arrays["screening"] = np.where(guess.numbers == 8, 1.5, [0, 1, 2] * 2)
-    row = metrics.errors([truth], [guess])["all"]
+    row = error_metrics([truth], [guess])["all"]
     assert row["screening_O"] == 1.5
     assert row["screening_H"] == pytest.approx(guess.arrays["screening"][guess.numbers == 1].mean())
     expected = {"isotropic": 200, "antisymmetric": 100 / 3, "anisotropic": 0, "diagonal": 200}
@@ -395,8 +408,8 @@ def test_elements_that_only_the_structures_held_out_have_are_rejected_first(stru
 
 def test_the_model_before_a_divergence_is_written(structures, tmp_path):
     frames.write(tmp_path / "a.extxyz", structures[:3])
-    settings = {"epochs": 50, "batch_atoms": 18, "learning_rate": 10, "warmup": 0.5, "clip": 1e9}
-    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"training": settings, "models": {"small": SMALL}}))
+    section = {"epochs": 50, "batch_atoms": 18, "learning_rate": 10, "warmup": 0.5, "clip": 1e9}
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({"training": section, "models": {"small": SMALL}}))
     arguments = ["--train", "a.extxyz", "--valid", "a.extxyz", "--config", "cfg.yaml", "--out", "m"]
     command = [sys.executable, "-m", "bornflow.training.train", "--model", "small", *arguments]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

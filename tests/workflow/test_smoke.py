@@ -1,4 +1,4 @@
-"""Whole runs in a copy of the repository: every stage, nothing twice, a clear word on a wrong key."""
+"""Complete runs in a copy of the repository: every stage, no job twice, a clear error for a wrong key."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from examples import ROOT
 
 from bornflow.io import frames
 
-PARTS = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
+COPIED = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
 SMOKE = ("--configfile", "config/smoke.yaml")
 
 
@@ -30,12 +30,12 @@ def run(tmp_path_factory):
     """A finished smoke run and how long it took."""
     folder = tmp_path_factory.mktemp("clone") / "bornflow"
     folder.mkdir()
-    for part in PARTS:
-        source = ROOT / part
+    for name in COPIED:
+        source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, folder / part)
+            shutil.copy(source, folder / name)
     started = time.monotonic()
     result = snakemake(folder, *SMOKE)
     logs = "\n".join(p.read_text() for p in (folder / "results").rglob("*.log") if p.stat().st_size < 5000)
@@ -44,7 +44,7 @@ def run(tmp_path_factory):
     return folder, time.monotonic() - started
 
 
-def test_every_stage_leaves_its_results(run):
+def test_every_stage_writes_its_results(run):
     folder, wall = run
     results = folder / "results/smoke"
     labelled = frames.read(results / "labels/labels.extxyz")
@@ -56,14 +56,14 @@ def test_every_stage_leaves_its_results(run):
     expected = {"config.yaml", "parameters.msgpack", "metrics.json", "history.csv", "validation.csv"}
     assert {path.name for path in model.iterdir()} == expected
     errors = pd.read_csv(results / "training/errors.csv")
-    # A prediction of zero is off by 182, one of the elements' means by 100.
+    # The error of a prediction of zero is 182, that of the elements' means is 100.
     assert errors["bec_mae [1e-3 e]"].between(1, 100).all()
     with h5py.File(results / "dynamics/cage/physical-uncoupled-0-1.h5") as file:
         assert file["current"].shape == (600, 3)
         assert file["current"].attrs["unit"] == "e Å / fs"
         assert np.isfinite(file["temperature"][:]).all()
     assert len(pd.read_csv(results / "spectra/bulk/physical-uncoupled-0.csv")) == 25
-    for figure in ("labelled_set", "bec_parity-physical", "spectrum-physical"):
+    for figure in ("labelled_set", "model_errors", "bec_parity-physical", "spectrum-physical"):
         assert (results / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     limit = 180 if os.cpu_count() >= 2 and os.getloadavg()[0] < 2.5 else 600
@@ -77,15 +77,15 @@ def test_a_second_run_has_nothing_to_do(run):
 
 def test_touching_every_source_file_reruns_nothing(run):
     folder, _ = run
-    for part in PARTS:
-        for path in [folder / part, *(folder / part).rglob("*")]:
+    for name in COPIED:
+        for path in [folder / name, *(folder / name).rglob("*")]:
             if path.is_file():
                 path.touch()
     result = snakemake(folder, "-n", *SMOKE)
     assert "Nothing to be done" in result.stdout + result.stderr
 
 
-def test_restyling_draws_again_and_does_nothing_else(run):
+def test_a_new_style_redraws_the_figures_only(run):
     folder, _ = run
     style = folder / "workflow/bornflow/figures/bornflow.mplstyle"
     before = style.read_text()
@@ -128,19 +128,21 @@ def test_stages_are_targets(run, target):
     [
         ("config", "all"),
         ("config", "field_response"),
-        ("conservation", "conservation"),
-        ("learning", "learning_curve"),
-        ("recipes", "recipes"),
-        ("structures", "structures"),
-        ("labels", "labels"),
         ("paper", "all"),
-        ("pretraining", "labels"),
-        ("tight-binding", "all"),
-        ("label-studies", "label_studies"),
-        ("label-cost", "label_studies"),
-        ("hexamers", "relaxed"),
-        ("study", "study"),
-        ("parts", "study"),
+        ("studies/conservation", "conservation"),
+        ("studies/learning-curve", "learning_curve"),
+        ("studies/recipes", "recipes"),
+        ("studies/tight-binding", "all"),
+        ("studies/label-settings", "label_studies"),
+        ("studies/label-settings", "field_scan"),
+        ("studies/label-cost", "label_studies"),
+        ("studies/six-models", "study"),
+        ("studies/ablations", "study"),
+        ("studies/bench", "timing_figure"),
+        ("provenance/structures", "structures"),
+        ("provenance/labels", "labels"),
+        ("provenance/pretraining", "labels"),
+        ("provenance/hexamers", "relaxed"),
     ],
 )
 def test_the_other_configurations_have_a_complete_plan(run, config, target):
@@ -149,7 +151,7 @@ def test_the_other_configurations_have_a_complete_plan(run, config, target):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_report_holds_the_figures(run):
+def test_the_report_contains_the_figures(run):
     folder, _ = run
     result = snakemake(folder, *SMOKE, "--report", "report.zip")
     assert result.returncode == 0, result.stdout + result.stderr

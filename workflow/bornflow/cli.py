@@ -1,11 +1,13 @@
-"""Command lines: options that several programs share, bounds of arguments, one line for each failure.
+"""Command lines: options that several programs share, limits of arguments, one line for each failure.
 
     @cli.command
     def main() -> None:
         \"\"\"Write the table.\"\"\"
         args = cli.parse(main, "config", "out", study=cli.option("a key of labels.studies"))
 
-Names in quotes are options of the table SHARED; keywords are a program's own options.
+This program has the options `--config` and `--out` of the table SHARED and its own option `--study`.
+Messages go to stderr: `logger.info` as they are, `logger.warning` with the prefix `warning: `. A user's
+mistake ends in one line `error: …` and exit status 1.
 """
 
 import argparse
@@ -20,38 +22,41 @@ from typing import Any
 
 from .errors import BornflowError, explain
 
-OUTPUTS = {"--out", "--rejected", "--predictions"}  # options that name files to write
-
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Run `main()` with messages on stderr; a user's mistake or a full disk ends in one line and status 1."""
+    """Make `main()` a program: it logs to stderr, and a user's mistake or a full disk ends in one line."""
 
     @functools.wraps(main)
     def run() -> None:
-        handler = logging.StreamHandler()
-        handler.setFormatter(_Messages())
-        logging.basicConfig(level=logging.INFO, handlers=[handler])
-        for library in ("jax", "matplotlib", "absl", "fontTools"):
-            logging.getLogger(library).setLevel(logging.WARNING)
+        _log_to_stderr()
+        arguments = sys.argv[1:]
         try:
-            _keep_inputs(Path(sys.argv[0]).stem, sys.argv[1:])
+            _protect_inputs(Path(sys.argv[0]).stem, arguments)
             main()
         except (BornflowError, OSError, UnicodeDecodeError, RecursionError, MemoryError) as error:
-            sys.exit(f"error: {explain(error, sys.argv[1:])}")
+            sys.exit(f"error: {explain(error, arguments)}")
         except RuntimeError as error:
             if "RESOURCE_EXHAUSTED" not in str(error):  # jax, out of the accelerator's memory
                 raise
-            sys.exit(f"error: {explain(MemoryError(error), sys.argv[1:])}")
+            sys.exit(f"error: {explain(MemoryError(str(error)), arguments)}")
 
     return run
 
 
-class _Messages(logging.Formatter):
-    """The message alone, with its level before it from warnings on."""
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_MessageFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for library in ("jax", "matplotlib", "absl", "fontTools"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
+class _MessageFormatter(logging.Formatter):
+    """The message alone; from warnings on, the level before it (`warning: …`)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        return text if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {text}"
+        message = record.getMessage()
+        return message if record.levelno < logging.WARNING else f"{record.levelname.lower()}: {message}"
 
 
 def integer(least: int, most: int) -> Callable[[str], int]:
@@ -60,7 +65,9 @@ def integer(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if re.fullmatch(r"[+-]?[0-9]{1,18}", text) and least <= int(text) <= most:
             return int(text)
-        raise argparse.ArgumentTypeError(f"{_cut(text)} found, an integer from {least} to {most} expected")
+        raise argparse.ArgumentTypeError(
+            f"{_shorten(text)} found, but an integer from {least} to {most} is expected"
+        )
 
     return read
 
@@ -75,18 +82,20 @@ def positive(most: float) -> Callable[[str], float]:
             value = math.nan
         if 0 < value <= most:
             return value
-        raise argparse.ArgumentTypeError(f"{_cut(text)} found, a number above 0 up to {most:g} expected")
+        raise argparse.ArgumentTypeError(
+            f"{_shorten(text)} found, but a number above 0 and up to {most:g} is expected"
+        )
 
     return read
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:40]}…")
 
 
 count = integer(1, 10_000_000)  # of structures
 index = integer(0, 1_000_000_000)  # of a frame or a batch, from 0
-seed = integer(0, 2**32 - 1)  # what numpy and HDF5 can hold
+seed = integer(0, 2**32 - 1)  # the range of numpy and HDF5
 threads = integer(1, 1024)
 duration = positive(100_000)  # s
 
@@ -94,13 +103,19 @@ _REQUIRED = object()
 
 
 def option(help: str, default: Any = _REQUIRED, **more: Any) -> dict[str, Any]:
-    """One value; required unless there is a `default`. `more` goes to `ArgumentParser.add_argument`."""
-    required = {"required": True} if default is _REQUIRED else {"default": default}
-    return {"help": help, **required, **more}
+    """An option with one value, required unless it has a `default`. The help shows the default.
+
+    `more` are arguments of `ArgumentParser.add_argument`, such as `type=cli.count`.
+    """
+    if default is _REQUIRED:
+        return {"help": help, "required": True, **more}
+    if isinstance(default, str | int | float) and not isinstance(default, bool) and "default" not in help:
+        help += " (default: %(default)s)"
+    return {"help": help, "default": default, **more}
 
 
 def options(help: str, default: Any = _REQUIRED, **more: Any) -> dict[str, Any]:
-    """The same for several values."""
+    """An option with several values; at least one if it is required."""
     return option(help, default, nargs="+" if default is _REQUIRED else "*", **more)
 
 
@@ -117,31 +132,41 @@ SHARED: Mapping[str, dict[str, Any]] = {
 
 
 def parse(main: Callable[[], None], *shared: str, **own: Mapping[str, Any]) -> argparse.Namespace:
-    """The arguments of this process: `shared` options by name and the program's `own` ones."""
+    """The arguments of this process: the `shared` options, by their names in SHARED, and the program's `own`.
+
+    The docstring of `main` is the description in the help.
+    """
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name, settings in {**own, **{name: SHARED[name] for name in shared}}.items():
         parser.add_argument("--" + name.replace("_", "-"), **settings)
     return parser.parse_args()
 
 
-def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
-    """Raise BornflowError where a file to be written is one that is read, or another one, or a folder."""
-    outputs = OUTPUTS | ({"--train", "--valid"} if module == "split" else set())
+# Options that name files to write: of all programs, and further ones of single programs (module names).
+OUTPUTS = {"--out", "--rejected", "--predictions"}
+MORE_OUTPUTS = {"split": {"--train", "--valid"}}
+WRITES_FOLDER = {"train"}  # all others write files
+EXTENDS_INPUT = {"join_sets"}  # may write to a file that it reads, since it adds to a set
+
+
+def _protect_inputs(program: str, arguments: Sequence[str]) -> None:
+    """Raise BornflowError if two outputs are the same file, one is a folder, or one is also an input."""
+    outputs = OUTPUTS | MORE_OUTPUTS.get(program, set())
+    values = _values_of_options(arguments)
     written: dict[Path, str] = {}
-    pairs = _options(arguments)
-    for option, value in pairs:
+    for option, value in values:
         if option not in outputs:
             continue
-        path = _resolved(value)
+        path = _resolve(value)
         if path in written:
             raise BornflowError(f"{value} is given for {written[path]} and {option}; give each its own file")
-        if path.is_dir() and module != "train":
+        if path.is_dir() and program not in WRITES_FOLDER:
             raise BornflowError(f"{option} is {value}, which is a folder; give the name of a file")
         written[path] = option
-    if module == "merge":
-        return  # which adds to a set
-    for option, value in pairs:
-        path = _resolved(value)
+    if program in EXTENDS_INPUT:
+        return
+    for option, value in values:
+        path = _resolve(value)
         if option not in outputs and path in written and path.is_file():
             raise BornflowError(
                 f"{value} is read ({option}) and would be overwritten ({written[path]}); write to another "
@@ -149,21 +174,22 @@ def _keep_inputs(module: str, arguments: Sequence[str]) -> None:
             )
 
 
-def _resolved(value: str) -> Path:
-    """The absolute path; the value itself where it can be none."""
+def _values_of_options(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Every value with its option: `--runs a b --out=c` is (--runs, a), (--runs, b), (--out, c)."""
+    option, values = "", []
+    for word in arguments:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            if equals:
+                values.append((option, value))
+        else:
+            values.append((option, word))
+    return values
+
+
+def _resolve(value: str) -> Path:
+    """The absolute path; the value as it is if it cannot be a path."""
     try:
         return Path(value).resolve()
     except (OSError, ValueError, RuntimeError):
         return Path(value)
-
-
-def _options(arguments: Sequence[str]) -> list[tuple[str, str]]:
-    """Every value on the command line with the option that it is of."""
-    option, found = "", []
-    for word in arguments:
-        if word.startswith("--"):
-            option, mark, value = word.partition("=")
-            found += [(option, value)] * bool(mark)
-        else:
-            found.append((option, word))
-    return found

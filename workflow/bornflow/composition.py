@@ -1,4 +1,4 @@
-"""The elements of structures, and how many atoms of each they hold."""
+"""The elements of a set of structures, and the number of atoms of each element in a structure."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,22 @@ from .errors import BornflowError
 
 
 def elements(structures: Sequence[Atoms]) -> tuple[str, ...]:
-    """The elements of a set, sorted by atomic number."""
-    found = {(n, s) for a in structures for n, s in zip(a.numbers, a.symbols, strict=True)}
-    return tuple(symbol for _, symbol in sorted(found))
+    """Symbols of all elements in a set of structures, sorted by atomic number."""
+    pairs = {(n, s) for atoms in structures for n, s in zip(atoms.numbers, atoms.symbols, strict=True)}
+    return tuple(symbol for _, symbol in sorted(pairs))
 
 
 def composition(atoms: Atoms, known: Sequence[str]) -> Float[np.ndarray, " elements"]:
-    """Atoms of each element in `known`; BornflowError for an element that is not known."""
+    """Number of atoms of each element, in the order of the symbols `known`.
+
+    Raises BornflowError for an element that is not among `known`.
+    """
     symbols = atoms.get_chemical_symbols()
     unknown = sorted(set(symbols) - set(known))
     if unknown:
         raise BornflowError(
             f"structure {identity.name(atoms)} holds {', '.join(unknown)}; the model knows "
-            f"{', '.join(known)} only: train it on structures with that element (a model that is pretrained "
-            "knows the elements of training.pretraining; set that to [] for others)"
+            f"{', '.join(known)} only: train it on structures with that element (a pretrained model knows "
+            "only the elements of the files in training.pretraining; set it to [] to train on others)"
         )
     return np.array([symbols.count(element) for element in known], dtype=float)

@@ -5,9 +5,10 @@ import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # the disk, a quota, the largest file allowed
-# How HDF5 and numpy tell of a full disk, without a number.
-FULL_WORDS = ("No space left on device", "requested and", "Disk quota exceeded")
+# The disk is full, a quota is used up, a file would be larger than allowed.
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# The same in the words of HDF5 and numpy, which give no error number ("4096 requested and 0 written").
+NO_SPACE_WORDS = ("No space left on device", "requested and", "Disk quota exceeded")
 
 
 class BornflowError(Exception):
@@ -20,58 +21,64 @@ class BornflowError(Exception):
 class Rejected(BornflowError):
     """A structure without a label: its calculation failed or did not pass the gate.
 
-    Other structures go on. What is wrong with the run as a whole (a program that is missing or was
+    Labelling continues with the other structures. A fault of the run itself (a program that is missing or was
     killed, a wrong setting) is a plain BornflowError.
     """
 
 
 def explain(error: Exception, arguments: Sequence[str]) -> str:
-    """One line on a failure; `arguments` are the words of the command line, which name its files."""
-    if isinstance(error, BornflowError):
-        return str(error)
+    """One line about a failure; `arguments` are the words of the command line, which name its files."""
     if isinstance(error, UnicodeDecodeError):
         byte = error.object[error.start]
         return (
-            f"{_file_with(error.object, arguments)}: byte 0x{byte:02x} is not UTF-8 ({error.reason}); "
-            "save the file as UTF-8, or give the file that belongs here"
+            f"{_find_file(error.object, arguments)}: byte 0x{byte:02x} is not UTF-8 ({error.reason}); save "
+            "the file as UTF-8, or give the right file"
         )
     if isinstance(error, RecursionError):
-        return f"{', '.join(_files(arguments)) or 'an argument'}: nested too deeply; is this the right file?"
+        files = ", ".join(_existing_files(arguments)) or "an argument"
+        return f"{files}: nested too deeply; is this the right file?"
     if isinstance(error, MemoryError):
-        first = (str(error).splitlines() or [""])[0][:200]
+        reason = _first_line(error)[:200]
         return (
-            f"not enough memory{': ' * bool(first)}{first}; give the job more memory, or take smaller "
-            "structures or batches. What is finished is kept"
+            f"not enough memory{': ' * bool(reason)}{reason}; give the job more memory, or use smaller "
+            "structures or batches. Finished work is kept"
         )
-    return _explain_os_error(error, arguments)
+    if isinstance(error, OSError):
+        return _explain_os_error(error, arguments)
+    return str(error)
 
 
 def _explain_os_error(error: OSError, arguments: Sequence[str]) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{error.filename}: no such file"
-    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
-    if error.errno in FULL or any(words in str(error) for words in FULL_WORDS):
-        place = error.filename or _output(arguments) or "writing a file"
-        return f"{place}: {reason}; make room and run again: what is finished is kept"
+        return f"{error.filename}: no such file; correct the path"
+    reason = error.strerror or _first_line(error) or type(error).__name__
+    if error.errno in NO_SPACE or any(words in str(error) for words in NO_SPACE_WORDS):
+        place = error.filename or _output_file(arguments) or "writing a file"
+        return f"{place}: {reason}; make room and run again: finished work is kept"
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
-def _output(arguments: Sequence[str]) -> str | None:
-    """The file that the command writes."""
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+def _output_file(arguments: Sequence[str]) -> str | None:
+    """The file after `--out`."""
     with contextlib.suppress(ValueError, IndexError):
         return arguments[arguments.index("--out") + 1]
     return None
 
 
-def _files(arguments: Sequence[str]) -> list[str]:
-    """The files among the arguments that are there."""
-    return [each for each in arguments if len(each) < 4096 and "\0" not in each and Path(each).is_file()]
+def _existing_files(arguments: Sequence[str]) -> list[str]:
+    """The arguments that are existing files."""
+    # Longer words, and words with NUL, cannot be looked up.
+    return [word for word in arguments if len(word) < 4096 and "\0" not in word and Path(word).is_file()]
 
 
-def _file_with(content: bytes, arguments: Sequence[str]) -> str:
-    """Which of the files holds these bytes."""
+def _find_file(content: bytes, arguments: Sequence[str]) -> str:
+    """The file among the arguments that contains these bytes."""
     with contextlib.suppress(OSError):
-        for path in _files(arguments):
+        for path in _existing_files(arguments):
             if content in Path(path).read_bytes():
                 return path
     return "a file that was read"

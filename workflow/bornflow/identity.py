@@ -1,4 +1,4 @@
-"""How a structure is called in messages, and whether it is isolated or periodic."""
+"""The name of a structure in messages, the place it was read from, and whether it is isolated or periodic."""
 
 from ase import Atoms
 
@@ -6,26 +6,34 @@ from .errors import BornflowError
 
 
 def name(atoms: Atoms) -> str:
-    """What a structure is called in messages."""
+    """The name of a structure, or its chemical formula if it has none."""
     return str(atoms.info.get("structure", atoms.get_chemical_formula()))
 
 
-def place(atoms: Atoms) -> str:
-    """The name of a structure and, as long as it is not copied, where it was read."""
+def set_origin(atoms: Atoms, origin: str) -> None:
+    """Remember the file, frame and line of a structure. Copies do not have it, since they may be changed."""
+    vars(atoms)["origin"] = origin
+
+
+def name_and_origin(atoms: Atoms) -> str:
+    """The name of a structure and, unless it is a copy, where it was read.
+
+    For example `water-3 (a.xyz, frame 3, line 12)`.
+    """
     origin = getattr(atoms, "origin", None)
     return f"{name(atoms)} ({origin})" if origin else name(atoms)
 
 
-def kind(atoms: Atoms, called: str | None = None) -> str:
-    """`cluster` for an isolated structure, `bulk` for one periodic in three directions.
+def kind(atoms: Atoms, label: str | None = None) -> str:
+    """`cluster` for an isolated structure, `bulk` for one that is periodic in three directions.
 
-    Raises BornflowError, which names it as `called`, for one periodic in one or two.
+    Raises BornflowError for one that is periodic in one or two; the message calls it `label`.
     """
     if not atoms.pbc.any():
         return "cluster"
     if atoms.pbc.all():
         return "bulk"
     raise BornflowError(
-        f"{called or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
+        f"{label or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
         "directions or in none"
     )

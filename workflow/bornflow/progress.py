@@ -1,5 +1,6 @@
-"""Progress of long work: done, rate and time left, as a live bar on a terminal and as lines in logs."""
+"""Progress of long work: steps done, rate and time left, as a bar on a terminal and as lines in a log."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -14,34 +15,35 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 LOG_INTERVAL = 10.0  # seconds between two lines in a log
 
 
 class Meter:
-    """Counts steps out of `total`; `note` is a short text (losses, temperatures) shown beside.
+    """Counts steps out of `total` and shows the progress under the name `label`; a context manager.
 
-    `speed` is a second unit of the rate, as (factor, name): (0.0432, "ns/day") for steps of 0.5 fs.
-
-    On a terminal it is a bar drawn by rich, elsewhere one line every LOG_INTERVAL seconds.
-    Use as a context manager.
+    On a terminal rich draws a bar, elsewhere a line is logged every LOG_INTERVAL seconds. `start` is the
+    number of steps done before. `speed` is a second unit of the rate, as (factor, name): (0.0432, "ns/day")
+    for steps of 0.5 fs.
     """
 
     def __init__(
         self,
-        what: str,
+        label: str,
         total: int,
         unit: str = "it",
         start: int = 0,
         speed: tuple[float, str] | None = None,
     ):
-        self.what, self.total, self.unit, self.done = what, total, unit, start
+        self.label, self.total, self.unit, self.done = label, total, unit, start
         self._first, self._begun, self._logged = start, time.monotonic(), time.monotonic()
         self._speed = speed
         self._bar = None
         if sys.stderr.isatty():
             self._bar = Progress(
-                TextColumn(what),
+                TextColumn(label),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
@@ -55,14 +57,14 @@ class Meter:
             self._task = self._bar.add_task("", total=self.total, completed=self.done, note="")
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar:
             self._bar.stop()
         else:
-            self._line("")
+            self._log("")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
-        """Count `steps` more as done."""
+        """Count `steps` more as done; `note` is a short text to show, such as a loss or a temperature."""
         self.done += steps
         if self._bar:
             if self._speed:
@@ -70,25 +72,24 @@ class Meter:
                 note = f"{rate * self._speed[0]:.3g} {self._speed[1]} {note}"
             self._bar.update(self._task, advance=steps, note=note)
         elif time.monotonic() - self._logged > LOG_INTERVAL:
-            self._line(note)
+            self._log(note)
             self._logged = time.monotonic()
 
-    def _line(self, note: str) -> None:
+    def _log(self, note: str) -> None:
         elapsed = max(time.monotonic() - self._begun, 1e-9)
         rate = (self.done - self._first) / elapsed
         left = (self.total - self.done) / rate if rate else float("nan")
         also = f"{rate * self._speed[0]:.3g} {self._speed[1]}, " if self._speed else ""
-        print(
-            f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
-            f"{elapsed:.0f} s gone, {left:.0f} s left {note}".rstrip(),
-            file=sys.stderr,
-            flush=True,
+        line = (
+            f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
+            f"{elapsed:.0f} s gone, {left:.0f} s left {note}"
         )
+        logger.info(line.rstrip())
 
 
-def track(items: Iterable[T], what: str, total: int, unit: str = "it") -> Iterator[T]:
-    """Iterate over `items` and show the progress."""
-    with Meter(what, total, unit) as meter:
+def track(items: Iterable[T], label: str, total: int, unit: str = "it") -> Iterator[T]:
+    """Yield the `total` items and show the progress under the name `label`."""
+    with Meter(label, total, unit) as meter:
         for item in items:
             yield item
             meter.advance()

@@ -1,111 +1,127 @@
-"""Velocities and thermostats for structures whose motion as a whole is taken out.
+"""Velocities and thermostats for structures without centre-of-mass motion and overall rotation.
 
-Translation of everything, and `rotations` of an isolated structure, are conserved and stay zero, so they are
-no degrees of freedom: the temperature is 2 E_kin / (k_B × degrees_of_freedom). An isolated structure in a
-field turns: none of its rotations are taken out.
+The centre-of-mass motion, and the rotation of an isolated structure, are conserved. They are removed from
+the momenta and are no degrees of freedom, so the temperature is 2 E_kin / (k_B × degrees_of_freedom). In an
+electric field an isolated structure rotates, so there its rotations are kept.
 
 A linear molecule has two rotations. The third component of its angular momentum is that of its bending
-vibrations. A linear molecule bends while it vibrates, so that a run decides once, from its start structure,
-how many rotations it takes out: functions take that number as `rotations_out`; its default is `rotations` of
-the structure as it is.
+vibrations. Since a linear molecule bends while it vibrates, a run decides once, from its start structure,
+how many rotations are removed. Functions take that number as `removed_rotations`; by default it is
+`rotations_to_remove` of the structure as it is.
 """
+
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
 from ase.md.bussi import Bussi
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from . import identity
 from .errors import BornflowError
 
-STRAIGHT = 0.2  # Å, the largest distance of an atom of a linear molecule from its axis; H of water has 0.5
+# Å, the largest distance of an atom of a linear molecule from its axis; H of water has 0.5
+LINEARITY_TOLERANCE = 0.2
 
 
-def rotations(atoms: Atoms, turns: bool = False) -> int:
-    """The rotations that are taken out: 3 of an isolated structure, 2 of a linear one, else 0.
+def rotations_to_remove(atoms: Atoms, keep_rotations: bool = False) -> int:
+    """How many rotations are removed: 3 of an isolated structure, 2 of a linear one, 0 of one atom or a bulk.
 
-    An isolated structure that `turns`, as in a field, keeps its rotations.
+    With `keep_rotations`, as in an electric field, none are removed.
     """
-    if turns or atoms.pbc.any() or len(atoms) == 1:
+    if keep_rotations or atoms.pbc.any() or len(atoms) == 1:
         return 0
-    places, _, axes = _principal(atoms)
-    across = places - np.outer(places @ axes[:, 0], axes[:, 0])
-    return 2 if np.linalg.norm(across, axis=1).max() < STRAIGHT else 3
+    positions, _, axes = _principal_axes(atoms)
+    from_axis = positions - np.outer(positions @ axes[:, 0], axes[:, 0])
+    return 2 if np.linalg.norm(from_axis, axis=1).max() < LINEARITY_TOLERANCE else 3
 
 
-def _principal(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions [N, 3] from the centre of mass, moments of inertia [3] in ascending order, axes [3, 3]."""
+def _principal_axes(
+    atoms: Atoms,
+) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "3"], Float[np.ndarray, "3 3"]]:
+    """Positions relative to the centre of mass, moments of inertia in ascending order, axes as columns."""
     masses = atoms.get_masses()
-    places = atoms.positions - masses @ atoms.positions / masses.sum()
-    second = np.einsum("i,ia,ib->ab", masses, places, places)
-    moments, axes = np.linalg.eigh(np.trace(second) * np.eye(3) - second)
-    return places, moments, axes
+    positions = atoms.positions - masses @ atoms.positions / masses.sum()
+    second_moments = np.einsum("i,ia,ib->ab", masses, positions, positions)
+    moments, axes = np.linalg.eigh(np.trace(second_moments) * np.eye(3) - second_moments)
+    return positions, moments, axes
 
 
-def degrees_of_freedom(atoms: Atoms, rotations_out: int | None = None) -> int:
-    """3N minus the conserved motions of the whole: 3 translations and the `rotations`."""
-    return 3 * len(atoms) - 3 - _number(atoms, rotations_out)
+def degrees_of_freedom(atoms: Atoms, removed_rotations: int | None = None) -> int:
+    """3N minus 3 for the centre-of-mass motion and minus the removed rotations."""
+    return 3 * len(atoms) - 3 - _or_default(removed_rotations, atoms)
 
 
-def _number(atoms: Atoms, rotations_out: int | None) -> int:
-    return rotations(atoms) if rotations_out is None else rotations_out
+def _or_default(removed_rotations: int | None, atoms: Atoms) -> int:
+    return rotations_to_remove(atoms) if removed_rotations is None else removed_rotations
 
 
 def thermalise(
-    atoms: Atoms, temperature: float, rng: np.random.Generator, rotations_out: int | None = None
+    atoms: Atoms, temperature: float, rng: np.random.Generator, removed_rotations: int | None = None
 ) -> None:
-    """Random velocities at `temperature` [K], without motion of the whole.
+    """Set random velocities of exactly `temperature` [K], without overall motion.
 
-    Raises BornflowError for one atom, which has no other motion.
+    Raises BornflowError for a single atom, which has no other motion.
     """
-    out = _number(atoms, rotations_out)
-    if not degrees_of_freedom(atoms, out):
-        raise BornflowError(f"{identity.name(atoms)} is one atom, which has no motion but that of the whole")
+    rotations = _or_default(removed_rotations, atoms)
+    if not degrees_of_freedom(atoms, rotations):
+        raise BornflowError(
+            f"{identity.name(atoms)} is one atom, whose only motion is that of the centre of mass; give a "
+            "structure of at least two atoms"
+        )
     thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
-    _hold(atoms, out)
-    target = 0.5 * units.kB * temperature * degrees_of_freedom(atoms, out)
+    remove_overall_motion(atoms, rotations)
+    target = 0.5 * units.kB * temperature * degrees_of_freedom(atoms, rotations)
     atoms.set_momenta(atoms.get_momenta() * np.sqrt(target / atoms.get_kinetic_energy()))
 
 
-def _hold(atoms: Atoms, rotations_out: int) -> None:
-    """Take the motion of the whole out: translations, and rotations about the axes of the largest moments."""
+def remove_overall_motion(atoms: Atoms, removed_rotations: int) -> None:
+    """Remove the centre-of-mass motion, and rotations about the axes of the largest moments of inertia."""
     Stationary(atoms, preserve_temperature=False)
-    if rotations_out:
-        places, moments, axes = _principal(atoms)
-        moments, axes = moments[3 - rotations_out :], axes[:, 3 - rotations_out :]
-        angular = np.cross(places, atoms.get_momenta()).sum(axis=0)
-        spin = axes @ (axes.T @ angular / moments)
-        turning = np.cross(spin, places) * atoms.get_masses()[:, None]
-        atoms.set_momenta(atoms.get_momenta() - turning)
+    if removed_rotations:
+        positions, moments, axes = _principal_axes(atoms)
+        moments, axes = moments[3 - removed_rotations :], axes[:, 3 - removed_rotations :]
+        angular_momentum = np.cross(positions, atoms.get_momenta()).sum(axis=0)
+        angular_velocity = axes @ (axes.T @ angular_momentum / moments)
+        rotation = np.cross(angular_velocity, positions) * atoms.get_masses()[:, None]
+        atoms.set_momenta(atoms.get_momenta() - rotation)
 
 
-def temperature(atoms: Atoms, kinetic: float | None = None, rotations_out: int | None = None) -> float:
+def temperature(atoms: Atoms, kinetic: float | None = None, removed_rotations: int | None = None) -> float:
     """The instantaneous temperature [K]; `kinetic` [eV] is the kinetic energy, if known."""
     kinetic = atoms.get_kinetic_energy() if kinetic is None else kinetic
-    return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, rotations_out))
+    return 2 * kinetic / (units.kB * degrees_of_freedom(atoms, removed_rotations))
 
 
 def bond_vectors(
-    atoms: Atoms, first: np.ndarray, second: np.ndarray, shifts: np.ndarray
+    atoms: Atoms,
+    first: Int[np.ndarray, " bonds"],
+    second: Int[np.ndarray, " bonds"],
+    shifts: Float[np.ndarray, "bonds 3"],
 ) -> Float[np.ndarray, "bonds 3"]:
-    """From atoms `first` [n] to `second` [n], moved by `shifts` [n, 3] Å."""
+    """Vectors [Å] from atoms `first` to the images of atoms `second` that are moved by `shifts` [Å]."""
     return atoms.positions[second] + shifts - atoms.positions[first]
 
 
-def bond_temperature(atoms: Atoms, first: np.ndarray, second: np.ndarray, shifts: np.ndarray) -> float:
+def bond_temperature(
+    atoms: Atoms,
+    first: Int[np.ndarray, " bonds"],
+    second: Int[np.ndarray, " bonds"],
+    shifts: Float[np.ndarray, "bonds 3"],
+) -> float:
     """The instantaneous temperature [K] of the motion along bonds, ⟨μ (Δv·u)²⟩ / k_B.
 
-    Bonds are those of `bond_vectors`; u is the direction of one, Δv the velocity of one end relative to the
-    other and μ their reduced mass.
+    Bonds are those of `bond_vectors`. u is the direction of a bond, Δv the velocity of one end relative to
+    the other and μ their reduced mass.
     """
-    directions = bond_vectors(atoms, first, second, shifts)
+    vectors = bond_vectors(atoms, first, second, shifts)
     velocities = atoms.get_velocities()
-    along = np.einsum("bx,bx->b", velocities[second] - velocities[first], directions)
+    along = np.einsum("bx,bx->b", velocities[second] - velocities[first], vectors)
     masses = atoms.get_masses()
     reduced = masses[first] * masses[second] / (masses[first] + masses[second])
-    return float(np.mean(reduced * along**2 / np.einsum("bx,bx->b", directions, directions)) / units.kB)
+    return float(np.mean(reduced * along**2 / np.einsum("bx,bx->b", vectors, vectors)) / units.kB)
 
 
 def bussi(
@@ -114,23 +130,27 @@ def bussi(
     temperature: float,
     time: float,
     rng: np.random.Generator,
-    rotations_out: int | None = None,
+    removed_rotations: int | None = None,
 ) -> Bussi:
-    """ASE's Bussi thermostat (canonical); `timestep` and relaxation `time` in fs, `temperature` in K."""
+    """ASE's Bussi thermostat: velocity Verlet with stochastic velocity rescaling, which samples NVT.
+
+    `timestep` and the relaxation `time` in fs, `temperature` in K. All velocities are scaled by one factor,
+    which hardly disturbs the dynamics. Bussi, Donadio and Parrinello, J. Chem. Phys. 126, 014101 (2007).
+    """
     dynamics = Bussi(atoms, timestep * units.fs, temperature_K=temperature, taut=time * units.fs, rng=rng)
-    dynamics.ndof = degrees_of_freedom(atoms, rotations_out)
+    dynamics.ndof = degrees_of_freedom(atoms, removed_rotations)
     dynamics.target_kinetic_energy = 0.5 * dynamics.temp * dynamics.ndof
     return dynamics
 
 
 class Langevin(VelocityVerlet):
-    """Velocity Verlet, before each step of which all momenta forget a part of themselves.
+    """Velocity Verlet; each step is preceded by an Ornstein–Uhlenbeck update of the momenta
 
         p ← c p + √((1 − c²) m k_B T) ξ,    c = exp(−Δt / τ)
 
-    with the motion of the whole taken out. Every motion takes up its share of energy within `time` τ, however
-    fast it is; a thermostat that rescales all velocities alike leaves a cold bond cold. `transferred_energy`
-    [eV] is the heat taken up. Bussi and Parrinello, Phys. Rev. E 75, 056707 (2007).
+    and the removal of the overall motion. The update acts on every atom, so that each vibration thermalises
+    within the relaxation `time` τ. (Stochastic velocity rescaling would leave a cold bond cold.)
+    `transferred_energy` [eV] is the heat taken up. Bussi and Parrinello, Phys. Rev. E 75, 056707 (2007).
     """
 
     def __init__(
@@ -140,19 +160,21 @@ class Langevin(VelocityVerlet):
         temperature: float,
         time: float,
         rng: np.random.Generator,
-        rotations_out: int | None = None,
+        removed_rotations: int | None = None,
     ):
         super().__init__(atoms, timestep * units.fs)
-        self.keep = np.exp(-timestep / time)
-        self.width = np.sqrt((1 - self.keep**2) * units.kB * temperature * atoms.get_masses())[:, None]
+        self.damping = np.exp(-timestep / time)  # c
+        self.noise_width = np.sqrt((1 - self.damping**2) * units.kB * temperature * atoms.get_masses())[
+            :, None
+        ]
         self.rng, self.transferred_energy = rng, 0.0
-        self.rotations_out = _number(atoms, rotations_out)
+        self.removed_rotations = _or_default(removed_rotations, atoms)
 
-    def step(self, forces=None):
-        """One step of all momenta and one of velocity Verlet."""
+    def step(self, forces: Float[np.ndarray, "atoms 3"] | None = None) -> Any:
+        """One update of the momenta and one step of velocity Verlet."""
         atoms, before = self.atoms, self.atoms.get_kinetic_energy()
-        noise = self.width * self.rng.standard_normal((len(atoms), 3))
-        atoms.set_momenta(self.keep * atoms.get_momenta() + noise)
-        _hold(atoms, self.rotations_out)
+        noise = self.noise_width * self.rng.standard_normal((len(atoms), 3))
+        atoms.set_momenta(self.damping * atoms.get_momenta() + noise)
+        remove_overall_motion(atoms, self.removed_rotations)
         self.transferred_energy += atoms.get_kinetic_energy() - before
         return super().step(forces)

@@ -1,7 +1,7 @@
 """Physical constants and unit conversions.
 
 Inside bornflow lengths are Å, energies eV, times fs, temperatures K, charges e.
-CP2K and tblite speak atomic units; the factors below are the only bridge.
+CP2K and tblite use atomic units; they are converted with the factors below only.
 Values are CODATA 2018, as in `scipy.constants`.
 """
 
@@ -29,14 +29,13 @@ WAVENUMBER = 1e15 / (100 * si.speed_of_light)
 # ... and ν · TERAHERTZ in THz.
 TERAHERTZ = 1e3
 
-
-FEWEST_STEPS = 4  # of a segment, whose spectrum has two frequencies above zero
+FEWEST_STEPS = 4  # of a segment: then its spectrum has two frequencies above zero
 
 
 def spectral_steps(resolution: float, timestep: float) -> int:
-    """Time steps [fs] that a segment needs to resolve `resolution` [cm⁻¹], an even number.
+    """The number of steps of `timestep` [fs], an even one, of a segment with `resolution` [cm⁻¹].
 
-    Raises BornflowError for a resolution that no segment of such steps has.
+    Raises BornflowError for a resolution that no segment with this time step can have.
     """
     with contextlib.suppress(ZeroDivisionError, OverflowError, ValueError):
         steps = 2 * round(WAVENUMBER / (resolution * timestep) / 2)
@@ -44,6 +43,6 @@ def spectral_steps(resolution: float, timestep: float) -> int:
             return steps
     highest = WAVENUMBER / (FEWEST_STEPS * timestep) if timestep else float("nan")
     raise BornflowError(
-        f"spectra.resolution is {resolution:g} cm⁻¹, which no series with a step of {timestep:g} fs can "
-        f"have: frequencies have to be above 0 and at most {highest:.4g} cm⁻¹ apart; choose a finer one"
+        f"spectra.resolution is {resolution:g} cm⁻¹, which a series with a step of {timestep:g} fs cannot "
+        f"have: the spacing of frequencies is above 0 and at most {highest:.4g} cm⁻¹; choose a finer one"
     )

@@ -1,4 +1,4 @@
-# The configuration, checked and completed, and the names that rules and targets share.
+# The checked configuration, the names that several rule files share, and all helper functions.
 import json
 import shlex
 import shutil
@@ -9,13 +9,13 @@ from snakemake.exceptions import WorkflowError
 
 PACKAGES = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGES))
-# Rules call `python -m bornflow…` in whatever environment they run in, also one made by conda.
+# Rules call `python -m bornflow…` in the environment that they run in, which conda may have made.
 shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
 from bornflow import config as configuration
 from bornflow.config import sections
 from bornflow.errors import BornflowError
-from bornflow.figures.captions import places, samples, titles
+from bornflow.figures.captions import list_outputs, run_labels, system_labels
 
 try:
     configuration.check_files(workflow.configfiles)
@@ -25,6 +25,7 @@ except BornflowError as error:
 
 RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
+STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
 BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
@@ -32,6 +33,7 @@ SYSTEMS = SETTINGS["dynamics"]["systems"]
 SHIPPED = "resources/labels/water.extxyz"
 
 
+# An empty table of the configuration has no names; `none` is not allowed as a name.
 wildcard_constraints:
     structure="|".join(POOLS) or "none",
     backbone="|".join(BACKBONES),
@@ -41,63 +43,93 @@ wildcard_constraints:
     replica=r"\d+",
     batch=r"\d+",
     size=r"\d+",
-    study="|".join(SETTINGS["labels"]["studies"]) or "none",
+    study="|".join(STUDIES) or "none",
     recipe="|".join(RECIPES) or "none",
-    part=r"structures|labels|spectra|split|timing|gather|response|(pool|model|recipe|system|study)-.+",
+    section=r"structures|labels|spectra|split|timing|gather|response|(pool|model|recipe|system|study)-.+",
 
 
-def settings_of(wildcards):
-    """The part of the configuration that one kind of job reads, so that no other change reruns it."""
-    return json.dumps(sections.of(SETTINGS, wildcards.part), sort_keys=True)
-
-
-def pool_count(wildcards):
-    """Structures kept of one pool."""
-    return POOLS[wildcards.structure]["select"]
-
-
-def pool_files(wildcards):
-    """The files that a pool's candidates are read from."""
-    return POOLS[wildcards.structure].get("files", [])
-
-
-def pretraining_of_recipe(wildcards):
-    """The files that a model is trained on first by one of the recipes."""
-    return sections.recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
+def section_of(wildcards):
+    """The settings that one kind of job reads, as JSON."""
+    return json.dumps(sections.select(SETTINGS, wildcards.section), sort_keys=True)
 
 
 def has_cp2k():
-    """Whether the launcher and the program of labels.cp2k.command are found here."""
+    """Whether the launcher and the program of labels.cp2k.command are installed."""
     command = shlex.split(SETTINGS["labels"]["cp2k"]["command"])
     return bool(command) and all(shutil.which(word) for word in (command[0], command[-1]))
 
 
-def study_data(wildcards):
-    """The structures that a study of the labels' settings takes."""
-    return SETTINGS["labels"]["studies"][wildcards.study]["data"]
-
-
 def label_memory(wildcards, threads):
-    """MB of a labelling job: each process of CP2K holds grids and matrices of its own."""
+    """MB of a labelling job: each MPI process of CP2K has its own grids and matrices."""
     return 2000 + 1500 * threads
 
 
 def study_memory(wildcards, threads):
-    """The same of a study, which has tighter settings."""
+    """MB of a study, whose settings are tighter than those of the labels."""
     return 3 * label_memory(wildcards, threads)
 
 
-def start_structure(wildcards):
-    """The file a system starts from."""
-    return SYSTEMS[wildcards.system]["structure"]
-
-
-def start_frame(wildcards):
-    """The frame of that file."""
-    return SYSTEMS[wildcards.system]["frame"]
+def pretraining_of_recipe(wildcards):
+    """Labelled files that one of the recipes trains on first."""
+    return sections.apply_recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
 
 
 def replicas(wildcards):
     """The runs that one spectrum is averaged over."""
     run = f"{RESULTS}/dynamics/{wildcards.system}/{wildcards.model}-{wildcards.seed}"
     return [f"{run}-{replica}.h5" for replica in range(SYSTEMS[wildcards.system]["replicas"])]
+
+
+def backbone_models(wildcards):
+    """The models of one backbone."""
+    return [name for name, variant in MODELS.items() if variant["backbone"] == wildcards.backbone]
+
+
+def coupled_models(wildcards):
+    """The models of one backbone whose Born effective charges follow from their charges."""
+    return [name for name in backbone_models(wildcards) if MODELS[name]["charges"] != "uncoupled"]
+
+
+def first_model(wildcards):
+    """The model of a backbone whose velocities are drawn."""
+    return backbone_models(wildcards)[0]
+
+
+def study_name(wildcards):
+    """The study that a figure shows."""
+    return wildcards.study
+
+
+def each_seed(models):
+    """Each of the models (a list, or a function of the wildcards) once for each seed, as `expand` orders files."""
+
+    def names(wildcards):
+        return [model for model in (models(wildcards) if callable(models) else models) for _ in SEEDS]
+
+    return names
+
+
+def figure_files(name, title=None, category=None):
+    """PDF and PNG of a figure. With a title, the PNG and the caption of the same name enter the report."""
+    path = f"{RESULTS}/figures/{name}"
+    figure, _, model = name.partition("-")
+    png = f"{path}.png"
+    if title:
+        labels = {"figure": title, "model": model or "all"}
+        png = report(png, caption=f"../report/{figure}.rst", category=category, labels=labels)
+    return {"pdf": f"{path}.pdf", "png": png}
+
+
+def draw(module, **values):
+    """The module that draws a figure and its options: its named inputs without the style, and `values`.
+
+    A value may be a function of the wildcards.
+    """
+
+    def words(wildcards, input):
+        options = {name: files for name, files in input.items() if name != "style"}
+        options |= {name: value(wildcards) if callable(value) else value for name, value in values.items()}
+        lists = {name: value if isinstance(value, list) else [value] for name, value in options.items()}
+        return [module, *(str(word) for name, value in lists.items() for word in (f"--{name}", *value))]
+
+    return words

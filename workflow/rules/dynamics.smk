@@ -6,27 +6,28 @@ RUNS = [
     for seed in SEEDS
     for replica in range(options["replicas"])
 ]
-# Runs without a thermostat, and the model of each.
+# What figures call a system, without and with the length of its runs.
+SYSTEM_LABELS, RUN_LABELS = system_labels(SETTINGS["dynamics"]), run_labels(SETTINGS["dynamics"])
+# Runs without a thermostat, with the first seed, and the model of each.
 FREE_SYSTEMS = [
     system
     for system, options in SYSTEMS.items()
     if options.get("thermostat", SETTINGS["dynamics"]["thermostat"]) == "nve"
 ]
-FREE = [
-    (f"{RESULTS}/dynamics/{system}/{model}-{SEEDS[0]}-{replica}.h5", model)
+FREE = {
+    f"{RESULTS}/dynamics/{system}/{model}-{SEEDS[0]}-{replica}.h5": model
     for model in MODELS
     for system in FREE_SYSTEMS
     for replica in range(SYSTEMS[system]["replicas"])
-]
-# Systems that have measured optical constants to compare with.
-WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]
+}
+FREE_TITLE = "; ".join(dict.fromkeys(SYSTEM_LABELS[system] for system in FREE_SYSTEMS))
 
 
 rule md:
     input:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
         parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
-        structure=start_structure,
+        structure=lookup(dpath="dynamics/systems/{system}/structure", within=SETTINGS),
         config=f"{RESULTS}/settings/system-{{system}}.yaml",
     output:
         f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-{{replica}}.h5",
@@ -36,13 +37,12 @@ rule md:
         f"{RESULTS}/benchmarks/md/{{system}}/{{model}}-{{seed}}-{{replica}}.tsv"
     conda:
         "../../envs/jax.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=1440,
     params:
         folder=subpath(input.model, parent=True),
-        frame=start_frame,
+        frame=lookup(dpath="dynamics/systems/{system}/frame", within=SETTINGS),
     shell:
         "NPROC={threads} python -m bornflow.dynamics.md --checkpoint {params.folder:q}"
         " --structure {input.structure:q} --frame {params.frame:q} --system {wildcards.system:q}"
@@ -73,18 +73,15 @@ rule timing:
 
 rule conservation_table:
     input:
-        [run for run, model in FREE],
+        [*FREE],
     output:
         f"{RESULTS}/dynamics/conservation.csv",
     log:
         f"{RESULTS}/logs/dynamics/conservation.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        models=[model for run, model in FREE],
+        models=[*FREE.values()],
     shell:
         "python -m bornflow.dynamics.conservation --runs {input:q} --models {params.models:q}"
         " --out {output:q} &> {log:q}"

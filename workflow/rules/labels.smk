@@ -1,19 +1,18 @@
-# Energies, forces and Born effective charges of the selected structures, in batches.
+# Energies, forces and Born effective charges of the selected structures, labelled in batches.
 LABELLED = f"{RESULTS}/labels/labels.extxyz"
 TOTAL = sum(pool["select"] for pool in POOLS.values())
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
-STUDIES = SETTINGS["labels"]["studies"]
 STUDY_TABLES = expand(
     f"{RESULTS}/labels/studies/{{study}}.csv",
     study=[*STUDIES] + ["linear_response"] * bool(SETTINGS["labels"]["linear_response"]),
 )
-# Where CP2K is found, one shipped structure is labelled afresh and compared.
+# Where CP2K is installed, one shipped structure is labelled again and compared.
 LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]["data"] and has_cp2k())
 
 
-# Structures to label: those selected, relaxed first where their pool says so.
+# Structures to label: the selected ones, relaxed first if their pool asks for it.
 RELAXED = [name for name, pool in POOLS.items() if pool["relax"]]
-SETTLED = [
+TO_LABEL = [
     f"{RESULTS}/{'labels/relaxed' if name in RELAXED else 'structures/selected'}/{name}.extxyz"
     for name in POOLS
 ]
@@ -43,7 +42,7 @@ rule relax:
 
 rule collect:
     input:
-        SETTLED,
+        TO_LABEL,
     output:
         f"{RESULTS}/structures/selected.extxyz",
     log:
@@ -51,11 +50,8 @@ rule collect:
     localrule: True
     conda:
         "../../envs/structures.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     shell:
-        "python -m bornflow.structures.collect --structures {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.structures.join_pools --structures {input:q} --out {output:q} &> {log:q}"
 
 
 rule label:
@@ -81,7 +77,7 @@ rule label:
         " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-# Apart from `gather`, which may fail: the reasons stay.
+# A rule of its own: `gather` fails where too many structures were rejected, and this table remains.
 rule rejections:
     input:
         expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
@@ -93,9 +89,6 @@ rule rejections:
     localrule: True
     conda:
         "../../envs/cp2k.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     shell:
         "python -m bornflow.labels.rejections --tables {input:q} --out {output:q} &> {log:q}"
 
@@ -111,17 +104,14 @@ rule gather:
         f"{RESULTS}/logs/labels/gather.log",
     conda:
         "../../envs/cp2k.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=30,
     shell:
-        "python -m bornflow.labels.gather --labelled {input.labelled:q} --rejected {input.rejected:q}"
+        "python -m bornflow.labels.join_batches --labelled {input.labelled:q} --rejected {input.rejected:q}"
         " --config {input.config:q} --out {output:q} &> {log:q}"
 
 
 rule label_study:
     input:
-        data=study_data,
+        data=lookup(dpath="labels/studies/{study}/data", within=SETTINGS),
         config=f"{RESULTS}/settings/study-{{study}}.yaml",
     output:
         f"{RESULTS}/labels/studies/{{study}}.csv",
@@ -176,9 +166,6 @@ rule check_label:
     conda:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
-    resources:
-        mem_mb=2000,
-        runtime=60,
     shell:
         "python -m bornflow.labels.check --shipped {input.shipped:q} --config {input.config:q}"
         " --threads {threads} --out {output:q} &> {log:q}"

@@ -1,20 +1,20 @@
-# Susceptibilities from the currents, averaged over replicas.
-SPECTRA = expand(
-    f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
-    system=SYSTEMS,
-    model=MODELS,
-    seed=SEEDS,
-)
-# Bands are narrower than logarithmic bins.
+# Infrared spectra from the currents of all replicas, and what they are compared with.
+SPECTRUM = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
+VELOCITIES = f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{{seed}}.csv"
+RESPONSE = f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv"
+SPECTRA = expand(SPECTRUM, system=SYSTEMS, model=MODELS, seed=SEEDS)
+# Systems with measured optical constants. Bands are narrower than logarithmic bins, which are not compared.
+WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]
 COMPARED = WATER if SETTINGS["spectra"]["binning"] == "linear" else []
 DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=COMPARED, seed=SEEDS)
-# The dipole in a field, of the first seed.
-RESPONSES = expand(
-    f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv",
-    system=WATER,
-    model=MODELS,
-    seed=SEEDS[0],
-)
+# The dipole in an electric field, with the first seed.
+RESPONSES = expand(RESPONSE, system=WATER, model=MODELS, seed=SEEDS[0])
+RESPONSE_NAMES = [model if len(WATER) == 1 else f"{system}, {model}" for system in WATER for model in MODELS]
+RESPONSE_TITLE = "; ".join(RUN_LABELS[system] for system in WATER)
+RESPONSE_TITLE += f"; fields of ±{SETTINGS['dynamics']['response']['field']:g} V/Å"
+# Options of all figures of spectra.
+PANELS = {"titles": [*RUN_LABELS.values()], "resolution": SETTINGS["spectra"]["resolution"]}
+EXPERIMENTS = [options["experiment"] for options in SYSTEMS.values()]
 
 
 rule susceptibility:
@@ -22,14 +22,11 @@ rule susceptibility:
         runs=replicas,
         config=f"{RESULTS}/settings/spectra.yaml",
     output:
-        f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
+        SPECTRUM,
     log:
         f"{RESULTS}/logs/spectra/{{system}}/{{model}}-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     shell:
         "python -m bornflow.spectra.susceptibility --runs {input.runs:q} --config {input.config:q}"
         " --out {output:q} &> {log:q}"
@@ -40,32 +37,28 @@ rule velocities:
         runs=replicas,
         config=f"{RESULTS}/settings/spectra.yaml",
     output:
-        f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{{seed}}.csv",
+        VELOCITIES,
     log:
         f"{RESULTS}/logs/spectra/{{system}}/velocities-{{model}}-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=4000,
-        runtime=60,
     shell:
         "python -m bornflow.spectra.velocities --runs {input.runs:q} --config {input.config:q}"
         " --out {output:q} &> {log:q}"
 
 
-# Liquid water beside measured optical constants, as numbers.
+# Deviations of the spectrum of liquid water from measured optical constants.
 rule deviations:
     input:
-        expand(f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv", model=MODELS, allow_missing=True),
+        expand(SPECTRUM, model=MODELS, allow_missing=True),
     output:
         f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv",
     log:
         f"{RESULTS}/logs/spectra/{{system}}/deviations-{{seed}}.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     params:
         models=list(MODELS),
     shell:
@@ -73,22 +66,21 @@ rule deviations:
         " --out {output:q} &> {log:q}"
 
 
-# The dipole in a field that is switched on, beside what the fluctuations of a run without one say.
+# The dipole after an electric field is switched on, compared with the fluctuations of a run without a field.
 rule response:
     input:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
         parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
         run=f"{RESULTS}/dynamics/{{system}}/{{model}}-{{seed}}-0.h5",
-        spectrum=f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv",
+        spectrum=SPECTRUM,
         config=f"{RESULTS}/settings/response.yaml",
     output:
-        f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv",
+        RESPONSE,
     log:
         f"{RESULTS}/logs/spectra/{{system}}/response-{{model}}-{{seed}}.log",
     conda:
         "../../envs/jax.yaml"
     resources:
-        mem_mb=1500,
         runtime=240,
     params:
         folder=subpath(input.model, parent=True),

@@ -1,23 +1,38 @@
-# Candidate structures, and the most different of them.
+# Sections of the configuration, which jobs of all stages read; pools of candidate structures, and the most
+# different structures of each pool.
 SELECTED = expand(f"{RESULTS}/structures/selected/{{structure}}.extxyz", structure=POOLS)
+
+
+# A job has the section that it reads as an input, so that other changes of the configuration do not rerun it.
+rule settings:
+    output:
+        f"{RESULTS}/settings/{{section}}.yaml",
+    log:
+        f"{RESULTS}/logs/settings/{{section}}.log",
+    priority: 2  # training waits for it
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        values=section_of,
+    shell:
+        "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"
 
 
 rule generate:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
-        files=pool_files,
+        files=lookup(dpath="structures/pools/{structure}/files", within=SETTINGS, default=[]),
     output:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
     log:
         f"{RESULTS}/logs/structures/generate-{{structure}}.log",
     conda:
         "../../envs/structures.yaml"
-    threads: 1
     resources:
-        mem_mb=1000,
         runtime=720,
     shell:
-        "python -m bornflow.structures.generate --structure {wildcards.structure:q}"
+        "python -m bornflow.structures.sample --structure {wildcards.structure:q}"
         " --config {input.config:q} --out {output.pool:q} &> {log:q}"
 
 
@@ -31,11 +46,8 @@ rule select:
         f"{RESULTS}/logs/structures/select-{{structure}}.log",
     conda:
         "../../envs/structures.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=60,
     params:
-        keep=pool_count,
+        keep=lookup(dpath="structures/pools/{structure}/select", within=SETTINGS),
     shell:
         "python -m bornflow.structures.select --pool {input.pool:q} --count {params.keep:q}"
         " --config {input.config:q} --out {output.selected:q} &> {log:q}"

@@ -1,7 +1,17 @@
-# One model for each variant and seed, its predictions and its errors.
+# One model for each variant and seed, its predictions and its errors on the validation set.
 DATA = [LABELLED if path == "computed" else path for path in SETTINGS["training"]["data"]]
 ERRORS = f"{RESULTS}/training/errors.csv"
 COMPARISON = f"{RESULTS}/training/comparison.csv"
+METRICS = f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json"
+PREDICTIONS = f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz"
+# A model's folder.
+MODEL_FILES = {
+    "config": "config.yaml",
+    "parameters": "parameters.msgpack",
+    "metrics": "metrics.json",
+    "history": "history.csv",
+    "validation": "validation.csv",
+}
 
 
 rule split:
@@ -16,9 +26,6 @@ rule split:
         f"{RESULTS}/logs/training/split.log",
     conda:
         "../../envs/jax.yaml"
-    resources:
-        mem_mb=1000,
-        runtime=30,
     shell:
         "python -m bornflow.training.split --labels {input.labels:q} --validation {input.validation:q}"
         " --config {input.config:q} --train {output.train:q} --valid {output.valid:q} &> {log:q}"
@@ -31,19 +38,12 @@ rule train:
         pretraining=SETTINGS["training"]["pretraining"],
         config=f"{RESULTS}/settings/model-{{model}}.yaml",
     output:
-        multiext(
-            f"{RESULTS}/models/{{model}}/{{seed}}/",
-            config="config.yaml",
-            parameters="parameters.msgpack",
-            metrics="metrics.json",
-            history="history.csv",
-            validation="validation.csv",
-        ),
+        multiext(f"{RESULTS}/models/{{model}}/{{seed}}/", **MODEL_FILES),
     log:
         f"{RESULTS}/logs/training/model-{{model}}-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
-    priority: 1  # runs wait for it
+    priority: 1  # dynamics waits for it
     conda:
         "../../envs/jax.yaml"
     threads: SETTINGS["training"]["threads"]
@@ -52,14 +52,14 @@ rule train:
         runtime=1440,
     params:
         folder=subpath(output.config, parent=True),
-        limit="",  # not quoted: two words, and digits only
+        limit="",  # not quoted: an option and digits, or empty
     shell:
         "NPROC={threads} python -m bornflow.training.train --train {input.train:q}"
         " --valid {input.valid:q} --pretrain {input.pretraining:q} --model {wildcards.model:q}"
         " --seed {wildcards.seed:q} {params.limit} --config {input.config:q} --out {params.folder:q} &> {log:q}"
 
 
-# Learning curves: a model trained on fewer structures.
+# Learning curves: models trained on fewer structures.
 CURVE = SETTINGS["training"]["learning_curve"]
 CURVE_MODELS = CURVE["models"] or list(MODELS)
 CURVE_SIZES = CURVE["sizes"]
@@ -67,14 +67,7 @@ CURVE_SIZES = CURVE["sizes"]
 
 use rule train as train_on_fewer with:
     output:
-        multiext(
-            f"{RESULTS}/training/learning/{{model}}-{{seed}}-{{size}}/",
-            config="config.yaml",
-            parameters="parameters.msgpack",
-            metrics="metrics.json",
-            history="history.csv",
-            validation="validation.csv",
-        ),
+        multiext(f"{RESULTS}/training/learning/{{model}}-{{seed}}-{{size}}/", **MODEL_FILES),
     log:
         f"{RESULTS}/logs/training/learning-{{model}}-{{seed}}-{{size}}.log",
     benchmark:
@@ -99,14 +92,11 @@ rule learning_table:
         f"{RESULTS}/logs/training/learning_curve.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     shell:
-        "python -m bornflow.training.learning --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.learning_curve --metrics {input:q} --out {output:q} &> {log:q}"
 
 
-# Recipes: a model trained with other settings.
+# Recipes: models trained with other settings.
 use rule train as train_by_recipe with:
     input:
         train=f"{RESULTS}/training/train.extxyz",
@@ -114,14 +104,7 @@ use rule train as train_by_recipe with:
         pretraining=pretraining_of_recipe,
         config=f"{RESULTS}/settings/recipe-{{recipe}}.{{model}}.yaml",
     output:
-        multiext(
-            f"{RESULTS}/training/recipes/{{recipe}}/{{model}}/{{seed}}/",
-            config="config.yaml",
-            parameters="parameters.msgpack",
-            metrics="metrics.json",
-            history="history.csv",
-            validation="validation.csv",
-        ),
+        multiext(f"{RESULTS}/training/recipes/{{recipe}}/{{model}}/{{seed}}/", **MODEL_FILES),
     log:
         f"{RESULTS}/logs/training/recipes/{{recipe}}/{{model}}-{{seed}}.log",
     benchmark:
@@ -143,9 +126,6 @@ rule recipes_table:
         f"{RESULTS}/logs/training/recipes.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     params:
         names=[name for name in ["as configured", *RECIPES] for _ in range(len(MODELS) * len(SEEDS))],
     shell:
@@ -161,15 +141,14 @@ rule evaluate:
         valid=f"{RESULTS}/training/valid.extxyz",
         config=f"{RESULTS}/settings/split.yaml",
     output:
-        metrics=f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json",
-        predictions=f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.extxyz",
+        metrics=METRICS,
+        predictions=PREDICTIONS,
     log:
         f"{RESULTS}/logs/training/evaluate-{{model}}-{{seed}}.log",
     conda:
         "../../envs/jax.yaml"
     resources:
         mem_mb=4000,
-        runtime=60,
     params:
         folder=subpath(input.model, parent=True),
     shell:
@@ -178,12 +157,12 @@ rule evaluate:
         " --predictions {output.predictions:q} &> {log:q}"
 
 
-# Predictions for all structures, labelled or not, whether they were trained on or not.
+# Predictions for the training and the validation set, including structures without labels.
 rule predict:
     input:
         model=f"{RESULTS}/models/{{model}}/{{seed}}/config.yaml",
         parameters=f"{RESULTS}/models/{{model}}/{{seed}}/parameters.msgpack",
-        structures=expand(f"{RESULTS}/training/{{part}}.extxyz", part=["train", "valid"]),
+        structures=expand(f"{RESULTS}/training/{{subset}}.extxyz", subset=["train", "valid"]),
     output:
         f"{RESULTS}/training/predictions/{{model}}-{{seed}}.extxyz",
     log:
@@ -192,7 +171,6 @@ rule predict:
         "../../envs/jax.yaml"
     resources:
         mem_mb=4000,
-        runtime=60,
     params:
         folder=subpath(input.model, parent=True),
     shell:
@@ -202,18 +180,15 @@ rule predict:
 
 rule errors:
     input:
-        expand(f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json", model=MODELS, seed=SEEDS),
+        expand(METRICS, model=MODELS, seed=SEEDS),
     output:
         ERRORS,
     log:
         f"{RESULTS}/logs/training/errors.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     shell:
-        "python -m bornflow.training.tabulate --metrics {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.training.metrics_table --metrics {input:q} --out {output:q} &> {log:q}"
 
 
 rule comparison:
@@ -227,11 +202,8 @@ rule comparison:
         f"{RESULTS}/logs/training/comparison.log",
     conda:
         "../../envs/analysis.yaml"
-    resources:
-        mem_mb=500,
-        runtime=10,
     shell:
-        "python -m bornflow.training.compare --errors {input.errors:q} --published {input.published:q}"
+        "python -m bornflow.training.comparison --errors {input.errors:q} --published {input.published:q}"
         " --data {input.valid:q} --out {output:q} &> {log:q}"
 
 

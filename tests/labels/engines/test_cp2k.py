@@ -1,7 +1,8 @@
-"""Real CP2K: its own parser accepts every kind of input; a monomer's label; the cache answers."""
+"""Real CP2K: its own parser accepts every kind of input, a monomer is labelled, results are cached."""
 
 import shutil
 import time
+from dataclasses import replace
 from multiprocessing import Process
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from examples import ROOT, water
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError, Rejected
 from bornflow.io import frames
-from bornflow.labels import linear_response
-from bornflow.labels.engines import table
-from bornflow.labels.engines.cp2k import input_file, relax, run
+from bornflow.labels.engines import create
+from bornflow.labels.engines.cp2k import input_file, linear_response, relax, run
 from bornflow.labels.engines.cp2k.cache import Cache
+from bornflow.labels.engines.cp2k.engine import CP2K
 from bornflow.labels.engines.cp2k.output_file import Output
 from bornflow.labels.engines.cp2k.program import Program
 from bornflow.labels.label import label_structures
-from bornflow.labels.study import compare
+from bornflow.labels.linear_response import compare_with_finite_fields
+from bornflow.labels.settings import LabelSettings, StudySettings, load_settings
+from bornflow.labels.study import differences_from_references
 
 needs_cp2k = pytest.mark.skipif(
     not shutil.which("cp2k.psmp") or not shutil.which("mpiexec"),
@@ -29,20 +32,22 @@ needs_cp2k = pytest.mark.skipif(
 )
 
 
-def options(**changes):
+def settings(cache="no-cache", **changes) -> LabelSettings:
+    """Cheap settings, with a folder of its own for finished calculations."""
     cheap = {"cutoff": 150, "force_cutoff": 200, "vacuum": 5, "eps_scf": 1e-6} | changes
-    return complete({"labels": {"cp2k": cheap}})["labels"]
+    labels = {"cache": str(cache), "known": [], "cp2k": cheap}
+    return LabelSettings.from_section(complete({"labels": labels})["labels"])
 
 
-def test_inputs_hold_nothing_that_changes_from_run_to_run():
-    first, second = (input_file.build_input(water(2), options()["cp2k"], (0, 1)) for _ in range(2))
+def test_inputs_are_the_same_in_every_run():
+    first, second = (input_file.build_input(water(2), settings().cp2k, (0, 1)) for _ in range(2))
     assert first == second
     assert "/" not in first
 
 
 def test_an_unknown_element_is_named():
     with pytest.raises(BornflowError, match="Kr"):
-        input_file.build_input(molecule("H2O") + Atoms("Kr", [[0, 0, 5.0]]), options()["cp2k"])
+        input_file.build_input(molecule("H2O") + Atoms("Kr", [[0, 0, 5.0]]), settings().cp2k)
 
 
 def test_a_missing_program_is_named():
@@ -60,16 +65,16 @@ def test_threads_become_processes():
 @pytest.mark.parametrize("density", [None, 0.9], ids=["cluster", "box"])
 @pytest.mark.parametrize("run", [{}, {"field": (1, -1)}, {"fine": True}], ids=["field-free", "field", "fine"])
 def test_cp2k_accepts_the_input(tmp_path, method, operator, density, run):
-    program = Program(options()["cp2k"]["command"])
+    program = Program(settings().cp2k.command)
     for safe in (False, True):
-        settings = options(method=method, field_operator=operator)["cp2k"]
-        program.check(input_file.build_input(water(4, density), settings, **run, safe=safe), tmp_path)
+        chosen = settings(method=method, field_operator=operator).cp2k
+        program.check(input_file.build_input(water(4, density), chosen, **run, safe=safe), tmp_path)
 
 
 @needs_cp2k
 def test_cp2k_rejects_a_wrong_input(tmp_path):
-    program = Program(options()["cp2k"]["command"])
-    wrong = input_file.build_input(water(1), options()["cp2k"]).replace("EPS_SCF", "EPS_SFC")
+    program = Program(settings().cp2k.command)
+    wrong = input_file.build_input(water(1), settings().cp2k).replace("EPS_SCF", "EPS_SFC")
     with pytest.raises(BornflowError, match="EPS_SFC"):
         program.check(wrong, tmp_path)
 
@@ -80,11 +85,10 @@ def test_cp2k_rejects_a_wrong_input(tmp_path):
     ["env false cp2k.psmp", "timeout -s TERM 0.3 cp2k.psmp", "timeout -s KILL 0.3 cp2k.psmp"],
     ids=["not launched", "ended", "killed"],
 )
-def test_what_says_nothing_of_the_structure_ends_the_job(tmp_path, command):
-    settings = options() | {"cache": str(tmp_path / "cache")}
-    settings["cp2k"]["command"] = command
+def test_a_failure_without_a_cause_in_the_structure_ends_the_job(tmp_path, command):
+    engine = create("cp2k", settings(tmp_path / "cache", command=command))
     with pytest.raises(BornflowError, match=r"ended with status -?\d+ .* run again") as error:
-        table.cp2k(water(1), settings, tmp_path / "work", 1)
+        engine.label(water(1), tmp_path / "work")
     assert not isinstance(error.value, Rejected)
 
 
@@ -99,12 +103,12 @@ def test_a_run_that_hangs_is_ended_and_rejected(tmp_path):
 def test_an_abort_rejects_the_structure_with_cp2ks_reason(tmp_path):
     radical = water(1)[:2]
     radical.info["structure"] = "radical"
-    settings = options() | {"cache": str(tmp_path / "cache")}
+    engine = create("cp2k", settings(tmp_path / "cache"))
     with pytest.raises(Rejected, match="odd number of electrons"):
-        table.cp2k(radical, settings, tmp_path / "work", 1)
+        engine.label(radical, tmp_path / "work")
 
 
-def test_the_last_step_of_a_relaxation_is_read_past_one_that_was_cut_off(tmp_path):
+def test_the_last_step_of_a_relaxation_is_read_after_an_incomplete_one(tmp_path):
     path = tmp_path / "steps.xyz"
     frame = "2\n i = 1, E = -1.0\nO 0.0 0.0 0.0\nH 0.0 0.0 {}\n"
     path.write_text(frame.format(0.9)[:-20] + "\n" + frame.format(1.1))
@@ -116,21 +120,21 @@ def test_the_last_step_of_a_relaxation_is_read_past_one_that_was_cut_off(tmp_pat
 
 @needs_cp2k
 @pytest.mark.parametrize("build", [relax.build_input, linear_response.build_input])
-def test_cp2k_accepts_the_inputs_beside_labels(tmp_path, build):
-    program = Program(options()["cp2k"]["command"])
-    program.check(build(water(2), options()["cp2k"]), tmp_path)
+def test_cp2k_accepts_the_inputs_of_other_calculations(tmp_path, build):
+    program = Program(settings().cp2k.command)
+    program.check(build(water(2), settings().cp2k), tmp_path)
 
 
 @needs_cp2k
 @pytest.mark.slow
-@pytest.mark.parametrize("cut", [False, True], ids=["whole", "state cut off"])
-def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path, cut):
+@pytest.mark.parametrize("cut", [False, True], ids=["state complete", "state cut off"])
+def test_a_relaxation_resumes_after_a_kill(tmp_path, cut):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
     atoms.set_distance(0, 1, 1.2, fix=0)
-    settings = options() | {"cache": str(tmp_path / "cache")}
+    engine = create("cp2k", settings(tmp_path / "cache"))
     work = tmp_path / "work"
-    job = Process(target=table.relax_cp2k, args=(atoms, settings, work, 1))
+    job = Process(target=engine.relax, args=(atoms, work))
     job.start()
     deadline = time.monotonic() + 120
     while not list(work.glob(f"*/{relax.STATE_FILE}")) and time.monotonic() < deadline:
@@ -141,7 +145,7 @@ def test_a_monomer_is_relaxed_also_when_killed_on_the_way(tmp_path, cut):
     assert states, "no step was finished"
     if cut:
         states[0].write_text(states[0].read_text()[:2000])
-    atoms.positions = table.relax_cp2k(atoms, settings, work, 1)
+    atoms.positions = engine.relax(atoms, work)
     # revPBE's water: 0.97 Å and 104.3 degrees; the basis and the cheap settings move both a little.
     assert atoms.get_distance(0, 1) == pytest.approx(0.975, abs=0.015)
     assert atoms.get_distance(0, 2) == pytest.approx(0.975, abs=0.015)
@@ -155,13 +159,13 @@ def test_linear_response_agrees_with_finite_fields(tmp_path):
     atoms = molecule("H2O")
     atoms.rattle(0.05, seed=1)
     atoms.info["structure"] = "monomer"
-    settings = options(cutoff=250, force_cutoff=300) | {"cache": str(tmp_path / "cache")}
-    row = linear_response.compare(atoms, settings, tmp_path / "work", 1)
+    engine = CP2K(settings(tmp_path / "cache", cutoff=250, force_cutoff=300))
+    row = compare_with_finite_fields(atoms, engine, tmp_path / "work")
     assert row["difference, gpw [e]"] < 0.005
     assert row["difference, gapw [e]"] < 0.02  # GPW's grid error on the oxygen atom
 
 
-def test_tensors_of_linear_response_are_turned():
+def test_tensors_of_linear_response_are_transposed():
     rows = ["APT |  0.6  0.1  0.2", "APT |  0.3  0.5  0.4", "APT |  0.7  0.8  0.9"]
     text = "\n".join(["APT | Atom  1 - GAPT  0.6", *rows, "PROGRAM ENDED AT", ""])
     (tensor,) = linear_response.parse(text, 1)
@@ -173,12 +177,11 @@ def test_tensors_of_linear_response_are_turned():
 
 
 @needs_cp2k
-def test_an_scf_that_does_not_converge_is_tried_again_and_rejected_by_name(tmp_path):
+def test_an_scf_that_does_not_converge_is_repeated_and_then_rejected_by_name(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
-    changes = {"cache": str(tmp_path / "cache"), "known": []}
-    settings = options(cutoff=100, force_cutoff=100, vacuum=4, max_scf=1) | changes
-    labelled, rejected = label_structures([atoms], "cp2k", settings, tmp_path / "work")
+    hopeless = settings(tmp_path / "cache", cutoff=100, force_cutoff=100, vacuum=4, max_scf=1)
+    labelled, rejected = label_structures([atoms], "cp2k", hopeless, tmp_path / "work")
     assert not labelled
     ((name, reason),) = rejected
     assert name == "monomer" and reason.startswith("field-free run: the SCF did not converge (")
@@ -190,8 +193,8 @@ def test_an_scf_that_does_not_converge_is_tried_again_and_rejected_by_name(tmp_p
 
 
 @needs_cp2k
-def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
-    """Versions from 2024.1 on abort; the launcher stands for them in the first run, as their box does."""
+def test_a_divergence_that_ends_the_program_is_repeated_too(tmp_path):
+    """Versions from 2024.1 on abort; the launcher imitates them in the first run, with their box."""
     box = tmp_path / "box"
     line, reason = " " + 79 * "*", "KS energy is an abnormal value (NaN/Inf)"
     box.write_text(f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    {reason} *\n *    |   *\n{line}\n")
@@ -201,25 +204,25 @@ def test_a_divergence_that_ends_the_program_is_tried_again_too(tmp_path):
         f'while [ "$1" != -o ]; do shift; done; cp {box} "$2"; exit 1\n'
     )
     launcher.chmod(0o755)
-    settings = options(cutoff=100, force_cutoff=100, vacuum=4) | {"cache": str(tmp_path / "cache")}
-    settings["cp2k"]["command"] = f"{launcher} cp2k.psmp"
-    label = table.cp2k(water(1), settings, tmp_path / "work", 1)
+    cheapest = {"cutoff": 100, "force_cutoff": 100, "vacuum": 4}
+    engine = create("cp2k", settings(tmp_path / "cache", **cheapest, command=f"{launcher} cp2k.psmp"))
+    label = engine.label(water(1), tmp_path / "work")
     assert label.provenance["scf_retried"].split()[0] == "0"
 
 
 @pytest.mark.slow
 @needs_cp2k
-def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_path):
+def test_a_structure_that_only_the_safer_solver_converges_is_labelled(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
-    settings = options(cutoff=100, force_cutoff=100, vacuum=4, max_scf=10)
-    settings["cache"] = str(tmp_path / "cache")
-    label = table.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    few_steps = settings(tmp_path / "cache", cutoff=100, force_cutoff=100, vacuum=4, max_scf=10)
+    engine = create("cp2k", few_steps, threads=2)
+    label = engine.label(atoms, tmp_path / "work")
     assert label.provenance["scf_retried"] == "0", "the field-free run, and no other"
     assert label.response.sum_rule < 0.5
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
     assert len(stored) == 7
-    again = table.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    again = engine.label(atoms, tmp_path / "work")
     assert again.provenance == label.provenance
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
 
@@ -236,21 +239,21 @@ def test_what_only_the_safer_solver_brings_to_convergence_is_a_label_too(tmp_pat
         '{"version": "2023.1", "energy": -1, "forces": [[0, 0, 0], [0, 0, 0]], "scf_steps": 9, "wall_s": 1}',
     ],
 )
-def test_a_damaged_entry_of_the_cache_is_no_entry(tmp_path, text, capsys):
+def test_a_damaged_file_of_the_cache_is_not_used(tmp_path, text, caplog):
     cache = Cache(tmp_path)
     output = Output("2023.1", -17.0, np.zeros((1, 3)), 9, wall=1.5)
     cache.put("abcdef", output)
     assert (cache.get("abcdef", 1).energy, cache.get("abcdef", 1).wall) == (-17.0, 1.5)
     cache.path("abcdef").write_text(text)
     assert cache.get("abcdef", 1) is None
-    assert "abcdef.json is damaged" in capsys.readouterr().err
+    assert "abcdef.json is damaged" in caplog.text
 
 
 @needs_cp2k
 def test_the_identity_of_a_calculation():
-    command = options()["cp2k"]["command"]
+    command = settings().cp2k.command
     program = Program(command)
-    text = input_file.build_input(water(1), options()["cp2k"])
+    text = input_file.build_input(water(1), settings().cp2k)
     key = program.key(text)
     assert Program(command).key(text) == key
     assert program.key(text + " ") != key
@@ -265,8 +268,8 @@ def test_the_identity_of_a_calculation():
 def test_the_label_of_a_monomer(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
-    settings = options() | {"cache": str(tmp_path / "cache")}
-    label = table.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    engine = create("cp2k", settings(tmp_path / "cache"), threads=2)
+    label = engine.label(atoms, tmp_path / "work")
     assert label.response.sum_rule < 0.05
     assert label.response.nonlinearity < 1e-4
     oxygen = label.response.bec[0]
@@ -281,23 +284,23 @@ def test_the_label_of_a_monomer(tmp_path):
     stored = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.json")}
     assert len(stored) == 8  # field-free, six in fields, and on the finer grid
     assert 0 < label.seconds["field-free"] < label.seconds["fields"]
-    again = table.cp2k(atoms, settings, tmp_path / "work", threads=2)
+    again = engine.label(atoms, tmp_path / "work")
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
 
 
 @needs_cp2k
-def test_a_wave_function_that_cannot_be_mirrored_is_said_and_not_used(tmp_path, capsys):
-    program, settings = Program(options()["cp2k"]["command"]), options()["cp2k"]
+def test_a_wave_function_that_cannot_be_mirrored_is_reported_and_not_used(tmp_path, caplog):
+    program, chosen = Program(settings().cp2k.command), settings().cp2k
     (tmp_path / run.FIELD_FREE).write_bytes(b"field-free")
-    common = (program, Cache(tmp_path / "cache"), tmp_path, water(1), settings)
-    opposite = run._in_field(program, tmp_path, water(1), settings, 0)
+    runs = run.Runs(program, Cache(tmp_path / "cache"), tmp_path, water(1), chosen)
+    opposite = runs._in_field(0)
     for damaged in (False, True):
         if damaged:
             opposite.write_bytes(b"cut off")
-        run._provide_start(*common, (0, -1))
+        runs._provide_start((0, -1))
         assert (tmp_path / input_file.START_WAVEFUNCTION).read_bytes() == b"field-free"
-        assert ("starts from the one without a field" in capsys.readouterr().err) == damaged
+        assert ("starts from the one without a field" in caplog.text) == damaged
 
 
 @needs_cp2k
@@ -305,21 +308,19 @@ def test_a_wave_function_that_cannot_be_mirrored_is_said_and_not_used(tmp_path, 
 def test_a_study_compares_with_its_reference(tmp_path):
     atoms = molecule("H2O")
     atoms.info["structure"] = "monomer"
-    study = {
-        "columns": ["cutoff"],
-        "seconds": True,
-        "gate": True,
-        "cases": [
-            {
-                "structures": ["monomer"],
-                "reference": {"cutoff": 250},
-                "variants": [{}, {"cutoff": 250}, {"max_scf": 1}, {"field": 0.03}],
-            }
-        ],
+    case = {
+        "structures": ["monomer"],
+        "reference": {"cutoff": 250},
+        "variants": [{}, {"cutoff": 250}, {"max_scf": 1}, {"field": 0.03}],
     }
-    settings = options(cutoff=200, force_cutoff=100) | {"cache": str(tmp_path / "cache")}
-    common, rest = ({"monomer": atoms},), (settings, tmp_path / "work", 1)
-    table = compare(*common, study, *rest)
+    study = StudySettings(data="", columns=["cutoff"], seconds=True, gate=True, cases=[case])
+    chosen = settings(tmp_path / "cache", cutoff=200, force_cutoff=100)
+    engine = CP2K(chosen, keep_wave_functions=True)
+
+    def compare(study: StudySettings):
+        return differences_from_references({"monomer": atoms}, study, engine, tmp_path / "work")
+
+    table = compare(study)
     scf, gate = table["rejected"].dropna()
     assert "field-free run: the SCF did not converge" in scf and "labels.gate.nonlinearity" in gate
     assert (
@@ -333,18 +334,18 @@ def test_a_study_compares_with_its_reference(tmp_path):
     assert 1 < table["force_difference [meV/Å]"][0] < 1000
     assert table["bec_H [e]"].between(0.2, 0.4).all()
     assert (table["fields [s]"] > table["field-free [s]"]).all()
-    assert not [column for column in compare(*common, study | {"seconds": False}, *rest) if "[s]" in column]
+    assert not [column for column in compare(replace(study, seconds=False)) if "[s]" in column]
     with pytest.raises(BornflowError, match="columns cutof are no settings"):
-        compare(*common, study | {"columns": ["cutof"]}, *rest)
-    assert table["cell [Å]"][0] == input_file.cell_edge(atoms, settings["cp2k"])
+        compare(replace(study, columns=["cutof"]))
+    assert table["cell [Å]"][0] == engine.cell_edge(atoms)
 
 
 @needs_cp2k
 def test_shipped_labels_answer_the_default_settings():
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")
-    version = Program(options()["cp2k"]["command"]).version
+    version = Program(settings().cp2k.command).version
     if not shipped[0].info["label_program"].endswith(version):
         pytest.skip("another version of CP2K is installed than the one that made the labels")
-    settings = complete({})["labels"]
+    engine = create("cp2k", load_settings(None))
     for atoms in shipped:
-        assert table.identify_cp2k(atoms, settings) == atoms.info["label_hash"]
+        assert engine.identify(atoms) == atoms.info["label_hash"]

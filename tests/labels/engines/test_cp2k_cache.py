@@ -1,4 +1,4 @@
-"""Cached results: an odd one is reported and calculated again, whichever way it is odd."""
+"""Cached results: a damaged one is reported and calculated again, whatever the damage."""
 
 import json
 
@@ -20,7 +20,7 @@ def cache(tmp_path):
 
 
 def edit(cache, change, old):
-    """Change an entry; as an old one, which has no checksum."""
+    """Change an entry; with `old` it becomes one of an earlier version, without a checksum."""
     path = cache.path("abcdef")
     entry = json.loads(path.read_text())
     change(entry)
@@ -30,7 +30,7 @@ def edit(cache, change, old):
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-def test_a_result_is_what_was_stored(cache, old, capsys):
+def test_a_stored_result_is_read_back(cache, old, caplog):
     edit(cache, lambda entry: None, old)
     found = cache.get("abcdef", 2)
     assert (found.version, found.energy, found.scf_steps, found.safe, found.wall) == (
@@ -41,10 +41,10 @@ def test_a_result_is_what_was_stored(cache, old, capsys):
         1.5,
     )
     np.testing.assert_array_equal(found.forces, FORCES)
-    assert capsys.readouterr().err == ""
+    assert caplog.text == ""
 
 
-ODD = {
+DAMAGES = {
     "safe-text": lambda entry: entry.update(safe="no"),
     "safe-number": lambda entry: entry.update(safe=1),
     "scf-text": lambda entry: entry.update(scf_steps="9"),
@@ -58,7 +58,7 @@ ODD = {
     "energy-list": lambda entry: entry.update(energy=[-17.25]),
     "energy-nan": lambda entry: entry.update(energy=float("nan")),
     "forces-flat": lambda entry: entry.update(forces=[*FORCES[0], *FORCES[1]]),
-    "forces-turned": lambda entry: entry.update(forces=[list(row) for row in zip(*FORCES, strict=True)]),
+    "forces-transposed": lambda entry: entry.update(forces=[list(row) for row in zip(*FORCES, strict=True)]),
     "forces-short": lambda entry: entry.update(forces=FORCES[:1]),
     "forces-text": lambda entry: entry.update(forces=[["0.1"] * 3] * 2),
     "forces-inf": lambda entry: entry.update(forces=[[float("inf")] * 3] * 2),
@@ -70,11 +70,11 @@ ODD = {
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
-@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
-def test_an_odd_entry_is_no_entry(change, old, cache, capsys):
+@pytest.mark.parametrize("change", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_entry_is_reported_and_not_used(change, old, cache, caplog):
     edit(cache, change, old)
     assert cache.get("abcdef", 2) is None
-    assert "abcdef.json is damaged; this calculation is made again (" in capsys.readouterr().err
+    assert "abcdef.json is damaged; this calculation is made again (" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -87,22 +87,22 @@ def test_an_odd_entry_is_no_entry(change, old, cache, capsys):
     ],
     ids=["energy", "forces", "safe", "key"],
 )
-def test_an_entry_that_was_changed_is_no_entry(change, cache, capsys):
+def test_an_entry_that_was_changed_is_not_used(change, cache, caplog):
     edit(cache, change, old=False)
     assert cache.get("abcdef", 2) is None
-    assert "is damaged" in capsys.readouterr().err
+    assert "is damaged" in caplog.text
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"\xff\xfe\x00", b"[1]", b"3", b'{"version": "2', b'{"a":' * 50_000]
 )
-def test_a_file_that_is_no_entry_is_reported(content, cache, capsys):
+def test_a_file_without_an_entry_is_reported(content, cache, caplog):
     cache.path("abcdef").write_bytes(content)
     assert cache.get("abcdef", 2) is None
-    assert "abcdef.json is damaged" in capsys.readouterr().err
+    assert "abcdef.json is damaged" in caplog.text
 
 
-def test_an_entry_copied_to_another_key_is_no_entry(cache):
+def test_an_entry_copied_to_another_key_is_not_used(cache):
     other = cache.path("abxyz")
     other.write_bytes(cache.path("abcdef").read_bytes())
     assert cache.get("abxyz", 2) is None
@@ -116,7 +116,7 @@ class Unchecked(Program):
 
 
 @pytest.mark.parametrize("content", ["{}", '{"version": "2023.1", "wall_s": 1, "bec": [[1, 2, 3]]}', "x"])
-def test_a_damaged_result_of_another_kind_is_made_again(content, tmp_path):
+def test_a_damaged_result_of_another_kind_is_calculated_again(content, tmp_path):
     made = []
 
     def work(directory):

@@ -1,7 +1,7 @@
 """Outputs: a real one (shortened) is read, every damaged one is rejected with a reason.
 
 `outputs/2023.1-field.out` is CP2K 2023.1's output of a water dimer in a field along x, made as labels are,
-with the lines that the parser does not look at left out. Other versions' formats are made from it line by
+without the lines that the parser does not read. The formats of other versions are made from it line by
 line.
 """
 
@@ -115,8 +115,11 @@ DAMAGES = {
         lambda text: text + "  outer SCF loop FAILED to converge after   2 iterations or 60 steps\n",
         "did not converge",
     ),
-    "no word on convergence": (_replace(r"^.*SCF run converged.*\n", ""), "no line says"),
-    "converged in no step": (_replace(r"(loop converged in +1 iterations or +)7", r"\g<1>0"), "no line says"),
+    "no word on convergence": (_replace(r"^.*SCF run converged.*\n", ""), "no line reports"),
+    "converged in no step": (
+        _replace(r"(loop converged in +1 iterations or +)7", r"\g<1>0"),
+        "no line reports",
+    ),
     "aborted": (lambda text: text + " *   [ABORT]\n", "CP2K aborted"),
     "density on the edges": (
         lambda text: text + " *** Density non-zero on the edges of the cell ***\n",
@@ -180,7 +183,7 @@ NEW_DAMAGES = {
     "not a number": (_replace(ROW.format(2), r"\g<1>NaN\3"), "force on atom 2 is 'NaN'"),
     "components exchanged": (
         _replace(r"^( FORCES\| +1 +)(\S+)(.*\n FORCES\| +2 +)(\S+)", r"\1\4\3\2"),
-        "its size is said to be",
+        "its printed magnitude is",
     ),
 }
 FOR_2025_1 = {name: damage for name, damage in DAMAGES.items() if name not in OLD_ONLY} | NEW_DAMAGES
@@ -205,8 +208,8 @@ UNREAD = re.compile(r"\s*$|.*(# Atom|Atom +x|Total atomic force|outer SCF)")
 
 
 @FORMS
-def test_an_output_with_a_hole_is_rejected(form):
-    """Lines are lost between the end of the SCF and that of the output."""
+def test_an_output_with_missing_lines_is_rejected(form):
+    """Lines are missing between the end of the SCF and the end of the output."""
     lines = form(TEXT).splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if "SCF run converged" in line)
     last = next(number for number, line in enumerate(lines) if "PROGRAM ENDED" in line)

@@ -34,8 +34,8 @@ def projector(orbitals):
     return q @ q.T
 
 
-def test_the_mirrored_wave_function_errs_by_the_second_order_of_the_field(tmp_path):
-    """Orbitals that turn with the field, and come in any rotation: their space is what counts."""
+def test_the_error_of_the_mirrored_wave_function_is_of_second_order_in_the_field(tmp_path):
+    """Orbitals change with the field and may be rotated among themselves: the space they span is compared."""
     rng = np.random.default_rng(1)
     free, slope, curvature = rng.normal(size=(3, 4, FUNCTIONS))
     errors = []
@@ -47,13 +47,13 @@ def test_the_mirrored_wave_function_errs_by_the_second_order_of_the_field(tmp_pa
         errors.append(np.abs(projector(read(tmp_path / "start.wfn")) - projector(minus)).max())
         assert errors[-1] < 0.02 * np.abs(projector(free) - projector(minus)).max()
     assert errors[1] / errors[0] == pytest.approx(4, rel=0.1)
-    # Whatever is no orbital is as it was.
+    # All records before the orbitals are unchanged.
     head = len(paths[0].read_bytes()) - 4 * (8 * FUNCTIONS + 8)
     assert (tmp_path / "start.wfn").read_bytes()[:head] == paths[0].read_bytes()[:head]
 
 
 @pytest.mark.parametrize("length", [0, 3, 20, 28, 60, 200, -100, -1])
-def test_what_is_cut_off_is_no_wave_function(tmp_path, length):
+def test_a_wave_function_that_is_cut_off_is_rejected(tmp_path, length):
     whole = write(tmp_path / "whole.wfn", np.ones((4, FUNCTIONS)))
     cut = tmp_path / "cut.wfn"
     cut.write_bytes(whole.read_bytes()[:length])

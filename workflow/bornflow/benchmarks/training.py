@@ -25,7 +25,8 @@ from ..models.model import Model
 from ..structures.packing import pack_water
 from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
-from ..training.step import build, loss_weights
+from ..training.settings import TrainingSettings
+from ..training.step import build_step, loss_weights
 from .harness import OPTIONS, PEER, has_peer, measure_steps, write_table
 
 # Molecules, structures, density [g/cm³] (None: clusters).
@@ -44,7 +45,7 @@ def structures(batch: str) -> list[Atoms]:
         atoms = pack_water(molecules, np.random.default_rng(seed), density)
         atoms.info = {"structure": f"{batch}-{seed}", "kind": "cluster" if density is None else "bulk"}
         forces, bec = np.zeros((len(atoms), 3)), np.zeros((len(atoms), 9))
-        labelled.append(frames.attach(atoms, {"energy": 0.0, "forces": forces, "bec": bec}))
+        labelled.append(frames.with_labels(atoms, {"energy": 0.0, "forces": forces, "bec": bec}))
     return labelled
 
 
@@ -54,12 +55,13 @@ def bornflow_step(
     """A step of a bornflow model on a batch, as `training.train` takes it."""
     model = Model(variant, elements(labelled))
     atoms = sum(len(structure) for structure in labelled)
-    (bucket,) = data.prepare(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
-    batch = data.take(bucket, np.arange(len(labelled)))
+    (bucket,) = data.make_buckets(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
+    batch = data.make_batch(bucket, np.arange(len(labelled)))
     first = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), seed=0)
     parameters, unravel = ravel_pytree(first)
-    optimiser = adamw(options, 1, decay_of_matrices(first, options["weight_decay"][variant["backbone"]]))
-    step = build(model, optimiser, loss_weights(options, model), unravel)
+    settings = TrainingSettings.from_section(options)
+    optimiser = adamw(settings, 1, decay_of_matrices(first, settings.decay_of(variant["backbone"])))
+    step = build_step(model, optimiser, loss_weights(settings.loss, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 
     def next_step() -> None:

@@ -1,102 +1,73 @@
-"""Values of a configuration that are allowed each by itself but not together."""
+"""Checks between keys: values that are allowed each by itself but not in combination.
+
+`schema.py` checks every key by itself. Each function here checks one rule on a complete configuration and
+yields a message for every value that breaks the rule: the key, the value found and the remedy.
+"""
 
 import shlex
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from ..errors import BornflowError
 from ..units import WAVENUMBER, spectral_steps
-from .schema import filled
-from .sections import NOT_OF_A_MODEL, recipe
+from .schema import validate
+from .sections import NOT_PER_MODEL, apply_recipe
 
 
 def contradictions(full: Mapping) -> Iterator[str]:
-    """Words on values that are allowed each by itself but not together."""
-    training, pools = full["training"], full["structures"]["pools"]
-    yield from _rising(training, "training")
+    """All messages on a complete configuration, in the order of CHECKS."""
+    return chain.from_iterable(check(full) for check in CHECKS)
+
+
+def _learning_rate_falls(full: Mapping) -> Iterator[str]:
+    yield from _rising_rate(full["training"], "training")
+
+
+def _rising_rate(training: Mapping, place: str) -> Iterator[str]:
+    if training["final_learning_rate"] > training["learning_rate"]:
+        yield (
+            f"{place}.final_learning_rate: {training['final_learning_rate']:g} is above "
+            f"learning_rate = {training['learning_rate']:g}; lower it"
+        )
+
+
+def _recipes_are_valid(full: Mapping) -> Iterator[str]:
+    """Recipes change settings of a model's training only; `pretraining` is the exception among the others."""
+    training = full["training"]
     for name, change in training["recipes"].items():
-        if shared := sorted((set(change) & set(NOT_OF_A_MODEL)) - {"pretraining"}):
-            yield f"training.recipes.{name}: {', '.join(shared)} is the same for all recipes; take it out"
+        place = f"training.recipes.{name}"
+        if shared := sorted((set(change) & set(NOT_PER_MODEL)) - {"pretraining"}):
+            yield f"{place}: {', '.join(shared)} is the same for all recipes; take it out"
         try:
-            filled({"training": change}, f"training.recipes.{name}")
+            validate({"training": change}, place)
         except BornflowError as error:
             yield str(error)
         else:
-            yield from _rising(recipe(training, name), f"training.recipes.{name}")
+            yield from _rising_rate(apply_recipe(training, name), place)
+
+
+def _global_charges_are_trained(full: Mapping) -> Iterator[str]:
     for name, model in full["models"].items():
         if model["neutral"] and model["charges"] == "global":
             yield (
-                f"models.{name}.neutral: true, but with charges: global nothing would train the charges that "
-                "Born effective charges come from; use charges: local, or neutral: false"
+                f"models.{name}.neutral: true, but with charges: global the loss does not depend on the "
+                "charges that Born effective charges are computed from; use charges: local, or neutral: false"
             )
-    for name in training["learning_curve"]["models"]:
+
+
+def _learning_curve_has_models(full: Mapping) -> Iterator[str]:
+    for name in full["training"]["learning_curve"]["models"]:
         if name not in full["models"]:
-            yield f"training.learning_curve.models: {name} is not among models: {', '.join(full['models'])}"
-    if "computed" in training["data"] and not pools:
+            yield f"training.learning_curve.models: {name} is not one of models: {', '.join(full['models'])}"
+
+
+def _computed_labels_have_pools(full: Mapping) -> Iterator[str]:
+    if "computed" in full["training"]["data"] and not full["structures"]["pools"]:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
-    yield from _command(full["labels"]["cp2k"]["command"])
-    for name, study in full["labels"]["studies"].items():
-        if unknown := sorted(set(study["columns"]) - set(full["labels"]["cp2k"])):
-            yield (
-                f"labels.studies.{name}.columns: {', '.join(unknown)} found, no settings of labels.cp2k, "
-                f"which holds {', '.join(full['labels']['cp2k'])}"
-            )
-        for change in (
-            change for case in study["cases"] for change in (case["reference"], *case["variants"])
-        ):
-            try:
-                filled({"labels": {"cp2k": change}})
-            except BornflowError as error:
-                yield f"labels.studies.{name}: {error}"
-    for name, pool in pools.items():
-        sources = [key for key in ("molecules", "isomers", "files") if key in pool]
-        if len(sources) != 1:
-            yield (
-                f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
-                "molecules, isomers, files"
-            )
-            continue
-        if full["labels"]["engine"] == "xtb" and "density" in pool:
-            yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
-        runs = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
-        most = len(pool["isomers"]) if "isomers" in pool else pool["starts"] * (runs + pool["keep_relaxed"])
-        if pool["select"] > most and "files" not in pool:
-            yield (
-                f"structures.pools.{name}.select: {pool['select']} asked for, the pool holds {most} at most; "
-                "raise starts or steps, or lower interval, or select fewer"
-            )
-    interval, between = full["dynamics"]["frame_interval"], full["dynamics"]["velocity_interval"]
-    if interval % between:
-        yield (
-            f"dynamics.frame_interval: {interval} is no multiple of dynamics.velocity_interval = {between}; "
-            "frames need the velocities of their step"
-        )
-    spectra, timestep = full["spectra"], full["dynamics"]["timestep"]
-    if spectra["resolution"] > spectra["highest"]:
-        yield (
-            f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ is above spectra.highest = "
-            f"{spectra['highest']:g}, so that no frequency is left; lower it"
-        )
-    limit = WAVENUMBER / (2 * between * timestep)
-    if full["dynamics"]["systems"] and limit < spectra["highest"]:
-        yield (
-            f"dynamics.velocity_interval: velocities every {between} steps of {timestep:g} fs reach up to "
-            f"{limit:.0f} cm⁻¹; spectra.highest is {spectra['highest']:g}"
-        )
-    try:
-        steps = [spectral_steps(spectra["resolution"], each * timestep) for each in (1, between)]
-    except BornflowError as error:
-        yield str(error)
-        return
-    needed = max(steps[0], between * steps[1])
-    for name, system in full["dynamics"]["systems"].items():
-        if system["steps"] < needed:
-            yield (
-                f"dynamics.systems.{name}.steps: {system['steps']} cannot resolve "
-                f"{spectra['resolution']:g} cm⁻¹ (spectra.resolution), which takes {needed}"
-            )
 
 
-def _command(command: str):
+def _command_can_be_split(full: Mapping) -> Iterator[str]:
+    command = full["labels"]["cp2k"]["command"]
     try:
         words = shlex.split(command)
     except ValueError:
@@ -106,9 +77,115 @@ def _command(command: str):
             yield f"labels.cp2k.command: {command!r} found; give the command that launches CP2K"
 
 
-def _rising(training: Mapping, place: str):
-    if training["final_learning_rate"] > training["learning_rate"]:
+def _studies_change_known_settings(full: Mapping) -> Iterator[str]:
+    known = full["labels"]["cp2k"]
+    for name, study in full["labels"]["studies"].items():
+        if unknown := sorted(set(study["columns"]) - set(known)):
+            yield (
+                f"labels.studies.{name}.columns: {', '.join(unknown)} found, which labels.cp2k lacks; "
+                f"its settings are {', '.join(known)}"
+            )
+        for case in study["cases"]:
+            for change in (case["reference"], *case["variants"]):
+                try:
+                    validate({"labels": {"cp2k": change}})
+                except BornflowError as error:
+                    yield f"labels.studies.{name}: {error}"
+
+
+def _pools_have_one_source(full: Mapping) -> Iterator[str]:
+    for name, pool in full["structures"]["pools"].items():
+        if len(sources := _sources(pool)) != 1:
+            yield (
+                f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
+                "molecules, files"
+            )
+
+
+def _sources(pool: Mapping) -> list[str]:
+    return [key for key in ("molecules", "files") if key in pool]
+
+
+def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
+    for name, pool in full["structures"]["pools"].items():
+        if full["labels"]["engine"] == "xtb" and "density" in pool and len(_sources(pool)) == 1:
+            yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
+
+
+def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
+    for name, pool in full["structures"]["pools"].items():
+        if _sources(pool) != ["molecules"]:
+            continue  # `load.py` counts the structures in files
+        frames = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
+        most = pool["starts"] * (frames + pool["keep_relaxed"])
+        if pool["select"] > most:
+            yield (
+                f"structures.pools.{name}.select: {pool['select']} found, but the pool has at most {most} "
+                "structures; raise starts or steps, lower interval, or select fewer"
+            )
+
+
+def _frames_have_velocities(full: Mapping) -> Iterator[str]:
+    interval, between = (full["dynamics"][f"{key}_interval"] for key in ("frame", "velocity"))
+    if interval % between:
         yield (
-            f"{place}.final_learning_rate: {training['final_learning_rate']:g} is above "
-            f"learning_rate = {training['learning_rate']:g}; lower it"
+            f"dynamics.frame_interval: {interval} is not a multiple of dynamics.velocity_interval = "
+            f"{between}; frames need the velocities of their step"
         )
+
+
+def _spectra_have_frequencies(full: Mapping) -> Iterator[str]:
+    spectra = full["spectra"]
+    if spectra["resolution"] > spectra["highest"]:
+        yield (
+            f"spectra.resolution: {spectra['resolution']:g} cm⁻¹ is above spectra.highest = "
+            f"{spectra['highest']:g} cm⁻¹, so no frequency is left; lower it"
+        )
+
+
+def _velocities_reach_the_highest_frequency(full: Mapping) -> Iterator[str]:
+    """Nyquist limit of the recorded velocities, 1 / (2 Δt)."""
+    dynamics, highest = full["dynamics"], full["spectra"]["highest"]
+    between, timestep = dynamics["velocity_interval"], dynamics["timestep"]
+    limit = WAVENUMBER / (2 * between * timestep)
+    if dynamics["systems"] and limit < highest:
+        yield (
+            f"dynamics.velocity_interval: velocities every {between} steps of {timestep:g} fs resolve up to "
+            f"{limit:.0f} cm⁻¹, but spectra.highest is {highest:g} cm⁻¹; lower one of them"
+        )
+
+
+def _runs_resolve_the_spectrum(full: Mapping) -> Iterator[str]:
+    """A run is at least as long as one segment of its currents, and one of its velocities."""
+    dynamics, resolution = full["dynamics"], full["spectra"]["resolution"]
+    between, timestep = dynamics["velocity_interval"], dynamics["timestep"]
+    try:
+        currents, velocities = (spectral_steps(resolution, step * timestep) for step in (1, between))
+    except BornflowError as error:
+        yield str(error)
+        return
+    needed = max(currents, between * velocities)
+    for name, system in dynamics["systems"].items():
+        if system["steps"] < needed:
+            yield (
+                f"dynamics.systems.{name}.steps: {system['steps']} steps cannot resolve {resolution:g} cm⁻¹ "
+                f"(spectra.resolution), which takes {needed}; raise steps or spectra.resolution"
+            )
+
+
+CHECKS = (
+    _learning_rate_falls,
+    _recipes_are_valid,
+    _global_charges_are_trained,
+    _learning_curve_has_models,
+    _computed_labels_have_pools,
+    _command_can_be_split,
+    _studies_change_known_settings,
+    _pools_have_one_source,
+    _xtb_labels_isolated_structures,
+    _pools_are_large_enough,
+    _frames_have_velocities,
+    _spectra_have_frequencies,
+    _velocities_reach_the_highest_frequency,
+    _runs_resolve_the_spectrum,
+)

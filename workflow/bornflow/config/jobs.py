@@ -1,56 +1,85 @@
-"""How many jobs a configuration asks for, and whether their command lines can be that long.
+"""Limits on the number of jobs that a configuration asks for, and on the length of their command lines.
 
-Snakemake plans every job before it runs the first one, and Linux takes no command of over 128 KiB.
+Snakemake plans every job before it runs the first one, and Linux accepts commands of up to 128 KiB.
 """
 
 import shlex
 from collections.abc import Iterator, Mapping
 
-MOST = 100_000  # jobs, some minutes of planning
-LONGEST = 120_000  # bytes of a list of files, which leaves room for the rest of the command
+MOST_JOBS = 100_000  # takes some minutes to plan
+LONGEST_LIST = 120_000  # bytes of a list of files; the rest of the command needs some room
 
 
-def too_many(full: Mapping) -> Iterator[str]:
-    """Words on numbers of a complete configuration that make too many jobs, or too many files for one job."""
-    training, systems = full["training"], full["dynamics"]["systems"]
-    pools, size = full["structures"]["pools"], full["labels"]["batch_size"]
-    selected = sum(pool["select"] for pool in pools.values())
-    batches = -(-selected // size)
-    trained = len(full["models"]) * len(training["seeds"])
-    jobs = {
-        f"labels.batch_size: {selected} structures in batches of {size}": batches,
-        "training.recipes, with every model and seed,": trained * (1 + len(training["recipes"])),
-        "dynamics.systems, with every model, seed and replica,": trained
-        * sum(system["replicas"] for system in systems.values()),
-    }
-    for what, count in jobs.items():
-        if count > MOST:
-            yield f"{what} make {count} jobs, {MOST} at most can be planned; ask for fewer"
-    results, longest = full["results"], max(map(len, full["models"]))
-    run = f"{results}/dynamics/{max(systems, key=len, default='')}/{'x' * longest}-4294967295-9999.h5"
-    recipe = f"{max(training['recipes'], key=len, default='')}/{'x' * longest}"
-    metrics = f"{results}/training/recipes/{recipe}/4294967295/metrics.json"
-    lists = {
-        "labels.batch_size: the batches": batches * _bytes(f"{results}/labels/batches/{batches}.extxyz"),
-        "training.recipes": jobs["training.recipes, with every model and seed,"] * _bytes(metrics),
-        "dynamics.systems: the replicas of one": max((s["replicas"] for s in systems.values()), default=0)
-        * _bytes(run),
-        "training.data": sum(map(_bytes, training["data"])),
-        "training.pretraining": sum(map(_bytes, training["pretraining"])),
-        "training.validation": sum(map(_bytes, training["validation"])),
-        **{
-            f"structures.pools.{name}.files": sum(map(_bytes, pool.get("files", [])))
-            for name, pool in pools.items()
-        },
-    }
-    for what, length in lists.items():
-        if length > LONGEST and max(jobs.values()) <= MOST:
+def too_many_jobs(full: Mapping) -> Iterator[str]:
+    """A message for every setting that makes too many jobs, or gives too many files to one job."""
+    jobs = _job_counts(full)
+    for setting, count in jobs.items():
+        if count > MOST_JOBS:
+            yield f"{setting} make {count} jobs, {MOST_JOBS} at most can be planned; ask for fewer"
+    if max(jobs.values()) > MOST_JOBS:
+        return
+    for setting, length in _list_lengths(full).items():
+        if length > LONGEST_LIST:
             yield (
-                f"{what} make a list of files of {length} characters, one command takes {LONGEST}; "
-                "join files, shorten their names, or ask for fewer or larger batches"
+                f"{setting} make a list of files of {length} characters, but one command takes "
+                f"{LONGEST_LIST}; join files, shorten their names, or ask for fewer or larger batches"
             )
 
 
+def _job_counts(full: Mapping) -> dict[str, int]:
+    """Jobs by the setting that makes them."""
+    selected, size = _selected(full), full["labels"]["batch_size"]
+    trained = _trained(full)
+    replicas = sum(system["replicas"] for system in full["dynamics"]["systems"].values())
+    return {
+        f"labels.batch_size: {selected} structures in batches of {size}": _batches(full),
+        "training.recipes, with every model and seed,": trained * (1 + len(full["training"]["recipes"])),
+        "dynamics.systems, with every model, seed and replica,": trained * replicas,
+    }
+
+
+def _list_lengths(full: Mapping) -> dict[str, int]:
+    """Bytes of the longest lists of files in a command, by the setting that makes them."""
+    training, systems, results = full["training"], full["dynamics"]["systems"], full["results"]
+    model = "x" * max(map(len, full["models"])) + "-4294967295"  # the largest seed
+    batch = f"{results}/labels/batches/{_batches(full)}.extxyz"
+    run = f"{results}/dynamics/{max(systems, key=len, default='')}/{model}-9999.h5"
+    metrics = (
+        f"{results}/training/recipes/{max(training['recipes'], key=len, default='')}/{model}/metrics.json"
+    )
+    recipes = _trained(full) * (1 + len(training["recipes"]))
+    replicas = max((system["replicas"] for system in systems.values()), default=0)
+    return {
+        "labels.batch_size: the batches": _batches(full) * _bytes(batch),
+        "training.recipes": recipes * _bytes(metrics),
+        "dynamics.systems: the replicas of one": replicas * _bytes(run),
+        **{f"training.{key}": _sum(training[key]) for key in ("data", "pretraining", "validation")},
+        **{
+            f"structures.pools.{name}.files": _sum(pool.get("files", []))
+            for name, pool in full["structures"]["pools"].items()
+        },
+    }
+
+
+def _selected(full: Mapping) -> int:
+    """Structures to label."""
+    return sum(pool["select"] for pool in full["structures"]["pools"].values())
+
+
+def _batches(full: Mapping) -> int:
+    """Batches of structures to label."""
+    return -(-_selected(full) // full["labels"]["batch_size"])
+
+
+def _trained(full: Mapping) -> int:
+    """Models trained with one recipe."""
+    return len(full["models"]) * len(full["training"]["seeds"])
+
+
+def _sum(paths: list[str]) -> int:
+    return sum(map(_bytes, paths))
+
+
 def _bytes(path: str) -> int:
-    """What a path takes in a command, quoted and with the blank behind it."""
+    """Bytes of a path in a command, quoted and with the blank after it."""
     return len(shlex.quote(path).encode()) + 1

@@ -1,8 +1,7 @@
-"""Configurations: defaults, checks and the sections that stages read.
+"""Complete configurations: the entry point to `schema` (each key by itself), `checks`, `names` and `jobs`.
 
-`workflow/schemas/config.schema.yaml` describes every key with its type, unit, range and default.
-A configuration file says only what differs; unknown keys, wrong types and impossible values are
-rejected with the key, the value found and what is allowed.
+A configuration file states only what differs from the defaults in `workflow/schemas/config.schema.yaml`.
+Unknown keys, wrong types and impossible values are rejected with key, value and what is allowed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,58 +10,62 @@ from pathlib import Path
 from ..errors import BornflowError
 from ..io import frames, strict_yaml
 from .checks import contradictions
-from .jobs import too_many
+from .jobs import too_many_jobs
 from .names import collisions
-from .schema import filled, reject
+from .schema import reject, validate
 
 
 def complete(config: Mapping, name: str = "config") -> dict:
-    """A whole configuration with every default filled in, or BornflowError naming what is wrong.
+    """The configuration with all defaults, checked.
 
-    Sections are compared with each other, and with the files of structures that are there.
+    Sections are checked against each other and against the structure files that exist already.
+    Raises BornflowError, which begins each line with `name`.
     """
-    full = filled(config, name)
-    reject([*collisions(full), *contradictions(full), *too_many(full)], name)
+    full = validate(config, name)
+    reject([*collisions(full), *contradictions(full), *too_many_jobs(full)], name)
     reject([*_too_few_frames(full)], name)
     return full
 
 
 def _too_few_frames(full: Mapping) -> Iterator[str]:
-    """Words on files that hold fewer structures than are asked for; files that are not there yet may do."""
+    """A message for every file with fewer structures than are asked for.
+
+    Files that do not exist yet are skipped: a job may write them.
+    """
     for name, pool in full["structures"]["pools"].items():
         files = pool.get("files", [])
         if files and all(Path(path).is_file() for path in files):
-            held = sum(map(frames.count, files))
-            if held < pool["select"]:
+            count = sum(map(frames.count, files))
+            if count < pool["select"]:
                 yield (
-                    f"structures.pools.{name}.select: {pool['select']} asked for, its files hold {held} "
+                    f"structures.pools.{name}.select: {pool['select']} found, but its files contain {count} "
                     "structures; select fewer, or add files"
                 )
     for name, system in full["dynamics"]["systems"].items():
         if Path(system["structure"]).is_file():
-            held = frames.count(system["structure"])
-            if held <= system["frame"]:
+            count = frames.count(system["structure"])
+            if count <= system["frame"]:
                 yield (
-                    f"dynamics.systems.{name}.frame: {system['frame']} asked for, {system['structure']} "
-                    f"holds {held} structures, counted from 0"
+                    f"dynamics.systems.{name}.frame: {system['frame']} found, but {system['structure']} "
+                    f"contains {count} structures, counted from 0; give a smaller number"
                 )
 
 
 def check_files(paths: Iterable[str | Path]) -> None:
-    """Find what Snakemake loses or guesses when it reads these configuration files.
+    """Find errors in configuration files that Snakemake itself does not report.
 
-    Of two sections of one name it keeps the last one, and `1:30` is 90 to it. Raises BornflowError with
-    file and line. Pipes, which cannot be read twice, are left out.
+    Of two sections with the same name Snakemake keeps the last one, and it reads `1:30` as 90. Pipes are
+    skipped, because they cannot be read twice. Raises BornflowError with file and line.
     """
     for path in paths:
         if Path(path).is_file() and strict_yaml.read(path).get("__use_yte__"):
             raise BornflowError(
                 f"{path}: __use_yte__ found, which makes the file a program that Snakemake runs while it "
-                "reads it; a configuration here holds plain values: take it out, and write what it makes"
+                "reads it; only plain values are allowed here: remove the key and write the values themselves"
             )
 
 
 def load(path: str | Path | None, section: str) -> dict:
-    """One section of a configuration file (all defaults where `path` is None)."""
+    """One section of a configuration file with its defaults (defaults only where `path` is None)."""
     given = {} if path is None else strict_yaml.read(path)
-    return filled(given, str(path))[section]
+    return validate(given, str(path))[section]

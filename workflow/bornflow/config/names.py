@@ -1,29 +1,30 @@
-"""Names that a configuration gives and that would meet names of ours, or each other, in a path.
+"""Names that would collide, in a path, with names of the workflow or with each other.
 
-The schema allows letters, digits, - and _, so that no name can leave its place in a path. What is left:
-files of the rules that are named like those of a model, and file systems that take A and a for one name.
+The schema allows letters, digits, - and _ only, so that a name cannot leave its place in a path. Two cases
+remain: files of the rules that are named like files of a model, and file systems that do not distinguish
+upper and lower case.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 
-# What a name may not be, and why, by the table it stands in.
-TAKEN = {
+# Reserved names and the reason, by table.
+RESERVED = {
     "models": {
-        r"deviations": "tables of deviations from measured water are called that",
-        r"(velocities|response)-.*": "tables of velocities and of responses begin so",
-        r"lorem-jax": "that is the package which `make bench` times",
+        r"deviations": "tables of deviations from measured water have this name",
+        r"(velocities|response)-.*": "names of tables of velocities and of responses begin like this",
+        r"lorem-jax": "it is the package which `make bench` times",
     },
-    "labels.studies": {r"linear_response": "the table of labels.linear_response is called that"},
+    "labels.studies": {r"linear_response": "the table of labels.linear_response has this name"},
 }
-EVERYWHERE = {
-    r"none": "it stands for no name at all",
-    r".*?(.{1,2})\1{19}": "Snakemake takes so many repeats for a circle",
+RESERVED_EVERYWHERE = {
+    r"none": "the workflow uses it where a table is empty",
+    r".*?(.{1,2})\1{19}": "Snakemake takes so many repetitions for a circular dependency",
 }
 
 
 def collisions(full: Mapping) -> Iterator[str]:
-    """Words on every name of a complete configuration that cannot be told from another one."""
+    """A message for every name of a complete configuration that is reserved or differs only in case."""
     tables = {
         "models": full["models"],
         "dynamics.systems": full["dynamics"]["systems"],
@@ -32,13 +33,13 @@ def collisions(full: Mapping) -> Iterator[str]:
         "labels.studies": full["labels"]["studies"],
     }
     for place, table in tables.items():
-        alike: dict[str, str] = {}
+        by_lower_case: dict[str, str] = {}
         for name in table:
-            for pattern, why in (TAKEN.get(place, {}) | EVERYWHERE).items():
+            for pattern, reason in (RESERVED.get(place, {}) | RESERVED_EVERYWHERE).items():
                 if re.fullmatch(pattern, name, re.IGNORECASE):
-                    yield f"{place}.{name}: this name cannot be used: {why}; choose another one"
-            if (other := alike.setdefault(name.lower(), name)) != name:
+                    yield f"{place}.{name}: this name cannot be used: {reason}; choose another one"
+            if (other := by_lower_case.setdefault(name.lower(), name)) != name:
                 yield (
                     f"{place}: {other} and {name} differ in capital letters only, which some file systems do "
-                    "not tell apart; rename one of them"
+                    "not distinguish; rename one of them"
                 )

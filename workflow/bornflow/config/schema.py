@@ -1,4 +1,7 @@
-"""What a configuration may hold, each key by itself: defaults filled in, wrong values explained."""
+"""Validation of each key by itself: defaults are filled in, wrong values are explained.
+
+The rules are those of `workflow/schemas/config.schema.yaml`. `checks.py` compares keys with each other.
+"""
 
 import contextlib
 import difflib
@@ -6,17 +9,21 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from ..errors import BornflowError
-from ..io.strict_yaml import DEEPEST, DIGITS, MOST, kind
+from ..io.strict_yaml import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, describe
 
-COUNTS = ("minItems", "maxItems", "uniqueItems", "pattern")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+MOST_MESSAGES = 5
+# Keywords of the schema that a message quotes where a value is outside them.
+BOUNDS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+SHAPES = ("minItems", "maxItems", "uniqueItems", "pattern")
 
 
 @functools.cache
@@ -25,60 +32,64 @@ def schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
-def filled(config: Mapping, name: str = "config") -> dict:
-    """A configuration with every default, or BornflowError with keys, values and what is allowed."""
-    reject([*itertools.islice(_not_plain(config), 5)], name)
+def validate(config: Mapping, name: str = "config") -> dict:
+    """The configuration with all defaults.
+
+    Raises BornflowError with the key, the value found and what is allowed; each line begins with `name`.
+    """
+    reject([*itertools.islice(_unsupported(config), MOST_MESSAGES)], name)
     full = _with_defaults(config, schema())
     errors = sorted(Draft202012Validator(schema()).iter_errors(full), key=lambda e: list(e.path))
     reject([_explain(error) for error in errors] or [*_not_finite(full)], name)
     return full
 
 
-def reject(wrong: list[str], name: str) -> None:
-    """Raise BornflowError with what is wrong in the configuration `name`, if anything is."""
-    if wrong:
-        raise BornflowError("\n       ".join(f"{name}: {text}" for text in wrong[:5]))
+def reject(messages: Sequence[str], name: str) -> None:
+    """Raise BornflowError with the first messages on the configuration `name`, if there are any."""
+    if messages:
+        raise BornflowError("\n       ".join(f"{name}: {text}" for text in messages[:MOST_MESSAGES]))
 
 
-def _not_plain(config):
-    """Words on keys that are no text, and on what is no plain data: dates, circles, too much of it."""
-    made = itertools.count()
+def _unsupported(config: Any) -> Iterator[str]:
+    """Messages on keys that are not text, and on values that are not plain data or too many."""
+    counter = itertools.count()
 
-    def walk(value, place: str, above: tuple[int, ...]):
-        if next(made) > MOST:
-            yield f"{place}: over {MOST} values, perhaps by aliases (*) of aliases; write out what is meant"
+    def walk(value: Any, place: str, above: tuple[int, ...]) -> Iterator[str]:
+        if next(counter) > MAX_VALUES:
+            yield f"{place}: over {MAX_VALUES} values, perhaps by aliases (*) of aliases; write them out"
         elif id(value) in above:
-            yield f"{place}: an alias (*) inside of what it stands for makes a circle; take it out"
-        elif len(above) > DEEPEST:
-            yield f"{place[:60]}…: nested more than {DEEPEST} levels deep"
+            yield f"{place}: an alias (*) inside the value that it stands for makes a circle; remove it"
+        elif len(above) > MAX_DEPTH:
+            yield f"{place[:60]}…: nested more than {MAX_DEPTH} levels deep"
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 if isinstance(key, str):
                     yield from walk(item, f"{place}.{key}".lstrip("."), (*above, id(value)))
                 else:
                     yield (
-                        f"{place or 'top level'}: key {key!r} found, which is {kind(key)}; keys are text "
+                        f"{place or 'top level'}: key {key!r} found, which is {describe(key)}; keys are text "
                         "(YAML reads no, off, yes, on and numbers as values): put it in quotes"
                     )
         elif isinstance(value, list):
             for number, item in enumerate(value):
                 yield from walk(item, f"{place}.{number}", (*above, id(value)))
         elif not (value is None or isinstance(value, str | bool | int | float)):
-            yield f"{place}: {str(value)[:60]} found, which is {kind(value)}; put it in quotes"
-        elif type(value) is int and abs(value) >= 10**DIGITS:
-            yield f"{place}: a number of over {DIGITS} digits; no setting is so large"
+            yield f"{place}: {str(value)[:60]} found, which is {describe(value)}; put it in quotes"
+        elif type(value) is int and abs(value) >= 10**MAX_DIGITS:
+            yield f"{place}: a number with over {MAX_DIGITS} digits; no setting is so large"
 
     return walk(config, "", ())
 
 
-def _with_defaults(value, node: Mapping):
+def _with_defaults(value: Any, node: Mapping) -> Any:
+    """`value` with the defaults of `node`, a part of the schema, at every depth."""
     if value is None and "default" in node:
         value = node["default"]
     if isinstance(value, list):
         return [_with_defaults(item, node.get("items", {})) for item in value]
     if not isinstance(value, Mapping):
-        kinds = node.get("type", [])
-        numeric = {"number", "integer"} & set([kinds] if isinstance(kinds, str) else kinds)
+        types = node.get("type", [])
+        numeric = {"number", "integer"} & set([types] if isinstance(types, str) else types)
         return _number(value) if numeric else value
     known, free = node.get("properties", {}), node.get("additionalProperties", False)
     full = {
@@ -97,10 +108,10 @@ def _with_defaults(value, node: Mapping):
     return full
 
 
-def _number(value):
-    """A number in one form: 5 for 5.0 and 5e0, so that a way of writing changes no job and no hash.
+def _number(value: Any) -> Any:
+    """A number in one form: 5 for 5.0 and 5e0, so that the way it is written changes no job and no hash.
 
-    YAML makes text of 1e-7, and so does Snakemake of nested `--config` values.
+    YAML reads 1e-7 as text, and Snakemake does so with nested `--config` values.
     """
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -110,8 +121,8 @@ def _number(value):
     return int(value) if value == int(value) else value
 
 
-def _not_finite(value, place: str = ""):
-    """Words on every number that is infinite or not a number."""
+def _not_finite(value: Any, place: str = "") -> Iterator[str]:
+    """A message on every number that is infinite or not a number."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _not_finite(item, f"{place}.{key}".lstrip("."))
@@ -122,45 +133,37 @@ def _not_finite(value, place: str = ""):
         yield f"{place}: {value} found, a finite number expected"
 
 
-def _explain(error) -> str:
+def _explain(error: ValidationError) -> str:
+    """Key, value found and what is allowed, of an error of the validator."""
     place = ".".join(map(str, error.absolute_path)) or "top level"
-    if error.validator == "additionalProperties" and "properties" in error.schema:
-        known = sorted(error.schema["properties"])
-        unknown = sorted(set(error.instance) - set(known))
-        hints = [
-            f"'{key}'" + "".join(f" (did you mean '{near}'?)" for near in _nearest(key, known))
-            for key in unknown
-        ]
-        return f"{place}: unknown key {', '.join(hints)}; allowed are {', '.join(known)}"
-    message = _hint(error)
-    if "expected" in error.schema:
-        found = message or f"{_cut(repr(error.instance))} found"
-        return f"{place}: {found}; expected: {error.schema['expected']}"
-    allowed = {
-        key: error.schema[key]
-        for key in ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", *COUNTS)
-        if key in error.schema
-    }
-    description = error.schema.get("description", "")
-    return (
-        f"{place}: {message or _cut(error.message)}; allowed: {json.dumps(allowed)}. {description}".rstrip()
-    )
+    rule = error.schema
+    if error.validator == "additionalProperties" and "properties" in rule:
+        known = sorted(rule["properties"])
+        unknown = [_with_nearest(key, known) for key in sorted(set(error.instance) - set(known))]
+        return f"{place}: unknown key {', '.join(unknown)}; allowed are {', '.join(known)}"
+    reason = _plain_reason(error, rule)
+    if "expected" in rule:
+        return f"{place}: {reason or f'{_shorten(repr(error.instance))} found'}; expected: {rule['expected']}"
+    allowed = json.dumps({key: rule[key] for key in (*BOUNDS, *SHAPES) if key in rule})
+    description = rule.get("description", "")
+    return f"{place}: {reason or _shorten(error.message)}; allowed: {allowed}. {description}".rstrip()
 
 
-def _hint(error) -> str:
-    """Plainer words than the validator's: on long numbers, and on what YAML makes of text without quotes."""
-    if isinstance(error.instance, int) and len(str(error.instance)) > DIGITS:
-        return f"{float(error.instance):g} found"
-    if error.validator != "type" or "string" not in error.schema["type"] or error.instance is None:
-        return ""
-    if not isinstance(error.instance, bool | int | float):
-        return ""
-    return f"{error.instance} found, {kind(error.instance)}; where text is meant, put it in quotes"
+def _plain_reason(error: ValidationError, rule: Mapping) -> str:
+    """Plainer words than the validator's for long numbers, and for text that YAML reads as another type."""
+    value = error.instance
+    if isinstance(value, int) and len(str(value)) > MAX_DIGITS:
+        return f"{float(value):g} found"
+    if error.validator == "type" and "string" in rule["type"] and isinstance(value, bool | int | float):
+        return f"{value} found, {describe(value)}; where text is meant, put it in quotes"
+    return ""
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:140]} … {text[-40:]}"
 
 
-def _nearest(key: str, known: list[str]) -> list[str]:
-    return difflib.get_close_matches(key, known, n=1)
+def _with_nearest(key: str, known: Sequence[str]) -> str:
+    """An unknown key in quotes, with the known key it resembles."""
+    nearest = difflib.get_close_matches(key, known, n=1)
+    return f"'{key}'" + "".join(f" (did you mean '{name}'?)" for name in nearest)

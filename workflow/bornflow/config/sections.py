@@ -1,9 +1,12 @@
-"""The parts of a complete configuration that kinds of jobs read, so that no other change reruns them."""
+"""Sections of a complete configuration: what each kind of job reads, so that no other change reruns it.
+
+The rule `settings` writes each section to a file, which is an input of the jobs that read it.
+"""
 
 from collections.abc import Mapping
 
-# Settings of training that do not change what one model of one seed becomes.
-NOT_OF_A_MODEL = (
+# Keys of `training` that do not change the result of training one model with one seed.
+NOT_PER_MODEL = (
     "data",
     "pretraining",
     "seeds",
@@ -15,54 +18,55 @@ NOT_OF_A_MODEL = (
     "split_by",
     "validation",
 )
-# Settings of training that the split reads.
-OF_THE_SPLIT = (
+# Keys of `training` that the split into training and validation set reads.
+SPLIT = (
     *("keys", "bec_order", "implausible_labels", "several_methods"),
     *("train_fraction", "split_seed", "split_by"),
 )
 
 
-def of(settings: Mapping, part: str) -> dict:
-    """The part called `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or
-    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`, `system-NAME`."""
-    kind, _, name = part.partition("-")
+def select(settings: Mapping, section: str) -> dict:
+    """The settings that one kind of job reads, in the same nesting as the complete configuration.
+
+    `section` is `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or one of
+    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`, `system-NAME`.
+    """
     structures, labels, training, models, dynamics = (
         settings[stage] for stage in ("structures", "labels", "training", "models", "dynamics")
     )
-    if kind == "structures":
-        return {kind: _without(structures, "pools", "seed")}
-    if kind == "pool":
-        pool = structures["pools"][name] | {"select": 1}
-        return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
-    if kind == "labels":
-        return {kind: _without(labels, "threads", "max_rejected", "studies", "linear_response")}
-    if kind == "gather":
-        return {"labels": {"max_rejected": labels["max_rejected"]}}
-    if kind == "study":
-        kept = _without(labels, "threads", "max_rejected", "linear_response")
-        return {"labels": kept | {"studies": {name: labels["studies"][name]}}}
-    if kind == "split":
-        return {"training": {key: training[key] for key in OF_THE_SPLIT}}
-    if kind == "model":
-        return {"training": _without(training, *NOT_OF_A_MODEL), "models": {name: models[name]}}
-    if kind == "recipe":
-        name, model = name.split(".")
-        return {
-            "training": _without(recipe(training, name), *NOT_OF_A_MODEL),
-            "models": {model: models[model]},
-        }
-    if kind == "response":
-        return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
-    if kind == "timing":
-        return {"models": models}
-    if kind == "system":
-        system = _without(dynamics["systems"][name], "replicas", "title", "experiment")
-        return {"dynamics": _without(dynamics, "timing", "response") | {"systems": {name: system}}}
-    return {kind: settings[kind]}
+    match section.split("-", maxsplit=1):
+        case ["structures"]:
+            return {"structures": _without(structures, "pools", "seed")}
+        case ["pool", name]:
+            pool = structures["pools"][name] | {"select": 1}  # the number kept does not change the pool
+            return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
+        case ["labels"]:
+            return {"labels": _without(labels, "threads", "max_rejected", "studies", "linear_response")}
+        case ["gather"]:
+            return {"labels": {"max_rejected": labels["max_rejected"]}}
+        case ["study", name]:
+            kept = _without(labels, "threads", "max_rejected", "linear_response")
+            return {"labels": kept | {"studies": {name: labels["studies"][name]}}}
+        case ["split"]:
+            return {"training": {key: training[key] for key in SPLIT}}
+        case ["model", name]:
+            return {"training": _without(training, *NOT_PER_MODEL), "models": {name: models[name]}}
+        case ["recipe", names]:
+            recipe, model = names.split(".")
+            changed = _without(apply_recipe(training, recipe), *NOT_PER_MODEL)
+            return {"training": changed, "models": {model: models[model]}}
+        case ["response"]:
+            return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
+        case ["timing"]:
+            return {"models": models}
+        case ["system", name]:
+            system = _without(dynamics["systems"][name], "replicas", "title", "experiment")
+            return {"dynamics": _without(dynamics, "timing", "response") | {"systems": {name: system}}}
+    return {section: settings[section]}
 
 
-def recipe(training: Mapping, name: str) -> dict:
-    """The section `training` as one of its `recipes` changes it."""
+def apply_recipe(training: Mapping, name: str) -> dict:
+    """The section `training` with the changes of one of its `recipes`."""
     change = training["recipes"][name]
     nested = {key: training[key] | change.get(key, {}) for key in ("loss", "weight_decay")}
     return {**training, **change, **nested}

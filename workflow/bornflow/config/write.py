@@ -1,4 +1,4 @@
-"""Write the sections of a configuration that one kind of job reads as a file of their own.
+"""Write a section of the configuration to a file, which the jobs that read it have as an input.
 
 python -m bornflow.config.write --json '{"spectra": {"resolution": 50}}' --out spectra.yaml
 """
@@ -12,8 +12,8 @@ from ..io.files import write_text
 
 @cli.command
 def main() -> None:
-    """Write sections of a configuration as a YAML file."""
-    args = cli.parse(main, "out", json=cli.option("the sections and their values as JSON"))
+    """Write settings, given as JSON, to a YAML file."""
+    args = cli.parse(main, "out", json=cli.option("settings as JSON, in the nesting of the configuration"))
     write_text(args.out, yaml.safe_dump(strict_yaml.parse(args.json, "--json")))
 
 

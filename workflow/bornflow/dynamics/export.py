@@ -1,72 +1,75 @@
-"""Frames of runs as extxyz, with velocities: to look at, or to label what models meet.
+"""Frames of runs as extxyz with velocities, to look at, or to label structures that a model reached.
 
 python -m bornflow.dynamics.export --runs results/dynamics/bulk/*.h5 --every 20 --out met.extxyz
 """
 
-import argparse
 from pathlib import Path
 
 from ase import Atoms, units
 
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError
 from ..io import frames
 from . import masses
 from .series import read_run
 
 
-def frames_of(path: str | Path) -> list[Atoms]:
+def read_frames(path: str | Path) -> list[Atoms]:
     """All frames of a run's HDF5 file, with velocities and masses, named by system, run and step.
 
-    Raises BornflowError where there are no velocities of the steps of the frames.
+    Raises BornflowError if the velocities at the steps of the frames were not recorded.
     """
     path = Path(path)
     attributes, series = read_run(path, "positions", "velocities", "numbers", "cell", optional=["masses"])
-    interval, between = (int(attributes[f"{of}_interval [steps]"]) for of in ("frame", "velocity"))
-    if between < 1 or interval < 1 or interval % between:
+    frame_interval, velocity_interval = (
+        int(attributes[f"{name}_interval [steps]"]) for name in ("frame", "velocity")
+    )
+    if velocity_interval < 1 or frame_interval < 1 or frame_interval % velocity_interval:
         raise BornflowError(
-            f"{path}: frame_interval is {interval} and velocity_interval {between} steps; a frame needs the "
-            "velocities of its step, so that the first has to be a multiple of the second: make the run again"
+            f"{path}: frame_interval is {frame_interval} and velocity_interval {velocity_interval} steps; "
+            "the first must be a multiple of the second, since a frame needs the velocities at its step: "
+            "make the run again"
         )
-    ratio, recorded = interval // between, len(series["velocities"])
-    if recorded < ratio * len(series["positions"]):
+    ratio, n_frames = frame_interval // velocity_interval, len(series["positions"])
+    if len(series["velocities"]) < ratio * n_frames:
         raise BornflowError(
-            f"{path} holds {recorded} sets of velocities, {ratio * len(series['positions'])} are expected of "
-            f"{len(series['positions'])} frames: the file is damaged, make the run again"
+            f"{path} contains {len(series['velocities'])} sets of velocities, {ratio * n_frames} expected "
+            f"for {n_frames} frames: the file is damaged, make the run again"
         )
-    own = masses.of_run(path, series)
+    periodic = attributes["kind"] == "bulk"
+    run_masses = masses.from_series(path, series)
     source = f"dynamics of {attributes.get('model', 'a model')} at {attributes['temperature [K]']:g} K"
-    found = []
+    structures = []
     for index, positions in enumerate(series["positions"]):
-        periodic = attributes["kind"] == "bulk"
         atoms = Atoms(series["numbers"], positions, cell=series["cell"] if periodic else None, pbc=periodic)
-        masses.carry(own, atoms)
+        masses.assign(run_masses, atoms)
         atoms.set_velocities(series["velocities"][ratio * (index + 1) - 1].astype(float) / units.fs)
         atoms.info = {
-            "structure": f"{path.parent.name}-{path.stem}-{interval * (index + 1)}",
+            "structure": f"{path.parent.name}-{path.stem}-{frame_interval * (index + 1)}",
             "source": source,
             "kind": str(attributes["kind"]),
             "n_molecules": int(attributes["n_molecules"]),
         }
-        found.append(atoms)
-    return found
+        structures.append(atoms)
+    return structures
 
 
-@command
+@cli.command
 def main() -> None:
     """Write frames of one or several runs to one file."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--runs", nargs="+", required=True)
-    parser.add_argument("--every", type=int, default=1, help="of the frames recorded")
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
+    args = cli.parse(
+        main,
+        "runs",
+        every=cli.option("take every n-th of the recorded frames", 1, type=int),
+        out=cli.option("extxyz file to write"),
+    )
     if args.every < 1:
         raise BornflowError(f"--every is {args.every}; 1 takes all frames, 2 every other")
-    chosen = [atoms for path in args.runs for atoms in frames_of(path)[args.every - 1 :: args.every]]
-    if not chosen:
-        raise BornflowError(f"the runs hold fewer than {args.every} frames each")
-    frames.reject_twins(chosen)
-    frames.write(args.out, chosen)
+    selected = [atoms for path in args.runs for atoms in read_frames(path)[args.every - 1 :: args.every]]
+    if not selected:
+        raise BornflowError(f"the runs have fewer than {args.every} frames each; make --every smaller")
+    frames.reject_duplicate_names(selected)
+    frames.write(args.out, selected)
 
 
 if __name__ == "__main__":

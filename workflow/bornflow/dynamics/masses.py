@@ -1,6 +1,6 @@
-"""The atoms' masses of a run, which are its own: a start structure may hold isotopes such as deuterium."""
+"""Masses of a run's atoms, which may be those of isotopes such as deuterium in its start structure."""
 
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,37 +11,38 @@ from jaxtyping import Float, Int
 
 from ..errors import BornflowError
 
+logger = logging.getLogger(__name__)
 
-def of_run(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.ndarray, " atoms"]:
+
+def from_series(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.ndarray, " atoms"]:
     """The masses [amu] of a run, from its datasets `masses` and `numbers`, which `read_run` has checked.
 
-    A run that was made before masses were stored is taken to have the standard ones, and that is said on
-    stderr.
+    Runs of earlier versions do not contain masses. They get the standard ones, with a warning.
     """
-    numbers = series["numbers"]
     if "masses" not in series:
-        print(
-            f"{path} holds no masses: the elements' standard masses are assumed. If its start structure had "
+        logger.warning(
+            "%s contains no masses: the elements' standard masses are assumed. If its start structure had "
             "others, make the run again",
-            file=sys.stderr,
+            path,
         )
-        return standard(numbers)
+        return standard(series["numbers"])
     return np.asarray(series["masses"], float)
 
 
-def same_atoms(paths: Sequence[Path], found: Sequence[Mapping]) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers [N] and masses [N] (amu) of runs; BornflowError where these are not the same."""
-    numbers = found[0]["numbers"]
-    masses = [of_run(path, series) for path, series in zip(paths, found, strict=True)]
-    for path, series, other in zip(paths, found, masses, strict=True):
+def common_atoms(
+    paths: Sequence[Path], runs: Sequence[Mapping[str, np.ndarray]]
+) -> tuple[Int[np.ndarray, " atoms"], Float[np.ndarray, " atoms"]]:
+    """Atomic numbers and masses [amu] that `runs` have in common; BornflowError where they differ."""
+    numbers = runs[0]["numbers"]
+    masses = [from_series(path, series) for path, series in zip(paths, runs, strict=True)]
+    for path, series, other in zip(paths, runs, masses, strict=True):
         if not np.array_equal(series["numbers"], numbers):
-            raise BornflowError(f"{path} holds other atoms than {paths[0]}: give runs of one system")
+            raise BornflowError(f"{path} has other atoms than {paths[0]}: give runs of one system")
         if not np.array_equal(other, masses[0]):
             atom = int(np.argmax(other != masses[0]))
-            mass, expected = (f"{each[atom]:g} amu" for each in (other, masses[0]))
             raise BornflowError(
-                f"{path}: atom {atom} ({chemical_symbols[numbers[atom]]}) has a mass of {mass}, "
-                f"{paths[0]} has {expected}: give runs with the same isotopes"
+                f"{path}: atom {atom} ({chemical_symbols[numbers[atom]]}) has a mass of {other[atom]:g} amu, "
+                f"{paths[0]} has {masses[0][atom]:g} amu: give runs with the same isotopes"
             )
     return numbers, masses[0]
 
@@ -51,7 +52,7 @@ def standard(numbers: Int[np.ndarray, " atoms"]) -> Float[np.ndarray, " atoms"]:
     return atomic_masses[numbers]
 
 
-def carry(masses: Float[np.ndarray, " atoms"], atoms: Atoms) -> None:
-    """Give `atoms` these masses [amu]; standard ones need no column in a file and are left out."""
+def assign(masses: Float[np.ndarray, " atoms"], atoms: Atoms) -> None:
+    """Give `atoms` these masses [amu]; standard ones are left out, so that files need no column for them."""
     if not np.array_equal(masses, standard(atoms.numbers)):
         atoms.set_masses(masses)

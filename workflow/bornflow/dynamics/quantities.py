@@ -1,11 +1,11 @@
-"""What a run's HDF5 file holds: every series, what is known of each atom, every attribute, with units.
+"""The contents of a run's HDF5 file: every series, every constant dataset, every attribute, with units.
 
-Writing and reading take names, units and limits from these tables.
+`chunks` writes and `series` reads with the names, units and limits of these tables.
 """
 
-from ..io.hdf5 import Attribute, Dataset
+from ..io.hdf5 import AttributeRule, DatasetRule
 
-# Name: unit, what it is. The first axis is time.
+# Name: unit, description. The first axis is time. Both are attributes of the dataset in the file.
 QUANTITIES = {
     "current": ("e Å / fs", "bound-charge current dM/dt at every step"),
     "dipole": ("e Å", "M − M(0), the current's integral by the trapezoidal rule"),
@@ -19,47 +19,47 @@ QUANTITIES = {
     "velocities": ("Å / fs", "velocities, every velocity_interval steps"),
 }
 
-# Steps between two values, as the attribute is called that says so; all others are recorded at every step.
+# The attribute with the number of steps between two values; all other series have a value at every step.
 INTERVALS = {
     "bond_temperature": "frame_interval [steps]",
     "positions": "frame_interval [steps]",
     "velocities": "velocity_interval [steps]",
 }
-VECTORS = ("current", "dipole", "static_current")  # three numbers at a time
-OF_ATOMS = ("positions", "velocities")  # three numbers for each atom at a time
+VECTORS = ("current", "dipole", "static_current")  # [time, 3]
+PER_ATOM = ("positions", "velocities")  # [time, atoms, 3]
 NOT_NEGATIVE = ("kinetic_energy", "temperature", "bond_temperature")
 
 
-def _rule(name: str) -> Dataset:
-    item = (3,) if name in VECTORS else (None, 3) if name in OF_ATOMS else ()
-    return Dataset(QUANTITIES[name][0], item, least=0.0 if name in NOT_NEGATIVE else float("-inf"))
+def _rule(name: str) -> DatasetRule:
+    item = (3,) if name in VECTORS else (None, 3) if name in PER_ATOM else ()
+    return DatasetRule(QUANTITIES[name][0], item, minimum=0.0 if name in NOT_NEGATIVE else float("-inf"))
 
 
 SERIES = {name: _rule(name) for name in QUANTITIES}
 
-# What does not change with time: the cell, and values of each atom.
+# Datasets that do not change with time: the cell, and values of each atom.
 FIXED = {
-    "numbers": Dataset(None, (), 1, 118, whole=True),
-    "cell": Dataset("Å", (3,)),
-    "masses": Dataset("amu", (), 1e-6),
+    "numbers": DatasetRule(None, (), 1, 118, integer=True),
+    "cell": DatasetRule("Å", (3,)),
+    "masses": DatasetRule("amu", (), 1e-6),
 }
 
 ATTRIBUTES = {
-    "structure": Attribute("text"),
-    "kind": Attribute("text", choices=("bulk", "cluster")),
-    "timestep [fs]": Attribute("number", above=0),
-    "temperature [K]": Attribute("number", above=0),
-    "frame_interval [steps]": Attribute("whole", least=1),
-    "velocity_interval [steps]": Attribute("whole", least=1),
-    "electric_field [V/Å]": Attribute("vector"),
-    "volume [Å³]": Attribute("number", above=0, may_be_nan=True),  # none for clusters
-    "thermostat": Attribute("text"),
-    "thermostat_time [fs]": Attribute("number", above=0),
-    "equilibration [steps]": Attribute("whole", least=0),
-    "precision": Attribute("text"),
-    "fixed_charges": Attribute("flag"),
-    "n_molecules": Attribute("whole", least=1),
-    "model": Attribute("text"),
-    "model_sha256": Attribute("text"),
-    "replica": Attribute("whole", least=0),
+    "structure": AttributeRule("text"),
+    "kind": AttributeRule("text", choices=("bulk", "cluster")),
+    "timestep [fs]": AttributeRule("number", above=0),
+    "temperature [K]": AttributeRule("number", above=0),
+    "frame_interval [steps]": AttributeRule("integer", minimum=1),
+    "velocity_interval [steps]": AttributeRule("integer", minimum=1),
+    "electric_field [V/Å]": AttributeRule("vector"),
+    "volume [Å³]": AttributeRule("number", above=0, may_be_nan=True),  # NaN for clusters
+    "thermostat": AttributeRule("text"),
+    "thermostat_time [fs]": AttributeRule("number", above=0),
+    "equilibration [steps]": AttributeRule("integer", minimum=0),
+    "precision": AttributeRule("text"),
+    "fixed_charges": AttributeRule("flag"),
+    "n_molecules": AttributeRule("integer", minimum=1),
+    "model": AttributeRule("text"),
+    "model_sha256": AttributeRule("text"),
+    "replica": AttributeRule("integer", minimum=0),
 }

@@ -1,34 +1,39 @@
-"""What simulated systems are called on figures, and where results are."""
+"""What figures call simulated systems, and where results are. The rule files read both."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 
-def samples(dynamics: Mapping) -> dict[str, str]:
-    """Name and temperature of every system of the section `dynamics`, completed.
+def system_labels(dynamics: Mapping) -> dict[str, str]:
+    """Title and temperature of every system of the complete section `dynamics`: `32 waters, 300 K`.
 
-    Without a thermostat the temperature is the one that a run starts from.
+    Without a thermostat the temperature is the initial one: `32 waters, from 300 K`.
     """
-    found = {}
+    labels = {}
     for name, options in dynamics["systems"].items():
         free = options.get("thermostat", dynamics["thermostat"]) == "nve"
-        found[name] = f"{options.get('title', name)}, {'from ' * free}{options['temperature']:g} K"
-    return found
+        labels[name] = f"{options.get('title', name)}, {'from ' * free}{options['temperature']:g} K"
+    return labels
 
 
-def titles(dynamics: Mapping) -> dict[str, str]:
-    """The same with runs and their length."""
-    found = {}
-    for name, sample in samples(dynamics).items():
+def run_labels(dynamics: Mapping) -> dict[str, str]:
+    """The same with the number of replicas and their length: `32 waters, 300 K, 3 × 5 ps`."""
+    labels = {}
+    for name, label in system_labels(dynamics).items():
         options = dynamics["systems"][name]
         length = options["steps"] * dynamics["timestep"] / 1000
-        runs = f"{options['replicas']} × " * (options["replicas"] > 1)
-        found[name] = f"{sample}, {runs}{length:g} ps"
-    return found
+        replicas = f"{options['replicas']} × " * (options["replicas"] > 1)
+        labels[name] = f"{label}, {replicas}{length:g} ps"
+    return labels
 
 
-def places(results: str | Path) -> str:
-    """One line on the figures and tables that exist in the folder of results."""
-    named = {"figures": "figures", "tables": "training/errors.csv", "spectra": "spectra", "labels": "labels"}
-    found = [f"{name}: {results}/{place}" for name, place in named.items() if Path(results, place).exists()]
-    return "    ".join(found)
+def list_outputs(results: str | Path) -> str:
+    """One line with the folders and tables that exist in the folder of results."""
+    outputs = {
+        "figures": "figures",
+        "tables": "training/errors.csv",
+        "spectra": "spectra",
+        "labels": "labels",
+    }
+    existing = {name: path for name, path in outputs.items() if Path(results, path).exists()}
+    return "    ".join(f"{name}: {results}/{path}" for name, path in existing.items())

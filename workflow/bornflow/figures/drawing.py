@@ -1,31 +1,36 @@
-"""What all figures share: the style, and saving as PDF and PNG."""
+"""What all figures share: command line, style, panel letters, and saving in several formats."""
 
+import argparse
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from .. import cli
 from ..errors import BornflowError
-from ..io import documents
+from ..io import documents, frames
 from ..io.files import atomic_write
 
 T = TypeVar("T")
 
-# Formats a figure is written in, and what keeps its date or version out of the file.
+# Formats that a figure can be written in, and the metadata that would differ from one run to the next.
 FORMATS: dict[str, dict[str, None] | None] = {
     ".pdf": {"CreationDate": None},
     ".png": {"Software": None},
     ".svg": {"Date": None},
-    ".eps": None,  # has the date in it
+    ".eps": None,  # contains the date
     ".jpg": None,
     ".tif": None,
     ".webp": None,
@@ -34,17 +39,29 @@ KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures cal
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 
+def parse(main: Callable[[], None], **own: Mapping[str, Any]) -> argparse.Namespace:
+    """The arguments of a figure's program: its `own` options, `--style`, which is applied, and `--out`."""
+    args = cli.parse(
+        main,
+        **own,
+        style=cli.option("style file of matplotlib", STYLE),
+        out=cli.options(f"files to write ({', '.join(FORMATS)})", type=picture),
+    )
+    style(args.style)
+    return args
+
+
 def style(path: str | Path = STYLE) -> None:
-    """Switch the style on. Raises BornflowError for a file that matplotlib cannot read."""
-    documents.read_text(path, "give another --style")  # matplotlib says nothing of one in another encoding
+    """Apply a style. Raises BornflowError for a file that matplotlib cannot read."""
+    documents.read_text(path, "give another --style")  # matplotlib does not report a wrong encoding
     try:
         plt.style.use(str(path))
     except (OSError, ValueError) as error:
-        raise BornflowError(f"{path} is no style of matplotlib: {' '.join(str(error).split())}") from error
+        raise BornflowError(f"{path} is not a style of matplotlib: {' '.join(str(error).split())}") from error
 
 
 def picture(path: str) -> str:
-    """The path, whose suffix says a format that can be written; for `--out`, so before any work."""
+    """The path, if its suffix is one of FORMATS: the type of `--out`, checked before any work is done."""
     if Path(path).suffix.lower() not in FORMATS:
         raise BornflowError(
             f"--out {path}: figures are written as {', '.join(FORMATS)}; give the name one of these endings"
@@ -53,36 +70,46 @@ def picture(path: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Text of a user as it stands: matplotlib would take what is between two $ as a formula, and leave out
-    of a legend what begins with an underscore."""
+    """Text of a user, to be drawn unchanged.
+
+    matplotlib reads text between two $ as a formula, and omits labels that begin with an underscore from
+    legends.
+    """
     return ("\N{ZERO WIDTH SPACE}" if text.startswith("_") else "") + text.replace("$", r"\$")
 
 
 def letters() -> Iterator[str]:
-    """Names of panels: a … z, aa, ab …"""
+    """Letters of the panels: a … z, aa, ab …"""
     for length in count(1):
         yield from map("".join, product(string.ascii_lowercase, repeat=length))
 
 
 def by_model(models: Sequence[str], paths: Sequence[str], read: Callable[[str], T]) -> dict[str, list[T]]:
-    """What `read` makes of the files of each model, one for each seed; `models` names that of each file."""
+    """The results of `read` by model, one for each seed; `models` names the model of each path."""
     if len(models) != len(paths):
-        raise BornflowError(f"{len(paths)} files for {len(models)} names of models")
-    found: dict[str, list[T]] = {}
+        raise BornflowError(
+            f"{len(paths)} files for {len(models)} names of models; give a name for each file"
+        )
+    results: dict[str, list[T]] = {}
     for model, path in zip(models, paths, strict=True):
-        found.setdefault(model, []).append(read(path))
-    return found
+        results.setdefault(model, []).append(read(path))
+    return results
+
+
+def per_atom(structures: Sequence[Atoms], key: str) -> Float[np.ndarray, "atoms ..."]:
+    """The labels `key` of all atoms, for structures that have them: forces [eV/Å] or bec [e]."""
+    return np.concatenate([np.asarray(frames.label(atoms, key)) for atoms in structures])
 
 
 def plain_numbers(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
-    """Label a logarithmic axis of a decade or two with plain numbers at these multiples of powers of ten."""
+    """Label a logarithmic axis of one or two decades with plain numbers: `steps` times powers of ten."""
     axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
 
 
 def save(figure: Figure, paths: Sequence[str | Path]) -> None:
-    """Write a figure to each path, in the format of its suffix (FORMATS), each time the same."""
+    """Write a figure to each path, in the format of its suffix (FORMATS). Equal figures give equal files."""
     for path in paths:
         metadata = FORMATS[Path(picture(str(path))).suffix.lower()]
         with atomic_write(path) as scratch, plt.rc_context({"svg.hashsalt": "bornflow"}):

@@ -1,17 +1,17 @@
-"""Figure: the dipole in a field that is switched on, beside what fluctuations without a field say.
+"""Figure: the dipole after a field is switched on, compared with fluctuations without a field.
 
 python -m bornflow.figures.response --responses a.csv b.csv --names a b --title "32 waters" --out f.pdf f.png
 """
 
-import argparse
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError
 from ..spectra import tables
 from . import drawing
@@ -24,25 +24,16 @@ SPECTRUM = (tables.FROM_SPECTRUM, "from χ''(ω)")
 
 
 def draw(responses: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
-    """A panel for each of `responses`, written by `spectra.response`, with the ratio of both sides in words.
+    """A panel for each table of `spectra.response`, with the ratio of both curves at two times.
 
-    `title` says of what, in which field.
+    `title` names the system and the field.
     """
     figure, axes = plt.subplots(
         1, len(names), figsize=(max(3.4, 2.3 * len(names)), 2.1), squeeze=False, sharey=True
     )
     for letter, axis, table, name in zip(drawing.letters(), axes[0], responses, names, strict=False):
-        time = table["time [fs]"]
-        for value, error, name_of in CURVES:
-            mean = table[value]
-            (line,) = axis.plot(time, mean, label=name_of)
-            low, high = mean - table[error], mean + table[error]
-            axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
-        axis.plot(time, table[SPECTRUM[0]], color="black", linestyle="--", linewidth=0.8, label=SPECTRUM[1])
-        axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
+        _panel(axis, table)
         axis.set_title(f"{letter}  {drawing.literal(name)}", loc="left")
-        said = [_ratio(table.iloc[row]) for row in (len(table) // 2, len(table) - 1)]
-        axis.text(0.03, 0.97, "\n".join(said), transform=axis.transAxes, va="top", fontsize=6)
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
     low, high = axes[0, 0].get_ylim()
     axes[0, 0].set_ylim(low, high + 0.2 * (high - low))  # room for the ratios
@@ -51,28 +42,44 @@ def draw(responses: Sequence[pd.DataFrame], names: Sequence[str], title: str = "
     return figure
 
 
+def _panel(axis: Axes, table: pd.DataFrame) -> None:
+    """Both curves with standard errors, and the response that follows from the spectrum."""
+    time = table["time [fs]"]
+    for value, error, label in CURVES:
+        mean = table[value]
+        (line,) = axis.plot(time, mean, label=label)
+        low, high = mean - table[error], mean + table[error]
+        axis.fill_between(time, low, high, color=line.get_color(), alpha=0.3, linewidth=0)
+    column, label = SPECTRUM
+    axis.plot(time, table[column], color="black", linestyle="--", linewidth=0.8, label=label)
+    axis.set(xlabel="time in the field (fs)", xlim=(0, np.max(time)))
+    ratios = [_ratio(table.iloc[row]) for row in (len(table) // 2, len(table) - 1)]
+    axis.text(0.03, 0.97, "\n".join(ratios), transform=axis.transAxes, va="top", fontsize=6)
+
+
 def _ratio(row: pd.Series) -> str:
-    """Field over fluctuations at one time, with the errors of both."""
-    (field, field_error, _), (said, said_error, _) = [[row.get(name) for name in curve] for curve in CURVES]
-    error = abs(field / said) * np.hypot(field_error / field, said_error / said)
-    return f"field / fluctuations {field / said:.2f} ± {error:.2f} ({row['time [fs]']:g} fs)"
+    """Dipole in the field over that from fluctuations, at one time, with the errors of both."""
+    field, field_error, predicted, predicted_error = (row[name] for *curve, _ in CURVES for name in curve)
+    ratio = field / predicted
+    error = abs(ratio) * np.hypot(field_error / field, predicted_error / predicted)
+    return f"field / fluctuations {ratio:.2f} ± {error:.2f} ({row['time [fs]']:g} fs)"
 
 
-@command
+@cli.command
 def main() -> None:
-    """Draw the responses."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--responses", nargs="+", required=True)
-    parser.add_argument("--names", nargs="+", required=True, help="of the panels")
-    parser.add_argument("--title", default="", help="of what, and in which field")
-    parser.add_argument("--style", default=drawing.STYLE)
-    parser.add_argument("--out", nargs="+", required=True, type=drawing.picture)
-    args = parser.parse_args()
+    """Draw the response of the dipole to a field."""
+    args = drawing.parse(
+        main,
+        responses=cli.options("tables of spectra.response"),
+        names=cli.options("title of the panel of each table"),
+        title=cli.option("name of the system, and the field", ""),
+    )
     if len(args.responses) != len(args.names):
-        raise BornflowError(f"{len(args.responses)} responses for {len(args.names)} names")
-    drawing.style(args.style)
-    found = [tables.response(path) for path in args.responses]
-    drawing.save(draw(found, args.names, args.title), args.out)
+        raise BornflowError(
+            f"{len(args.responses)} responses for {len(args.names)} names; give a name for each response"
+        )
+    responses = [tables.response(path) for path in args.responses]
+    drawing.save(draw(responses, args.names, args.title), args.out)
 
 
 if __name__ == "__main__":

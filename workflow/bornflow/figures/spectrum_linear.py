@@ -1,9 +1,9 @@
-"""Figure: infrared absorption on linear axes with its bands named, above the power spectra of velocities.
+"""Figure: infrared absorption on linear axes with named bands, above the power spectra of velocities.
 
     python -m bornflow.figures.spectrum_linear --spectra a.csv --velocities v.csv --titles "bulk, 300 K" \\
         --models model-1 --experiments water --resolution 20 --out f.pdf f.png
 
-A peak below that has none above it is a motion which hardly changes the dipole.
+A peak below without one above belongs to a motion that hardly changes the dipole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..cli import command
+from .. import cli
 from ..spectra import experiment, tables
 from ..spectra.susceptibility import CHI_COLUMN, ERROR_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 from . import drawing
-from .spectrum import arguments, drawn_column, grid, line_width, shade
+from .spectrum import EXPERIMENTS, OPTIONS, drawn_column, line_width, read_panels, shade
 
 HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
 # In a cold cluster O–H groups without a hydrogen bond have a band of their own.
 CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
-UNSEEN = "molecules move as a whole,\ntheir dipoles with them:\nlittle absorption"
+RIGID_MOTION = "molecules move rigidly,\ntheir dipoles with them:\nlittle absorption"
 LABELS = {
     CHI_COLUMN: r"$\alpha n$ (10$^3$ cm$^{-1}$)",
     INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)",
@@ -41,7 +41,8 @@ def draw(
 ) -> Figure:
     """Two panels a title: above `panels[title][model]`, below `velocities[title]` of the first model.
 
-    `resolution` [cm⁻¹] gives the width of lines that is named below.
+    `experiments` names the measured spectrum of each title, drawn dashed: water or none. `resolution` [cm⁻¹]
+    gives the line width in the axis label.
     """
     figure, axes = plt.subplots(
         2 * len(titles),
@@ -61,7 +62,10 @@ def draw(
     return figure
 
 
-def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend: bool) -> None:
+def _absorption(
+    axis: Axes, panel: Sequence[pd.DataFrame], models: Sequence[str], measured: bool, legend: bool
+) -> None:
+    """The spectra of one system with standard errors."""
     column = drawn_column(panel[0])
     for model, table in zip(models, panel, strict=True):
         nu = table[WAVENUMBER_COLUMN]
@@ -79,47 +83,50 @@ def _absorption(axis: Axes, panel, models: Sequence[str], measured: bool, legend
 
 
 def _name_bands(axis: Axes, bands: Mapping[str, tuple[float, float]]) -> None:
+    """Shade each band [cm⁻¹] and write its name at the top."""
     axis.set_ylim(0, 1.12 * axis.get_ylim()[1])
     for name, (low, high) in bands.items():
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
-        place = {"x": (low + high) / 2, "ha": "center"} if low else {"x": 15, "ha": "left"}  # narrow
-        axis.text(y=0.99, s=name, va="top", transform=axis.get_xaxis_transform(), fontsize=7, **place)
+        x, side = ((low + high) / 2, "center") if low else (15, "left")  # the lowest band is narrow
+        axis.text(x, 0.99, name, ha=side, va="top", transform=axis.get_xaxis_transform(), fontsize=7)
 
 
 def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.Series | float:
-    """From the column drawn, its parts and errors to what is drawn: α n = 2π ν χ'' in 10³ cm⁻¹, or itself."""
+    """Factor from a column to the quantity drawn: χ'' times 2π ν is α n [10³ cm⁻¹]; others are unchanged."""
     return 2e-3 * np.pi * wavenumber if column == CHI_COLUMN else 1.0
 
 
 def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> None:
+    """The power spectra of the velocities by element."""
     for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
-        color = f"C{number + 3}"  # not those of the models
-        axis.plot(
-            table[WAVENUMBER_COLUMN],
-            1e3 * table[column],
-            color=color,
-            label=drawing.literal(column.split()[0]),
-        )
+        label = drawing.literal(column.split()[0])
+        color = f"C{number + 3}"  # the first colours are those of the models
+        axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=label)
     axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
     _name_bands(axis, bands)
-    above = axis.get_xaxis_transform()
-    arrow = {"arrowstyle": "->", "color": "0.3", "linewidth": 0.5}
-    place = {"xy": (LIQUID["translation"][1] - 60, 0.62), "xytext": (560, 0.62), "textcoords": above}
-    axis.annotate(UNSEEN, xycoords=above, va="center", fontsize=6, color="0.3", arrowprops=arrow, **place)
+    transform = axis.get_xaxis_transform()
+    axis.annotate(
+        RIGID_MOTION,
+        xy=(LIQUID["translation"][1] - 60, 0.62),
+        xytext=(560, 0.62),
+        xycoords=transform,
+        textcoords=transform,
+        va="center",
+        fontsize=6,
+        color="0.3",
+        arrowprops={"arrowstyle": "->", "color": "0.3", "linewidth": 0.5},
+    )
     axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.95))
 
 
-@command
+@cli.command
 def main() -> None:
-    """Draw the spectra."""
-    parser = arguments(main.__doc__)
-    parser.add_argument("--velocities", nargs="+", required=True, help="for each title, of the first model")
-    parser.add_argument("--experiments", nargs="+", required=True, help="for each title: water or none")
-    args = parser.parse_args()
-    drawing.style(args.style)
-    panels, models = grid(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
-    velocities = [tables.velocities(path) for path in args.velocities]
-    figure = draw(panels, velocities, args.titles, models, args.experiments, args.resolution)
+    """Draw infrared absorption and the power spectra of velocities on linear axes."""
+    velocities = cli.options("power spectra of velocities, one for each title, of the first model")
+    args = drawing.parse(main, **OPTIONS, velocities=velocities, experiments=EXPERIMENTS)
+    panels, models = read_panels(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
+    motions = [tables.velocities(path) for path in args.velocities]
+    figure = draw(panels, motions, args.titles, models, args.experiments, args.resolution)
     drawing.save(figure, args.out)
 
 

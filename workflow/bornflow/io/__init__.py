@@ -1,1 +1,1 @@
-"""Files: frames and their labels, atomic writing and locks, checked reading of tables and series."""
+"""Files: frames with labels (extxyz), atomic writing, locks, checked reading of CSV, JSON, YAML, HDF5."""

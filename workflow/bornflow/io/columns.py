@@ -1,12 +1,19 @@
-"""The columns of an extxyz frame, which `Properties` names: arrays, elements, masses and constraints."""
+"""The columns of an extxyz frame, which `Properties` names: arrays, elements, masses and constraints.
+
+Properties=species:S:1:pos:R:3:forces:R:3      in the comment line: name, type and width of each column
+O   0.000  0.000  0.117   0.01  0.00 -0.02     one row for each atom: 1 + 3 + 3 words
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms, FixCartesian
 from ase.data import chemical_symbols
+from jaxtyping import Int, Shaped
 
 from ..errors import BornflowError
 from . import comment
@@ -16,131 +23,187 @@ SPECIES, POSITIONS, NUMBERS = ("species", "symbols"), ("pos", "positions"), ("z"
 MASSES = ("masses", "mass", "atomic_masses")
 ELEMENTS = {symbol: number for number, symbol in enumerate(chemical_symbols) if number}
 
-
-def parse_properties(properties: str | None, place: str) -> list[tuple[str, str, int]]:
-    """Name, type (R, I, S or L) and width of each property."""
-    fields = (properties or "species:S:1:pos:R:3").split(":")
-    columns = [tuple(fields[first : first + 3]) for first in range(0, len(fields), 3)]
-    for column in columns:
-        if (
-            len(column) != 3
-            or not column[0]
-            or column[1].upper() not in ("R", "I", "S", "L")
-            or not re.fullmatch("[1-9][0-9]{0,5}", column[2])
-        ):
-            raise BornflowError(
-                f"{place}: Properties={properties} is damaged at '{':'.join(column)}'; name:type:columns is "
-                "expected, type "
-                "one of R (real), I (integer), S (text), L (T or F), as in species:S:1:pos:R:3"
-            )
-    names = [column[0].lower() for column in columns]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise BornflowError(f"{place}: Properties names {', '.join(sorted(twice))} twice; rename one")
-    return [(name, kind.upper(), int(width)) for name, kind, width in columns]
+Column = Shaped[np.ndarray, "atoms ..."]  # numbers, truth values or text
 
 
-def read_columns(properties: str | None, rows: list[str], name: str, line: int) -> dict[str, np.ndarray]:
-    """The columns [N] or [N, width] of a frame's rows, by their names; `line` is that of the comment line.
+@dataclass(frozen=True)
+class Place:
+    """Where a frame stands in its file, for messages: `set.xyz, frame 3, line 17` is its comment line."""
 
-    Raises BornflowError for a row of more or fewer words than `properties` names, and for words of other
-    types.
-    """
-    columns = parse_properties(properties, f"{name}, line {line}")
-    width = sum(number for _, _, number in columns)
-    words = [row.split() for row in rows]
-    for offset, row in enumerate(words, start=line + 1):
-        if len(row) != width:
-            expected = f"Properties={properties} names {width}; the frame is cut, or Properties is wrong"
-            if properties is None:
-                expected = f"{width} are expected (element, position) where no Properties names others"
-            raise BornflowError(f"{name}, line {offset}: {len(row)} columns found, {expected}")
-    table, first, found = list(zip(*words, strict=True)), 0, {}
-    for key, kind, number in columns:
-        parts = [_converted(table[first + place], kind, key, name, line) for place in range(number)]
-        found[key] = parts[0] if number == 1 else np.stack(parts, axis=1)
-        first += number
-    return found
+    frame: str  # file and frame
+    line: int  # of the comment
+
+    def __str__(self) -> str:
+        return f"{self.frame}, line {self.line}"
+
+    def row(self, atom: int) -> str:
+        """The line of an atom, counted from 0."""
+        return f"{self.frame}, line {self.line + 1 + atom}"
 
 
-def _converted(words: Sequence[str], kind: str, key: str, name: str, line: int) -> np.ndarray:
-    """A column as numbers, truth values or text."""
-    if kind == "S":
-        return np.array(words)
-    read = {"R": comment.number, "I": _integer, "L": truth}[kind]
-    if kind == "R" and not any("_" in word for word in words):
-        try:
-            return np.array(words, dtype=float)
-        except ValueError:
-            pass  # Fortran's exponents, or the word that is no number, which is named below
-    values = []
-    for offset, word in enumerate(words, start=line + 1):
-        try:
-            values.append(read(word))
-        except (ValueError, KeyError):
-            meant = {"R": "a number", "I": "an integer", "L": "T or F"}[kind]
-            raise BornflowError(f"{name}, line {offset}: '{key}' is '{word}'; {meant} is expected") from None
-    return np.array(values, dtype={"R": float, "I": np.int64, "L": bool}[kind])
+class Property(NamedTuple):
+    """One entry of `Properties`."""
+
+    name: str
+    letter: str  # its type: R (real), I (integer), S (text), L (T or F)
+    width: int  # how many words of a row it takes
 
 
-def _integer(word: str) -> int:
+def _parse_integer(word: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", word):
-        raise ValueError
+        raise ValueError(f"'{word}' is not an integer")
     return int(word)
 
 
-def truth(word: str) -> bool:
-    """T or F, true or false, 1 or 0, in any case; KeyError for other words."""
-    return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}[word.lower()]
+def parse_boolean(word: str) -> bool:
+    """T or F, true or false, 1 or 0, in any case; ValueError for other words."""
+    known = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+    if word.lower() not in known:
+        raise ValueError(f"'{word}' is not T or F")
+    return known[word.lower()]
 
 
-def take(arrays: dict[str, np.ndarray], names: Sequence[str], place: str) -> np.ndarray | None:
-    """The column of one of `names`, in any case, taken out of `arrays`; BornflowError where there are two."""
+class _Type(NamedTuple):
+    """How words of a type are read."""
+
+    parse: Callable[[str], float | int | bool]
+    dtype: type
+    description: str
+
+
+TYPES = {
+    "R": _Type(comment.parse_number, float, "a number"),
+    "I": _Type(_parse_integer, np.int64, "an integer"),
+    "L": _Type(parse_boolean, bool, "T or F"),
+}
+
+
+def parse_properties(properties: str | None, place: Place) -> list[Property]:
+    """The entries of `species:S:1:pos:R:3`, which is also what a frame without `Properties` has."""
+    fields = (properties or "species:S:1:pos:R:3").split(":")
+    columns = []
+    for first in range(0, len(fields), 3):
+        entry = fields[first : first + 3]
+        if (
+            len(entry) != 3
+            or not entry[0]
+            or entry[1].upper() not in ("R", "I", "S", "L")
+            or not re.fullmatch("[1-9][0-9]{0,5}", entry[2])
+        ):
+            raise BornflowError(
+                f"{place}: Properties={properties} is damaged at '{':'.join(entry)}'; write name:type:width "
+                "for each column, with the type R (real), I (integer), S (text) or L (T or F), as in "
+                "species:S:1:pos:R:3"
+            )
+        columns.append(Property(entry[0], entry[1].upper(), int(entry[2])))
+    names = [column.name.lower() for column in columns]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise BornflowError(f"{place}: Properties names {', '.join(sorted(repeated))} twice; rename one")
+    return columns
+
+
+def read_columns(properties: str | None, rows: list[str], place: Place) -> dict[str, Column]:
+    """The columns [atoms] or [atoms, width] of a frame's rows, by their names.
+
+    Raises BornflowError for a row with more or fewer words than `properties` names, and for a word that is
+    not of its column's type.
+    """
+    columns = parse_properties(properties, place)
+    width = sum(column.width for column in columns)
+    words = [row.split() for row in rows]
+    for atom, row in enumerate(words):
+        if len(row) != width:
+            expected = f"Properties={properties} names {width}; complete the row or correct Properties"
+            if properties is None:
+                expected = f"{width} are expected (element, position) where Properties is missing; add it"
+            raise BornflowError(f"{place.row(atom)}: {len(row)} columns found, but {expected}")
+    by_column, first = list(zip(*words, strict=True)), 0
+    arrays = {}
+    for column in columns:
+        parsed = [_parse_column(by_column[first + offset], column, place) for offset in range(column.width)]
+        arrays[column.name] = parsed[0] if column.width == 1 else np.stack(parsed, axis=1)
+        first += column.width
+    return arrays
+
+
+def _parse_column(words: Sequence[str], column: Property, place: Place) -> Shaped[np.ndarray, " atoms"]:
+    """One word of each row as numbers, truth values or text."""
+    if column.letter == "S":
+        return np.array(words)
+    parse, dtype, description = TYPES[column.letter]
+    if column.letter == "R" and not any("_" in word for word in words):  # numpy would read 1_000 as 1000
+        try:
+            return np.array(words, dtype=float)
+        except ValueError:
+            pass  # a Fortran exponent, or a word that is not a number; read word by word below
+    values = []
+    for atom, word in enumerate(words):
+        try:
+            values.append(parse(word))
+        except ValueError:
+            raise BornflowError(
+                f"{place.row(atom)}: '{column.name}' is '{word}'; {description} is expected, correct it"
+            ) from None
+    return np.array(values, dtype=dtype)
+
+
+def pop_column(arrays: dict[str, Column], names: Sequence[str], place: Place) -> Column | None:
+    """Remove the column with one of `names`, in any case, from `arrays`, and return it.
+
+    Raises BornflowError if there are two.
+    """
     keys = [key for key in arrays if key.lower() in names]
     if len(keys) > 1:
         raise BornflowError(f"{place}: the columns {' and '.join(keys)} mean the same; keep one")
     return arrays.pop(keys[0]) if keys else None
 
 
-def atomic_numbers(arrays: dict[str, np.ndarray], name: str, line: int) -> np.ndarray:
-    """Atomic numbers from symbols or numbers; both must agree."""
-    place = f"{name}, line {line}"
-    symbols, given = take(arrays, SPECIES, place), None
-    # Z may be a column of charges, too.
+def pop_atomic_numbers(arrays: dict[str, Column], place: Place) -> Int[np.ndarray, " atoms"]:
+    """Atomic numbers from the columns of symbols or numbers, which are removed from `arrays`.
+
+    Raises BornflowError if both columns are missing or disagree, and for an unknown element.
+    """
+    symbols, numbers = pop_column(arrays, SPECIES, place), None
+    # A column Z of real numbers contains charges.
     if symbols is None or any(arrays[key].dtype.kind == "i" for key in arrays if key.lower() in NUMBERS):
-        given = take(arrays, NUMBERS, place)
-    columns = [column for column in (symbols, given) if column is not None]
+        numbers = pop_column(arrays, NUMBERS, place)
+    columns = [column for column in (symbols, numbers) if column is not None]
     if not columns:
-        raise BornflowError(f"{place}: Properties has no elements (species:S:1 or Z:I:1); add the column")
+        raise BornflowError(
+            f"{place}: Properties names no elements; add a column species:S:1 (symbols) or Z:I:1 (numbers)"
+        )
     if any(column.ndim > 1 or column.dtype.kind not in "Ui" for column in columns):
-        raise BornflowError(f"{place}: elements are one symbol or atomic number an atom; correct Properties")
-    found = [[_number(word) for word in column.tolist()] for column in columns]
-    for row in range(len(columns[0])):
-        if not found[0][row] or found[0][row] != found[-1][row]:
-            word = next((str(c[row]) for c, n in zip(columns, found, strict=True) if not n[row]), "")
-            raise BornflowError(f"{name}, line {line + 1 + row}: {_no_element(word)}")
+        raise BornflowError(
+            f"{place}: one element symbol or atomic number for each atom is expected; correct Properties"
+        )
+    found = [[_atomic_number(word) for word in column.tolist()] for column in columns]
+    for atom, given in enumerate(zip(*found, strict=True)):
+        if 0 in given:
+            word = str(columns[given.index(0)][atom])
+            raise BornflowError(f"{place.row(atom)}: {_explain_unknown_element(word)}")
+        if given[0] != given[-1]:
+            raise BornflowError(f"{place.row(atom)}: symbol and atomic number do not agree; correct one")
     return np.array(found[0])
 
 
-def _number(word: str | int) -> int:
-    """The atomic number of a symbol or number; 0 where there is no such element."""
+def _atomic_number(word: str | int) -> int:
+    """The atomic number of a symbol or number; 0 if there is no such element."""
     if isinstance(word, int):
         return word if 0 < word < len(chemical_symbols) else 0
     return ELEMENTS.get(word.upper() if len(word) == 1 else word, 0)
 
 
-def _no_element(word: str) -> str:
-    if not word:
-        return "symbol and atomic number do not agree; correct one"
-    meant = word.capitalize() if word.capitalize() in ELEMENTS else word[:1].upper()
-    hint = f"{meant} may be meant; write element symbols" if meant in ELEMENTS else "correct it"
+def _explain_unknown_element(word: str) -> str:
+    guess = word.capitalize() if word.capitalize() in ELEMENTS else word[:1].upper()
+    remedy = f"{guess} may be meant; write element symbols" if guess in ELEMENTS else "correct it"
     if word.upper() in ("D", "T"):
-        hint = "write H, and the isotope's mass [u] in a column masses:R:1"
-    return f"'{word}' is no element; {hint}"
+        remedy = "write H, and the isotope's mass [u] in a column masses:R:1"
+    return f"'{word}' is not an element; {remedy}"
 
 
-def set_constraints(atoms: Atoms, arrays: dict[str, np.ndarray], place: str) -> None:
-    """ASE's constraints from a column `move_mask`, T where an atom, or a component, moves."""
-    mask = take(arrays, ("move_mask",), place)
+def set_constraints(atoms: Atoms, arrays: dict[str, Column], place: Place) -> None:
+    """Set ASE's constraints from a column `move_mask`: T where an atom, or a component of it, may move."""
+    mask = pop_column(arrays, ("move_mask",), place)
     if mask is None:
         return
     if mask.dtype.kind not in "bi" or mask.shape[1:] not in ((), (3,)):
@@ -151,23 +214,23 @@ def set_constraints(atoms: Atoms, arrays: dict[str, np.ndarray], place: str) -> 
     if mask.ndim == 1:
         atoms.set_constraint(FixAtoms(mask=~mask) if not mask.all() else [])
     else:
-        held = [FixCartesian(index, mask=~moves) for index, moves in enumerate(mask) if not moves.all()]
-        atoms.set_constraint(held)
+        fixed = [FixCartesian(index, mask=~free) for index, free in enumerate(mask) if not free.all()]
+        atoms.set_constraint(fixed)
 
 
-def set_masses(atoms: Atoms, arrays: dict[str, np.ndarray], name: str, line: int) -> None:
-    """Masses [u] from a column `masses`, `mass` or `atomic_masses`."""
-    masses = take(arrays, MASSES, f"{name}, line {line}")
+def set_masses(atoms: Atoms, arrays: dict[str, Column], place: Place) -> None:
+    """Set masses [u] from a column `masses`, `mass` or `atomic_masses`."""
+    masses = pop_column(arrays, MASSES, place)
     if masses is None:
         return
     if masses.shape != (len(atoms),) or masses.dtype.kind not in "if":
         raise BornflowError(
-            f"{name}, line {line}: one number an atom is expected for masses [u]; correct Properties"
+            f"{place}: one mass [u] for each atom is expected (masses:R:1); correct Properties"
         )
     wrong = ~(np.isfinite(masses) & (masses > 0))
     if wrong.any():
-        row = int(np.argmax(wrong))
+        atom = int(np.argmax(wrong))
         raise BornflowError(
-            f"{name}, line {line + 1 + row}: the mass is {masses[row]:g} u; a positive number is expected"
+            f"{place.row(atom)}: the mass is {masses[atom]:g} u; a positive number is expected, correct it"
         )
     atoms.set_masses(masses.astype(float))

@@ -2,137 +2,157 @@
 
     Lattice="9 0 0 0 9 0 0 0 9" energy=-17.2 structure=007 note="" flag
 
-A value ends at the next blank or is quoted by "…", '…', {…} or […]; inside quotes a backslash escapes the
-next character. A key without `=` is a flag (T). Blanks around `=` are allowed; `note= energy=-5` leaves
-`note` empty. What is written here is read alike by ASE.
+A value ends at the next space or is enclosed in "…", '…', {…} or […]. Inside quotes a backslash escapes the
+next character. A key without `=` is a flag (T). Spaces around `=` are allowed; `note= energy=-5` leaves
+`note` empty. ASE reads the lines that are written here in the same way.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import BornflowError
+
 CLOSING = {'"': '"', "'": "'", "{": "}", "[": "]"}
-INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")
+INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)")  # 0, -17; not 007
+# 1, 1., .5, -1.5e-3, 1.0D-3 (Fortran), nan, -inf
 REAL = re.compile(
     r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eEdD][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE
 )
 BOOLEANS = {"T": True, "F": False} | {
-    spelling: value == "true"
-    for value in ("true", "false")
-    for spelling in (value, value.upper(), value.capitalize())
+    spelling: word == "true"
+    for word in ("true", "false")
+    for spelling in (word, word.upper(), word.capitalize())
 }
-MATRICES = ("virial", "stress")  # nine numbers of these are a matrix in column order
-JSON = "_JSON "  # ASE's mark of a value that is written as JSON
-
-
-class Malformed(ValueError):
-    """A comment line that cannot be read in one way only."""
+MATRICES = ("virial", "stress")  # nine numbers under these keys are a matrix in column order
+JSON_MARK = "_JSON "  # ASE puts this before a value that is written as JSON
 
 
 class Word(NamedTuple):
-    """A piece of the line without blanks outside quotes: text before and after its first `=`."""
+    """A stretch of the line without spaces outside quotes: the text before and after its first `=`."""
 
     key: str
     value: str | None  # None without `=`
-    quoted: bool  # whether the last piece stood in quotes
+    quoted: bool  # whether the last text stood in quotes
 
 
-def pairs(line: str) -> dict[str, str]:
+def parse(line: str) -> dict[str, str]:
     """Keys and the text of their values, quotes removed; flags are `T`.
 
-    Raises Malformed for an open quote, a value without a key and a key with two different values.
+    Raises BornflowError, without the name of the file, for an open quote, a value without a key and a key
+    with two different values.
     """
-    found: dict[str, str] = {}
-    words = list(_words(line))
-    place = 0
-    while place < len(words):
-        key, value, quoted = words[place]
-        place += 1
-        following = words[place] if place < len(words) else None
+    pairs: dict[str, str] = {}
+    words = list(_split(line))
+    position = 0
+    while position < len(words):
+        key, value, quoted = words[position]
+        position += 1
+        following = words[position] if position < len(words) else None
         if value is None:
-            if following and not following.key and following.value is not None:  # `key =value`, `key = value`
+            # `key =value` is the words `key` and `=value`; `key = value` is `key`, `=` and `value`.
+            if following and not following.key and following.value is not None:
                 value, quoted = following.value, following.quoted
-                place += 1
-            else:
+                position += 1
+            else:  # `flag`
                 value, quoted = "T", True
-        if value == "" and not quoted and place < len(words) and _is_value(words, place):
-            value = words[place].key
-            place += 1
+        if value == "" and not quoted and _is_value(words, position):  # `key= value`
+            value = words[position].key
+            position += 1
         if not key:
-            raise Malformed(f"'={value}' has no key before it")
-        if found.setdefault(key, value) != value:
-            raise Malformed(f"'{key}' is there twice, as '{found[key]}' and as '{value}'; keep one")
-    return found
+            raise BornflowError(f"'={value}' has no key before it; write key=value")
+        if pairs.setdefault(key, value) != value:
+            raise BornflowError(f"'{key}' is given twice, as '{pairs[key]}' and as '{value}'; keep one")
+    return pairs
 
 
-def _is_value(words: list[Word], place: int) -> bool:
-    """Whether a word is the value of `key= value`: it has no `=` itself, nor does one follow."""
-    if words[place].value is not None:
+def _is_value(words: list[Word], position: int) -> bool:
+    """Whether the word there is the value of the `key=` before it.
+
+    It is in `key= value other=3`, not in `key= other=3` or `key= other = 3`.
+    """
+    if position >= len(words) or words[position].value is not None:
         return False
-    return place + 1 == len(words) or bool(words[place + 1].key) or words[place + 1].quoted
+    following = words[position + 1] if position + 1 < len(words) else None
+    return following is None or bool(following.key) or following.quoted
 
 
-def _words(line: str):
-    """The words of a line."""
-    place, end = 0, len(line)
+def _split(line: str) -> Iterator[Word]:
+    """The words of a line: `note="a b" flag` is (note, a b) and (flag, None)."""
+    position, end = 0, len(line)
     while True:
-        while place < end and line[place].isspace():
-            place += 1
-        if place == end:
+        while position < end and line[position].isspace():
+            position += 1
+        if position == end:
             return
-        key, place, quoted = _piece(line, place, stop="=")
+        key, position, quoted = _read_text(line, position, stop="=")
         value = None
-        if place < end and line[place] == "=":
-            value, place, quoted = _piece(line, place + 1, stop="")
-        if place < end and not line[place].isspace():
-            raise Malformed(
-                f"a blank is expected after the closing quote in column {place}, found '{line[place]}'"
+        if position < end and line[position] == "=":
+            value, position, quoted = _read_text(line, position + 1, stop="")
+        if position < end and not line[position].isspace():
+            raise BornflowError(
+                f"a space is expected after the closing quote in column {position}, found '{line[position]}'"
+                "; add the space, or a backslash before a quote that belongs to the text"
             )
         yield Word(key, value, quoted)
 
 
-def _piece(line: str, place: int, stop: str) -> tuple[str, int, bool]:
-    """A quoted text, or all up to a blank or one of `stop`; the place after it; whether it was quoted."""
-    closing = CLOSING.get(line[place]) if place < len(line) else None
-    if closing is None:
-        end = place
-        while end < len(line) and not line[end].isspace() and line[end] not in stop:
-            end += 1
-        return line[place:end], end, False
-    opening, begun, depth, text = line[place], place, 1, []
-    place += 1
-    while place < len(line):
-        letter = line[place]
-        if letter == "\\" and place + 1 < len(line):
-            text.append(line[place + 1])
-            place += 2
+def _read_text(line: str, start: int, stop: str) -> tuple[str, int, bool]:
+    """A quoted text, or everything up to a space or a character of `stop`.
+
+    Returns the text without quotes, the position after it, and whether it was quoted.
+    """
+    if start < len(line) and line[start] in CLOSING:
+        text, end = _read_quoted(line, start)
+        return text, end, True
+    end = start
+    while end < len(line) and not line[end].isspace() and line[end] not in stop:
+        end += 1
+    return line[start:end], end, False
+
+
+def _read_quoted(line: str, start: int) -> tuple[str, int]:
+    """The text between the quote or bracket at `start` and its partner, and the position after that.
+
+    `"a \\"b\\" c"` is the text `a "b" c`; brackets nest, so `{a {b} c}` is `a {b} c`.
+    """
+    opening, closing = line[start], CLOSING[line[start]]
+    depth, text, position = 1, [], start + 1
+    while position < len(line):
+        letter = line[position]
+        if letter == "\\" and position + 1 < len(line):
+            text.append(line[position + 1])
+            position += 2
             continue
         if letter == closing:
             depth -= 1
             if not depth:
-                return "".join(text), place + 1, True
+                return "".join(text), position + 1
         elif letter == opening:
             depth += 1
         text.append(letter)
-        place += 1
-    raise Malformed(f"the {opening} in column {begun + 1} is not closed")
+        position += 1
+    raise BornflowError(f"the {opening} in column {start + 1} is not closed; add the closing {closing}")
 
 
-def number(text: str) -> float:
+def parse_number(text: str) -> float:
     """A real number, also with Fortran's exponent (1.0D-3); ValueError for anything else, such as 1_000."""
     if not REAL.fullmatch(text):
         raise ValueError(f"'{text}' is not a number")
     return float(text.lower().replace("d", "e"))
 
 
-def value(key: str, text: str) -> Any:
-    """What a value means: a number, a truth value, an array of one of them, or the text itself."""
-    if text.startswith(JSON):
+def parse_value(key: str, text: str) -> Any:
+    """The value that a text stands for: a number, a truth value, an array of these, or the text itself.
+
+    `3` is an integer, `1 2.5` an array of two numbers, `T F` an array of truth values, `007` text.
+    """
+    if text.startswith(JSON_MARK):
         try:
-            return json.loads(text[len(JSON) :])
+            return json.loads(text[len(JSON_MARK) :])
         except ValueError:
             return text
     words = re.split(r"[\s,]+", text.strip(" \t,"))
@@ -141,7 +161,7 @@ def value(key: str, text: str) -> Any:
         if max(map(abs, numbers)) >= 2**63:
             return text
     elif all(REAL.fullmatch(word) for word in words):
-        numbers = [number(word) for word in words]
+        numbers = [parse_number(word) for word in words]
     elif all(word in BOOLEANS for word in words):
         numbers = [BOOLEANS[word] for word in words]
     else:
@@ -152,44 +172,59 @@ def value(key: str, text: str) -> Any:
     return array.reshape(3, 3, order="F") if key in MATRICES and len(array) == 9 else array
 
 
-def text(written: str) -> str:
-    """The text of a name, whatever it looks like."""
-    return str(value("", written)) if written.startswith(JSON) else written
+def parse_text(text: str) -> str:
+    """The value of a key whose values are always text, such as a name: `007` stays `007`."""
+    return str(parse_value("", text)) if text.startswith(JSON_MARK) else text
 
 
-def line(info: Mapping[str, Any], texts: frozenset[str]) -> str:
-    """The comment line of `info`. Values of the keys in `texts` are text, whatever they look like."""
-    return " ".join(f"{_quoted(key)}={_quoted(_text(key, info[key], key in texts))}" for key in info)
+def compose(info: Mapping[str, Any], text_keys: frozenset[str]) -> str:
+    """The comment line of `info`; values of the keys in `text_keys` are text, even if they look like numbers.
+
+    Raises TypeError for a value that JSON has no form for.
+    """
+    return " ".join(
+        f"{_quote(key)}={_quote(_format_name(value) if key in text_keys else _format_value(key, value))}"
+        for key, value in info.items()
+    )
 
 
-def _text(key: str, content: Any, is_text: bool) -> str:
-    """The value as text that `value` (or for text the identity) turns back into the same."""
-    if is_text:
-        text = str(content)
-        # A name such as 007 or 1_23 is text here anyway; another reader would take it for a number.
-        mistaken = text in BOOLEANS or _is_number(text)
-        marked = not text or mistaken or not text.isprintable() or text.startswith(JSON)
-        return JSON + json.dumps(text) if marked else text
-    if isinstance(content, np.ndarray | np.generic):
-        content = content.reshape(-1, order="F") if key in MATRICES and content.shape == (3, 3) else content
-        content = content.tolist()
-    if isinstance(content, str):
-        plain = content and content.isprintable() and isinstance(value(key, content), str)
-        return content if plain and not content.startswith(JSON) else JSON + json.dumps(content)
-    if (
-        isinstance(content, list)
-        and len(content) > 1
-        and all(type(item) is type(content[0]) for item in content)
-        and isinstance(content[0], bool | int | float)
-    ):
-        return " ".join(_scalar(item) for item in content)
-    if isinstance(content, bool | int | float):
-        return _scalar(content)
-    return JSON + json.dumps(content)
+def _format_name(name: Any) -> str:
+    """A text that `parse_text` reads back.
+
+    bornflow reads 007 and 1_23 as text here. Other readers would take them for numbers, so they are marked.
+    """
+    text = str(name)
+    mistaken = text in BOOLEANS or _python_takes_for_number(text)
+    marked = not text or mistaken or not text.isprintable() or text.startswith(JSON_MARK)
+    return JSON_MARK + json.dumps(text) if marked else text
 
 
-def _is_number(text: str) -> bool:
-    """Whether Python, and so many a reader, takes the text for a number."""
+def _format_value(key: str, value: Any) -> str:
+    """A text that `parse_value` reads back as the same value."""
+    if isinstance(value, np.ndarray | np.generic):
+        is_matrix = key in MATRICES and value.shape == (3, 3)
+        value = (value.reshape(-1, order="F") if is_matrix else value).tolist()
+    if isinstance(value, str):
+        is_plain = value and value.isprintable() and isinstance(parse_value(key, value), str)
+        return value if is_plain and not value.startswith(JSON_MARK) else JSON_MARK + json.dumps(value)
+    if isinstance(value, list) and _is_array(value):
+        return " ".join(map(_format_scalar, value))
+    if isinstance(value, bool | int | float):
+        return _format_scalar(value)
+    return JSON_MARK + json.dumps(value)
+
+
+def _is_array(items: list) -> bool:
+    """Whether a list is two or more numbers, or truth values, of one type."""
+    return (
+        len(items) > 1
+        and isinstance(items[0], bool | int | float)
+        and all(type(item) is type(items[0]) for item in items)
+    )
+
+
+def _python_takes_for_number(text: str) -> bool:
+    """Whether `float(text)` works, as many readers try it: true for 007 and 1_23."""
     try:
         float(text)
     except ValueError:
@@ -197,11 +232,11 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _scalar(item: bool | int | float) -> str:
+def _format_scalar(item: bool | int | float) -> str:
     return {True: "T", False: "F"}[item] if isinstance(item, bool) else repr(item)
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     if text and not re.search(r"[\s=\"'{}\[\]\\]", text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

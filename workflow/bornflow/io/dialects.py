@@ -1,7 +1,7 @@
-"""What other programs call labels, and what they say of them: names, units, weights, charges, cells.
+"""How other programs name labels, units, weights, charges and cells in extxyz files.
 
-Keys are compared without case, separators and words that only say whose label it is, so `REF_energy`,
-`dft-energy` and `Energy` all mean an energy. Keys of models' predictions (`MACE_energy`) do not.
+Keys are compared without case, separators and words that only say whose label it is. So `REF_energy`,
+`dft-energy` and `Energy` all mean the energy. Keys of models' predictions (`MACE_energy`) do not.
 """
 
 import difflib
@@ -10,8 +10,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from ..errors import BornflowError
 from . import comment
+from .columns import Column
+from .quantities import LABELS
 
+# Names without separators. `structure` stands for positions and cell.
 SYNONYMS = {
     "energy": ("energy", "energies", "totalenergy", "energytotal", "etot", "toten"),
     "forces": ("forces", "force"),
@@ -21,147 +25,176 @@ SYNONYMS = {
     ),
     "structure": ("pos", "position", "positions", "length", "distance", "lattice", "cell"),
 }
-# Parts of other names, and short ones, by which a label may be meant.
-STEMS = {
+# A stem and short names that suggest a label.
+HINTS = {
     "energy": ("energ", ("e", "ene", "epot", "e0")),
     "forces": ("forc", ("f", "fx", "gradient", "gradients", "grad")),
     "bec": ("born", ("bec", "apt", "zstar", "zeff", "polartensor", "becharge")),
 }
-LENGTHS = ("coordinates", "coordinate", "coords", "coord", "dist", "distances", "xyz")  # keys of their unit
-OWNERS = {"ref", "reference", "dft", "qm", "label", "target", "true"}
-# Units that labels are in, as files spell them.
+SOURCE_WORDS = {"ref", "reference", "dft", "qm", "label", "target", "true"}
+# Words of a key that describes a label and does not contain it, as `energy_weight` does.
+QUALIFIERS = {"weight", "weights", "w", "unit", "units", "mask", "shift", "other", "error", "std", "free"}
+TOTAL_WORDS = {"total", "tot", "net", "system", "sys", "molecular", "formal", "cell"}  # `net_charge`
+MULTIPLICITIES = ("multiplicity", "mult", "spinmultiplicity")
+MISSING = {"", "none", "null", "nan", "n/a", "na", "-"}
+CELL_STEMS = ("latt", "cell", "box", "vec", "period")
+
+# Units that labels have here, as files spell them and as messages do.
 UNITS = {
     "energy": ("ev", "electronvolt"),
     "forces": ("ev/å", "ev/a", "ev/ang", "ev/angstrom", "ev*a^-1", "eva^-1"),
     "bec": ("e", "|e|", "elementarycharge"),
     "structure": ("å", "a", "ang", "angstrom", "angstroms"),
 }
-ANY_UNIT = {unit for known in UNITS.values() for unit in known} | {"metal", "ase", "ev-angstrom", "default"}
-SPELLED = {"energy": "eV", "forces": "eV/Å", "bec": "e", "structure": "Å", "all": "eV, Å and e"}
-MISSING = {"", "none", "null", "nan", "n/a", "na", "-"}
-# Words of a key that hold no label themselves but say something of one.
-BESIDE = {"weight", "weights", "w", "unit", "units", "mask", "shift", "other", "error", "std", "free"}
-WHOLE = {"total", "tot", "net", "system", "sys", "molecular", "formal", "cell"}  # of a charge
-MULTIPLICITIES = ("multiplicity", "mult", "spinmultiplicity")
-CELL_STEMS = ("latt", "cell", "box", "vec", "period")
+ALL_UNITS = {unit for known in UNITS.values() for unit in known} | {"metal", "ase", "ev-angstrom", "default"}
+UNIT_NAMES = {"energy": "eV", "forces": "eV/Å", "bec": "e", "structure": "Å", "all": "eV, Å and e"}
+LENGTH_WORDS = ("coordinates", "coordinate", "coords", "coord", "dist", "distances", "xyz")
+# What the words before `unit` stand for: `pos_unit` is of the structure, `e_unit` of the energy.
+UNIT_OWNERS = (
+    {"e": "energy", "f": "forces"}
+    | {word: quantity for quantity, words in SYNONYMS.items() for word in words}
+    | dict.fromkeys(LENGTH_WORDS, "structure")
+)
 
 
-def words(key: str) -> list[str]:
-    """The words of a key: `REF_energyUnit` is ref, energy, unit."""
-    spread = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[a-zA-Z])(?=[uU]nits?$)", " ", key)
-    return [word for word in re.split(r"[^a-z0-9]+", spread.lower()) if word]
+def split_key(key: str) -> list[str]:
+    """The words of a key in lower case: `REF_energyUnit` is ref, energy, unit."""
+    # A space before a capital after a small letter (`energyUnit`) and before a final `unit` (`energyunit`).
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[a-zA-Z])(?=[uU]nits?$)", " ", key)
+    return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 
-def meaning(key: str) -> str | None:
+def _without_source(key: str) -> list[str]:
+    return [word for word in split_key(key) if word not in SOURCE_WORDS]
+
+
+def quantity_of_key(key: str) -> str | None:
     """The quantity of SYNONYMS that a key of a file stands for, or None."""
-    own = [word for word in words(key) if word not in OWNERS]
-    return next((name for name, known in SYNONYMS.items() if "".join(own) in known), None)
+    name = "".join(_without_source(key))
+    return next((quantity for quantity, known in SYNONYMS.items() if name in known), None)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value of the comment line says that there is none."""
+    """Whether a value of the comment line means that there is none, as `None` and `nan` do."""
     return isinstance(value, str) and value.strip().lower() in MISSING
 
 
-def resembling(keys: Iterable[str], quantity: str) -> list[str]:
-    """Keys that may be meant for a label, known names of it among them."""
-    stem, short = STEMS[quantity]
-    found = set()
+def similar_keys(keys: Iterable[str], quantity: str) -> list[str]:
+    """Keys that may stand for a label, those of SYNONYMS among them; for messages about a missing one."""
+    stem, short_names = HINTS[quantity]
+    similar = set()
     for key in keys:
-        parts = words(key)
-        if set(parts) & BESIDE:
+        words = set(split_key(key))
+        if words & QUALIFIERS:
             continue
-        near = difflib.get_close_matches("".join(parts), SYNONYMS[quantity], n=1, cutoff=0.8)
-        if near or stem in key.lower() or set(parts) & set(short):
-            found.add(key)
-    return sorted(found)
+        is_close = difflib.get_close_matches("".join(split_key(key)), SYNONYMS[quantity], n=1, cutoff=0.8)
+        if is_close or stem in key.lower() or words & set(short_names):
+            similar.add(key)
+    return sorted(similar)
 
 
-def total_charge(info: Mapping[str, str]) -> dict[str, str]:
-    """The keys that give `charge` and `multiplicity` of the structure, as {key of the file: ours}."""
-    found = {}
+def charge_keys(info: Mapping[str, str]) -> dict[str, str]:
+    """The keys that give the total charge or the multiplicity, as {key of the file: bornflow's key}."""
+    keys = {}
     for key in info:
-        own = [word for word in words(key) if word not in OWNERS]
-        if [word for word in own if word not in WHOLE] == ["charge"]:
-            found[key] = "charge"
-        elif "".join(own) in MULTIPLICITIES:
-            found[key] = "multiplicity"
-    return found
+        words = _without_source(key)
+        if [word for word in words if word not in TOTAL_WORDS] == ["charge"]:
+            keys[key] = "charge"
+        elif "".join(words) in MULTIPLICITIES:
+            keys[key] = "multiplicity"
+    return keys
 
 
-def foreign_cell(info: Mapping[str, str]) -> str | None:
-    """A key that holds a cell or periodicity and is not `Lattice` or `pbc`, for frames without a Lattice."""
+def split_list(text: str) -> list[str]:
+    """The words of a list, whatever brackets and separators it has: `[[9, 0], [0, 9]]` is 9, 0, 0, 9."""
+    return re.sub(r"[][(){},;]", " ", text).split()
+
+
+def foreign_cell_key(info: Mapping[str, str]) -> str | None:
+    """A key that gives the cell or the periodicity under another name, in a frame without `Lattice`."""
     for key, text in info.items():
-        parts = re.sub(r"[][(){},;]", " ", text).split()
-        numbers = all(comment.REAL.fullmatch(part) for part in parts) and len(parts) in (1, 3, 6, 9)
-        periodic = bool(parts) and all(comment.BOOLEANS.get(part) for part in parts)
-        name = key.lower()
-        if any(stem in name for stem in CELL_STEMS) or difflib.get_close_matches(
+        name, words = key.lower(), split_list(text)
+        if not any(stem in name for stem in CELL_STEMS) and not difflib.get_close_matches(
             name, ["lattice"], cutoff=0.8
         ):
-            if numbers and len(parts) > 1:
-                return key
-            if periodic and "period" in name:
-                return key
+            continue
+        if len(words) in (3, 6, 9) and all(comment.REAL.fullmatch(word) for word in words):
+            return key
+        if "period" in name and words and all(comment.BOOLEANS.get(word) for word in words):
+            return key
     return None
 
 
 def foreign_unit(info: Mapping[str, str]) -> tuple[str, str] | None:
-    """The first key of the comment line that gives a unit which is not bornflow's, and that unit expected."""
+    """The first key of the comment line that gives another unit than bornflow's, and the unit expected."""
     for key, text in info.items():
-        found = words(key)
-        if not found or not {"unit", "units"} & {found[0], found[-1]} or found[:2] == ["unit", "cell"]:
+        words = split_key(key)
+        if not words or not {"unit", "units"} & {words[0], words[-1]} or words[:2] == ["unit", "cell"]:
             continue
-        rest = "".join(word for word in found if word not in ("unit", "units", *OWNERS))
-        known = {"e": "energy", "f": "forces"} | {rest: name for name in SYNONYMS for rest in SYNONYMS[name]}
-        known |= dict.fromkeys(LENGTHS, "structure")
-        quantity = known.get(rest) if rest else "all"
+        owner = "".join(word for word in words if word not in ("unit", "units", *SOURCE_WORDS))
+        quantity = UNIT_OWNERS.get(owner) if owner else "all"
         if quantity is None or is_missing(text):
             continue
-        spelled = re.sub(r"\s|_", "", text.lower())
-        parts = (
-            [re.split("[:=]", part)[-1] for part in re.split("[,;]", spelled)]
-            if quantity == "all"
-            else [spelled]
-        )
-        if not set(parts) <= (ANY_UNIT if quantity == "all" else set(UNITS[quantity])):
-            return key, SPELLED[quantity]
+        unit = re.sub(r"\s|_", "", text.lower())
+        if quantity == "all":  # units="energy: eV, forces: eV/A" or units=metal
+            units = {re.split("[:=]", part)[-1] for part in re.split("[,;]", unit)}
+            is_known = units <= ALL_UNITS
+        else:
+            is_known = unit in UNITS[quantity]
+        if not is_known:
+            return key, UNIT_NAMES[quantity]
     return None
 
 
-def masked(info: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> tuple[set[str], list[str]]:
-    """Labels that the file itself gives no weight, and keys of other weights and masks, which are not used.
+def masked_labels(
+    info: Mapping[str, str], arrays: Mapping[str, Column], place: str
+) -> tuple[set[str], list[str]]:
+    """Labels that the file itself gives the weight zero, and keys of weights and masks that are not used.
 
-    `config_weight=0` is of all labels, `config_energy_weight`, `forces_weight` and their like of one. Raises
-    comment.Malformed for a weight that is no number from zero on and for zeros for some atoms only.
+    `config_weight=0` masks all labels, `config_energy_weight=0` or a column `forces_weight` of zeros one of
+    them. Raises BornflowError for a weight that is not a number or is negative, and for a column with zeros
+    for some atoms only.
     """
-    off: set[str] = set()
+    masked: set[str] = set()
     unused = []
-    for key, values in [*info.items(), *arrays.items()]:
-        found = [word for word in words(key) if word != "config"]
-        said = {"weight", "weights", "w", "mask"} & set(found)
-        rest = "_".join(word for word in found if word not in said)
-        quantity = meaning(rest) if rest else "all"
-        if not said or quantity not in ("all", "energy", "forces", "bec") or is_missing(values):
+    entries: list[tuple[str, str | Column]] = [*info.items(), *arrays.items()]
+    for key, values in entries:
+        words = [word for word in split_key(key) if word != "config"]
+        marks = {"weight", "weights", "w", "mask"} & set(words)
+        owner = "_".join(word for word in words if word not in marks)
+        quantity = quantity_of_key(owner) if owner else "all"
+        if not marks or quantity not in ("all", *LABELS) or is_missing(values):
             continue
-        if said & {"mask", "w"} and (quantity == "all" or "mask" in said):
-            unused += [key] * ("mask" in said and key in arrays)
+        if "mask" in marks or ("w" in marks and quantity == "all"):
+            unused += [key] * ("mask" in marks and key in arrays)
             continue
-        try:
-            numbers = (
-                np.array([comment.number(values)]) if isinstance(values, str) else np.asarray(values, float)
+        weights = _parse_weights(key, values, place)
+        if not weights.any():
+            masked |= set(LABELS) if quantity == "all" else {quantity}
+        elif not weights.all():
+            raise BornflowError(
+                f"{place}: '{key}' is zero for some atoms only, but a label is masked for all atoms of a "
+                "structure or for none; remove the column or the frame"
             )
-        except ValueError:
-            raise comment.Malformed(f"'{key}' is '{values}'; a number is expected for a weight") from None
-        if not (numbers >= 0).all():
-            raise comment.Malformed(f"'{key}' is {numbers.ravel()[0]:g}; a weight is zero or positive")
-        if not numbers.any():
-            off |= {"energy", "forces", "bec"} if quantity == "all" else {quantity}
-        elif not numbers.all():
-            raise comment.Malformed(
-                f"'{key}' is zero for some atoms only; labels are masked for whole structures: remove the "
-                "column or the frame"
-            )
-        elif (numbers != 1).any():
+        elif (weights != 1).any():
             unused.append(key)
-    return off, unused
+    return masked, unused
+
+
+def _parse_weights(key: str, values: str | Column, place: str) -> np.ndarray:
+    """Weights of a key of the comment line, or of a column."""
+    try:
+        if isinstance(values, str):
+            weights = np.array([comment.parse_number(values)])
+        else:
+            weights = np.asarray(values, float)
+    except ValueError:
+        shown = values if isinstance(values, str) else values.ravel()[0]
+        raise BornflowError(
+            f"{place}: '{key}' is '{shown}'; a number is expected for a weight, correct or remove it"
+        ) from None
+    if not (weights >= 0).all():
+        raise BornflowError(
+            f"{place}: '{key}' is {weights.ravel()[0]:g}; a weight must be zero or positive, correct it"
+        )
+    return weights

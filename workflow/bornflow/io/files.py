@@ -1,4 +1,4 @@
-"""Writing files so that they appear whole or not at all."""
+"""Writing files so that they appear completely or not at all, and locking folders."""
 
 import contextlib
 import fcntl
@@ -7,36 +7,37 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Yield a scratch path beside `path`; rename it to `path` when the block succeeds.
+    """Yield a temporary path in the folder of `path`; rename it to `path` when the block succeeds.
 
-    The scratch name keeps the suffix, since several writers choose a format by it.
-    If the block raises, the scratch file is removed and `path` stays untouched.
+    The temporary name keeps the suffix, since several writers choose a format by it. If the block raises, the
+    temporary file is removed and `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    scratch = Path(name)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
     try:
-        with _naming(path):
-            yield scratch
+        with _name_file_in_errors(path):
+            yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        scratch.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner can read
-        with scratch.open("rb") as handle:
-            os.fsync(handle.fileno())  # a crash of the machine leaves no renamed file without content
-        os.replace(scratch, path)
+        temporary.chmod(0o666 & ~umask)  # mkstemp makes files that only their owner can read
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # a crash of the machine leaves no renamed file without content
+        os.replace(temporary, path)
     finally:
-        scratch.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Name the file in errors of the system that name none, such as that of a full disk."""
+def _name_file_in_errors(path: Path) -> Iterator[None]:
+    """Add the file to an OSError that names none, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -45,42 +46,42 @@ def _naming(path: Path) -> Iterator[None]:
         raise
 
 
-LOCKS: set[int] = set()  # descriptors of the locks held; a program that is given them holds them too
+HELD_LOCKS: set[int] = set()  # file descriptors; a program that inherits them holds the locks too
 
 
 @contextlib.contextmanager
 def locked(directory: str | Path) -> Iterator[None]:
-    """Hold `directory` (made if missing) for this process alone; wait while another one has it.
+    """Reserve `directory` (made if missing) for this process; wait while another process has it.
 
-    The lock is on a file beside it, open for writing, which network file systems want.
+    The lock is on a file next to the directory, opened for writing as network file systems require.
     """
     directory = Path(directory)
     lock = directory.with_name(directory.name + ".lock")
     while True:
         directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        # The one who had it may have removed both meanwhile.
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # The process that held the lock may have removed both in the meantime.
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(lock), os.fstat(handle)):
+            if os.path.samestat(os.stat(lock), os.fstat(descriptor)):
                 directory.mkdir(parents=True, exist_ok=True)
                 break
-        os.close(handle)
-    LOCKS.add(handle)
+        os.close(descriptor)
+    HELD_LOCKS.add(descriptor)
     try:
         yield
     finally:
-        LOCKS.discard(handle)
+        HELD_LOCKS.discard(descriptor)
         lock.unlink(missing_ok=True)
-        os.close(handle)
+        os.close(descriptor)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
-    with atomic_write(path) as scratch:
-        scratch.write_text(text, encoding="utf-8")
+    """Write `text` to `path` as UTF-8, completely or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: str | Path, value) -> None:
-    """Write `value` as indented JSON to `path`, whole or not at all."""
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` to `path` as indented JSON, completely or not at all."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")

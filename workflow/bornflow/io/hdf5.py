@@ -1,88 +1,107 @@
-"""Reading HDF5 files of our own: one clear error for whatever is wrong with them.
+"""Reading HDF5 files of our own: one clear error for anything that is wrong with them.
 
-What a file holds is said in tables of rules (`Attribute`, `Dataset`); what a file says otherwise is rejected
-with its name, what was found and what is expected.
+    with hdf5.open_file("run.h5", "run dynamics.md again") as file:
+        attributes = hdf5.read_attributes(file, {"timestep [fs]": AttributeRule("number", above=0)}, remedy)
+
+Tables of rules (`AttributeRule`, `DatasetRule`) describe what a file contains. Other content is rejected; the
+message names the file, what was found and what is expected, and ends with the remedy that the caller gives.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import h5py
 import numpy as np
+from jaxtyping import Shaped
 
 from ..errors import BornflowError
 
 
 @dataclass(frozen=True)
-class Attribute:
-    """What an attribute may be: `kind` is number, whole, text, flag or vector (three numbers).
+class AttributeRule:
+    """What an attribute may be: a number, integer, text, flag (true or false) or vector (three numbers).
 
-    Numbers are finite, at least `least` and larger than `above`; NaN may stand for none if `may_be_nan`.
+    Numbers are finite, at least `minimum` and larger than `above`. With `may_be_nan` NaN means none.
     """
 
-    kind: str
-    least: float = -np.inf
+    type: Literal["number", "integer", "text", "flag", "vector"]
+    minimum: float = -np.inf
     above: float = -np.inf
     choices: tuple[str, ...] = ()
     may_be_nan: bool = False
 
-    def takes(self, value) -> bool:
-        """Whether the value is one that the rule allows."""
-        if self.kind == "text":
+    def allows(self, value: Any) -> bool:
+        """Whether the value follows the rule."""
+        if self.type == "text":
             return isinstance(value, str) and (not self.choices or value in self.choices)
-        if self.kind == "flag":
+        if self.type == "flag":
             return isinstance(value, bool | np.bool_)
-        if self.kind == "vector":
-            value = np.asarray(value)
-            return value.shape == (3,) and value.dtype.kind in "fiu" and bool(np.isfinite(value).all())
-        kinds = (int, np.integer) if self.kind == "whole" else (int, float, np.integer, np.floating)
-        if isinstance(value, bool | np.bool_) or not isinstance(value, kinds):
+        if self.type == "vector":
+            vector = np.asarray(value)
+            return vector.shape == (3,) and vector.dtype.kind in "fiu" and bool(np.isfinite(vector).all())
+        types = (int, np.integer) if self.type == "integer" else (int, float, np.integer, np.floating)
+        if isinstance(value, bool | np.bool_) or not isinstance(value, types):
             return False
         if np.isnan(value):
             return self.may_be_nan
-        return bool(np.isfinite(value) and value >= self.least and value > self.above)
+        return bool(np.isfinite(value) and value >= self.minimum and value > self.above)
 
     def __str__(self) -> str:
         """What is expected, in words."""
         if self.choices:
             return " or ".join(self.choices)
-        words = {"whole": "a whole number", "flag": "true or false", "vector": "three finite numbers"}
-        said = words.get(self.kind, "text" if self.kind == "text" else "a finite number")
-        if np.isfinite(self.least):
-            said += f" of {self.least:g} or more"
-        return said + (f" above {self.above:g}" if np.isfinite(self.above) else "")
+        if self.type == "text":
+            return "text"
+        if self.type == "flag":
+            return "true or false"
+        if self.type == "vector":
+            return "a list of three finite numbers"
+        words = "an integer" if self.type == "integer" else "a finite number"
+        if np.isfinite(self.minimum):
+            words += f" of {self.minimum:g} or more"
+        return words + (f" above {self.above:g}" if np.isfinite(self.above) else "")
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """What a dataset may be: its unit (None: it has none), the shape of an item, and limits of its values."""
+class DatasetRule:
+    """What a dataset may be: its unit (None: without one), the shape of an item, and limits of its values.
+
+    The first axis of a dataset counts the items and may have any length.
+    """
 
     unit: str | None
     item: tuple[int | None, ...] = ()  # None: any length
-    least: float = -np.inf
-    most: float = np.inf
-    whole: bool = False
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    integer: bool = False
+
+    def describe_values(self) -> str:
+        """What each value must be, in words."""
+        words = "an integer" if self.integer else "a finite number"
+        words += f" of {self.minimum:g} or more" if np.isfinite(self.minimum) else ""
+        return words + (f" and {self.maximum:g} or less" if np.isfinite(self.maximum) else "")
 
 
 class Attributes(dict):
-    """Attributes by name; one that is asked for and missing is a BornflowError with the file and a remedy."""
+    """Attributes by name. Looking up a missing one raises BornflowError with the file and the remedy."""
 
-    def __init__(self, path: Path, remedy: str, values: dict):
+    def __init__(self, path: Path, remedy: str, values: Mapping[str, Any]):
         super().__init__(values)
         self.path, self.remedy = path, remedy
 
-    def __missing__(self, name: str):
-        stem = name.partition(" [")[0]
-        alike = [other for other in self if other.partition(" [")[0] == stem]
-        hint = f", but '{alike[0]}'" if alike else ""
+    def __missing__(self, name: str) -> Any:
+        quantity = name.partition(" [")[0]  # without the unit
+        similar = [other for other in self if other.partition(" [")[0] == quantity]
+        hint = f", but '{similar[0]}'" if similar else ""
         raise BornflowError(f"{self.path} has no attribute '{name}'{hint}; {self.remedy}")
 
 
 @contextlib.contextmanager
-def opened(path: str | Path, remedy: str) -> Iterator[h5py.File]:
-    """The file, open for reading. Raises BornflowError where HDF5 cannot read it, now or in the block."""
+def open_file(path: str | Path, remedy: str) -> Iterator[h5py.File]:
+    """Open a file for reading. Raises BornflowError if HDF5 cannot read it, now or inside the block."""
     if not Path(path).exists():
         raise BornflowError(f"{path}: no such file; {remedy}")
     try:
@@ -91,57 +110,64 @@ def opened(path: str | Path, remedy: str) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py raises all of these
         reason = " ".join(str(error).split())
         raise BornflowError(
-            f"{path} cannot be read as HDF5 ({reason}): it is damaged, cut or of another kind; {remedy}"
+            f"{path} cannot be read as HDF5 ({reason}): it is damaged, cut or of another format; {remedy}"
         ) from error
 
 
-def attributes(file: h5py.File, rules: dict[str, Attribute], remedy: str) -> Attributes:
-    """All attributes of the file; BornflowError for one that its rule does not allow."""
-    found = Attributes(Path(file.filename), remedy, dict(file.attrs))
+def read_attributes(file: h5py.File, rules: Mapping[str, AttributeRule], remedy: str) -> Attributes:
+    """All attributes of the file. Raises BornflowError for one that its rule does not allow."""
+    attributes = Attributes(Path(file.filename), remedy, dict(file.attrs))
     for name, rule in rules.items():
-        if name in found and not rule.takes(found[name]):
+        if name in attributes and not rule.allows(attributes[name]):
+            value = attributes[name]
+            shown = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
             raise BornflowError(
-                f"{found.path}: attribute '{name}' is {found[name]!r}, {rule} expected; {remedy}"
+                f"{attributes.path}: attribute '{name}' is {shown!r}, but {rule} is expected; {remedy}"
             )
-    return found
+    return attributes
 
 
-def member(file: h5py.File, name: str, rule: Dataset, remedy: str) -> h5py.Dataset:
-    """A dataset with the unit and the shape that `rule` says, not read yet; the first axis is free."""
+def find_dataset(file: h5py.File, name: str, rule: DatasetRule, remedy: str) -> h5py.Dataset:
+    """A dataset, not read yet. Raises BornflowError if its type, unit or shape is not that of the rule."""
     path = file.filename
     if name not in file:
-        raise BornflowError(f"{path} holds no {name}; {remedy}")
+        raise BornflowError(f"{path} has no {name}; {remedy}")
     data = file[name]
     if not isinstance(data, h5py.Dataset):
-        raise BornflowError(f"{path}: {name} is a group, a dataset expected; {remedy}")
+        raise BornflowError(f"{path}: {name} is a group, but a dataset is expected; {remedy}")
     if data.dtype.kind not in "fiu":
-        raise BornflowError(f"{path}: {name} holds {data.dtype}, numbers expected; {remedy}")
+        raise BornflowError(f"{path}: {name} has the type {data.dtype}, but numbers are expected; {remedy}")
     unit = data.attrs.get("unit")
     if rule.unit is not None and (not isinstance(unit, str) or unit != rule.unit):
         found = "no unit" if unit is None else f"the unit {unit!r}"
-        raise BornflowError(f"{path}: {name} has {found}, {rule.unit!r} expected; {remedy}")
-    fits = len(data.shape) == 1 + len(rule.item) and all(
-        wanted is None or wanted == length for wanted, length in zip(rule.item, data.shape[1:], strict=True)
-    )
-    if not fits:
-        wanted = ", ".join(["…", *("…" if length is None else str(length) for length in rule.item)])
-        raise BornflowError(f"{path}: {name} has the shape {data.shape}, ({wanted}) expected; {remedy}")
+        raise BornflowError(f"{path}: {name} has {found}, but {rule.unit!r} is expected; {remedy}")
+    if not _has_shape(data, rule):
+        expected = ", ".join(["…", *("…" if length is None else str(length) for length in rule.item)])
+        raise BornflowError(
+            f"{path}: {name} has the shape {data.shape}, but ({expected}) is expected; {remedy}"
+        )
     return data
 
 
-def values(data: h5py.Dataset, name: str, rule: Dataset, remedy: str) -> np.ndarray:
-    """The values of a dataset, finite and within limits; BornflowError with the place of others."""
-    found = data[:]
-    right = np.isfinite(found) & (found >= rule.least) & (found <= rule.most)
-    if rule.whole:
-        right &= found == np.round(found)
-    if not right.all():
-        place = tuple(int(index[0]) for index in np.nonzero(~right))
-        expected = "a whole number" if rule.whole else "a finite number"
-        expected += f" of {rule.least:g} or more" if np.isfinite(rule.least) else ""
-        expected += f" and {rule.most:g} or less" if np.isfinite(rule.most) else ""
+def _has_shape(data: h5py.Dataset, rule: DatasetRule) -> bool:
+    return len(data.shape) == 1 + len(rule.item) and all(
+        expected is None or expected == length
+        for expected, length in zip(rule.item, data.shape[1:], strict=True)
+    )
+
+
+def read_values(
+    data: h5py.Dataset, name: str, rule: DatasetRule, remedy: str
+) -> Shaped[np.ndarray, "items ..."]:
+    """The values of a dataset. Raises BornflowError, with its place, for one that the rule does not allow."""
+    values = data[:]
+    valid = np.isfinite(values) & (values >= rule.minimum) & (values <= rule.maximum)
+    if rule.integer:
+        valid &= values == np.round(values)
+    if not valid.all():
+        place = tuple(int(index[0]) for index in np.nonzero(~valid))
         raise BornflowError(
-            f"{data.file.filename}: {name} is {found[place]} at {list(place)} (from 0), {expected} expected; "
-            f"{remedy}"
+            f"{data.file.filename}: {name} is {values[place]} at {list(place)} (counted from 0), but "
+            f"{rule.describe_values()} is expected; {remedy}"
         )
-    return found.astype(int) if rule.whole else found
+    return values.astype(int) if rule.integer else values

@@ -1,255 +1,192 @@
-"""From what a file of any program holds to a frame under bornflow's keys (`quantities.py`).
+"""From a frame of any program to a frame with bornflow's keys (`quantities.py`).
 
-Which keys labels are taken from is decided for a whole file; values, weights, units and the identity of a
-structure are then checked frame by frame.
+`label_keys.py` has decided which keys the labels are taken from. Here values, weights, units and the identity
+of a structure are checked frame by frame.
 """
 
 import math
-import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from ..errors import BornflowError
-from ..identity import kind
-from . import comment, dialects, extxyz
-from .quantities import FORCES, LABELS, MAPPED, TEXTS, Quantity, attach
+from ..identity import kind, set_origin
+from . import comment, dialects
+from .extxyz import RawFrame
+from .quantities import FORCES, LABELS, MAPPED_KEYS, TEXT_KEYS, Quantity, with_labels
 
-NEARLY = 1e-3  # how far a total charge may be from an integer
-
-
-def keys_of(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) -> list[dict[str, str]]:
-    """The key that each label stands under, for each frame; BornflowError where that is not clear.
-
-    Frames that bornflow has read and written before have its own keys.
-    """
-    own = {key: key for key in LABELS}
-    foreign = [frame for frame in raw if MAPPED not in frame.info]
-    taken = _keys_of_foreign(path, foreign, keys) if foreign else own
-    return [own if MAPPED in frame.info else taken for frame in raw]
-
-
-def _keys_of_foreign(path: Path, raw: Sequence[extxyz.Frame], keys: Mapping[str, str]) -> dict[str, str]:
-    """The key that each label stands under in frames of another program, the same for a whole file."""
-    if twice := [source for source, times in Counter(keys.values()).items() if times > 1]:
-        raise BornflowError(f"training.keys: '{twice[0]}' is named for two labels; each has a key of its own")
-    used = {key for key, source in keys.items() if any(_has(frame, source) for frame in raw)}
-    if not used and all("label_hash" in frame.info for frame in raw):
-        keys = {}  # bornflow labelled the frames, the keys are meant for other files
-    found: dict[str, Counter] = {quantity: Counter() for quantity in LABELS}
-    for frame in raw:
-        for quantity in LABELS:
-            found[quantity].update(key for key in _held(frame, quantity) if dialects.meaning(key) == quantity)
-    taken = {}
-    for quantity, names in found.items():
-        taken[quantity] = keys.get(quantity) or _own_key(path, quantity, names, raw)
-        if quantity in keys and quantity not in used and names:
-            raise BornflowError(
-                f"{path}: no frame has '{keys[quantity]}' (training.keys.{quantity}), but "
-                f"'{next(iter(names))}' is there; correct training.keys, or rename the key in this file"
-            )
-        _look_for_lost(path, raw, quantity, taken[quantity], quantity in keys)
-    return taken
-
-
-def _held(frame: extxyz.Frame, quantity: str) -> Mapping[str, Any]:
-    """Where a label of that kind is in a frame: the comment line or the columns."""
-    return frame.info if LABELS[quantity].shape is None else frame.arrays
-
-
-def _has(frame: extxyz.Frame, key: str) -> bool:
-    return key in frame.info or key in frame.arrays
-
-
-def _look_for_lost(
-    path: Path, raw: Sequence[extxyz.Frame], quantity: str, source: str, is_mapped: bool
-) -> None:
-    """Say which keys may be meant where a label is missing; BornflowError where other frames have it."""
-    without = [frame for frame in raw if not _has(frame, source)]
-    for frame in without:
-        alike = dialects.resembling(_held(frame, quantity), quantity)
-        if not alike:
-            continue
-        named = ", ".join(f"'{key}'" for key in alike)
-        if is_mapped or len(without) == len(raw):
-            _say_masked(path, quantity, source, len(without), len(raw), named)
-            return
-        raise BornflowError(
-            f"{frame.place}, line {frame.line}: no '{source}', which other frames have, but {named}; rename "
-            f"or remove it, or name the key of all frames in training.keys.{quantity}"
-        )
-
-
-def _say_masked(path: Path, quantity: str, source: str, count: int, total: int, named: str) -> None:
-    say(
-        f"{path}: {count} of {total} frames have no '{source}' and so no {quantity}, but {named} "
-        f"(training.keys.{quantity} names a key)"
-    )
-
-
-def _own_key(path: Path, quantity: str, found: Counter, raw: Sequence[extxyz.Frame]) -> str:
-    """bornflow's key if it is there, else the one known name that is."""
-    others = {key: times for key, times in found.items() if key != quantity}
-    if not others:
-        return quantity
-    if quantity in found:
-        only = sum(
-            not _has(frame, quantity) and bool(set(others) & {*frame.info, *frame.arrays}) for frame in raw
-        )
-        if not only:
-            say(
-                f"{path}: '{quantity}' is used, {', '.join(others)} is not (training.keys.{quantity} may "
-                "name another)"
-            )
-            return quantity
-        found = Counter({**others, quantity: found[quantity]})
-    elif len(others) == 1:
-        key = next(iter(others))
-        say(f"{path}: {quantity} is taken from '{key}' ({others[key]} of {len(raw)} frames)")
-        return key
-    held = ", ".join(f"'{key}' in {times}" for key, times in found.items())
-    raise BornflowError(
-        f"{path}: {quantity} may stand under several keys ({held} of {len(raw)} frames); name one in "
-        f"training.keys.{quantity}, frames without it are masked"
-    )
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr)
+INTEGER_TOLERANCE = 1e-3  # how far a total charge may be from an integer
 
 
 def normalise(
-    frame: extxyz.Frame, called: str, keys: Mapping[str, str], sources: set[str], unused: set[str]
+    frame: RawFrame, default_name: str, keys: Mapping[str, str], sources: set[str], unused_weights: set[str]
 ) -> Atoms:
-    """A frame with bornflow's keys; `keys` are those that its labels stand under.
+    """The frame with bornflow's keys; `keys` are {label: key of the file}.
 
-    Keys that labels were taken from are added to `sources`, weights that mean nothing here to `unused`.
+    Keys that labels were taken from are added to `sources`, weights that have no effect to `unused_weights`.
+    Raises BornflowError for a value, a weight or a unit that is not understood.
     """
-    info, arrays, atoms = frame.info, frame.arrays, frame.atoms
-    place = f"{frame.place} ({info.get('structure') or called})"
-    try:
-        off, weights = dialects.masked(info, arrays)
-        unused.update(weights)
-    except comment.Malformed as error:
-        raise BornflowError(f"{place}: {error}") from None
+    info, atoms = frame.info, frame.atoms
+    place = f"{frame.place} ({info.get('structure') or default_name})"
+    masked, weights = dialects.masked_labels(info, frame.arrays, place)
+    unused_weights.update(weights)
     if unit := dialects.foreign_unit(info):
+        key, expected = unit
         raise BornflowError(
-            f"{place}: '{unit[0]}={info[unit[0]]}' found, {unit[1]} is expected; convert the file and that "
-            "key"
+            f"{place}: '{key}={info[key]}' found, but {expected} is expected; convert the values, and "
+            "correct this key"
         )
-    labels: dict[str, Any] = {}
-    for key, source in keys.items():
-        value = _label(frame, LABELS[key], source, place)
-        if source != key:
-            for held in (info, arrays):  # what has bornflow's name is of another kind
-                if key in held:
-                    held[f"other_{key}"] = held.pop(key)
-        if value is None or key in off:
-            continue
-        labels[key] = value
-        sources.add(source)
+    labels = _pop_labels(frame, keys, place)
+    labels = {key: value for key, value in labels.items() if key not in masked}
+    sources.update(keys[key] for key in labels)
     mapped = " ".join(f"{key}={source}" for key, source in keys.items() if source != key)
     if mapped:
-        info[MAPPED] = mapped
-    _take_charge(info, place)
+        info[MAPPED_KEYS] = mapped
+    _rename_charge(info, place)
     atoms.info = {
-        key: comment.text(text) if key in TEXTS else comment.value(key, text) for key, text in info.items()
+        key: comment.parse_text(text) if key in TEXT_KEYS else comment.parse_value(key, text)
+        for key, text in info.items()
     }
-    for key, values in arrays.items():
-        # ASE writes `charges` as `charge`; columns that are called like those of the structure are not it.
-        other = {"charge": "charges", "numbers": "other_numbers", "positions": "other_positions"}.get(
-            key, key
-        )
-        atoms.set_array(key if other in arrays else other, values)
-    new = attach(atoms, labels)
-    _identify(new, called, place)
-    new.origin = f"{frame.place}, line {frame.line}"
-    return new
+    _set_arrays(frame)
+    labelled = with_labels(atoms, labels)
+    _complete_identity(labelled, default_name, place)
+    set_origin(labelled, str(frame.place))
+    return labelled
 
 
-def _take_charge(info: dict[str, str], place: str) -> None:
-    """Bring total charge and multiplicity under their keys, whatever a program calls them."""
+def _set_arrays(frame: RawFrame) -> None:
+    """Give the remaining columns to the atoms under the names that ASE has for them."""
+    # ASE writes `charges` as `charge`. Columns named like those of the structure are something else.
+    renamed = {"charge": "charges", "numbers": "other_numbers", "positions": "other_positions"}
+    for key, values in frame.arrays.items():
+        name = renamed.get(key, key)
+        frame.atoms.set_array(key if name in frame.arrays else name, values)
+
+
+def _rename_charge(info: dict[str, str], place: str) -> None:
+    """Bring total charge and multiplicity under bornflow's keys."""
     given: dict[str, str] = {}
-    for key, ours in dialects.total_charge(info).items():
-        # A flag is what ASE makes of None.
+    for key, standard in dialects.charge_keys(info).items():
+        # ASE writes None as a flag.
         if dialects.is_missing(info[key]) or info[key] == "T":
             continue
-        if given.setdefault(ours, info[key]) != info[key]:
-            raise BornflowError(f"{place}: {ours} is {given[ours]} and, as '{key}', {info[key]}; keep one")
+        if given.setdefault(standard, info[key]) != info[key]:
+            raise BornflowError(
+                f"{place}: two values of {standard} found, {given[standard]} and {key}={info[key]}; keep one"
+            )
     for key in ("charge", "multiplicity"):
         info.pop(key, None)
     info.update(given)
 
 
-def _label(frame: extxyz.Frame, quantity: Quantity, source: str, place: str) -> float | np.ndarray | None:
-    """The label under `source`, taken out of the frame; None where it is missing or NaN throughout."""
-    held, other = frame.info, frame.arrays
-    if quantity.shape is not None:
-        held, other = other, held
-    if source in other and source not in held:
-        raise BornflowError(
-            f"{place}: '{source}' is in the {'columns' if quantity.shape is None else 'comment line'}; "
-            f"{quantity.description} is expected "
-            f"{'once a structure' if quantity.shape is None else 'for each atom'}"
-        )
-    value: Any = held.pop(source, None)
-    if value is None or (isinstance(value, str) and value.strip().lower() in dialects.MISSING):
+def _pop_labels(
+    frame: RawFrame, keys: Mapping[str, str], place: str
+) -> dict[str, float | Float[np.ndarray, "atoms _"]]:
+    """The labels that the frame has, removed from its `info` and `arrays`."""
+    labels = {}
+    for key, source in keys.items():
+        value = _pop_label(frame, LABELS[key], source, place)
+        if source != key:  # a value under bornflow's key then is something else
+            for values in (frame.info, frame.arrays):
+                _rename_key(values, key, f"other_{key}")
+        if value is not None:
+            labels[key] = value
+    return labels
+
+
+def _rename_key(values: dict[str, Any], old: str, new: str) -> None:
+    if old in values:
+        values[new] = values.pop(old)
+
+
+def _pop_label(
+    frame: RawFrame, quantity: Quantity, source: str, place: str
+) -> float | Float[np.ndarray, "atoms _"] | None:
+    """The label under the key `source`, removed from the frame; None if it is missing or NaN throughout."""
+    value = _pop_value(frame, quantity, source, place)
+    if value is None or dialects.is_missing(value):
         return None
-    size = 1 if quantity.shape is None else len(frame.atoms) * int(np.prod(quantity.shape))
-    try:
-        numbers = (
-            np.array([comment.number(word) for word in value.split()]) if isinstance(value, str) else value
-        )
-        if numbers.dtype.kind not in "if":
-            raise ValueError
-    except ValueError:
-        shown = value if isinstance(value, str) else value.ravel()[0]
-        raise BornflowError(f"{place}: '{source}' is '{shown}', not a number; remove or repair it") from None
+    numbers = _parse_numbers(value, source, place)
+    size = 1 if quantity.shape is None else len(frame.atoms) * math.prod(quantity.shape)
     if numbers.size != size:
         raise BornflowError(
-            f"{place}: '{source}' holds {numbers.size} numbers, {size} expected ({quantity.description}); "
-            "check the key and the file's columns"
+            f"{place}: '{source}' has {numbers.size} numbers instead of {size} "
+            f"({quantity.description}); check the key and the file's columns"
         )
     if np.isnan(numbers).all():
         return None
-    if not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)))
-        where = f" of atom {row}" if quantity.shape else ""
+    finite = np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1)
+    if not finite.all():
+        atom = f" of atom {np.argmin(finite)}" if quantity.shape else ""
         raise BornflowError(
-            f"{place}: '{source}'{where} is not finite; repair the frame, or write nan throughout where the "
-            "label is missing"
+            f"{place}: '{source}'{atom} is not finite; correct it, or write nan throughout if the label is "
+            "missing"
         )
     if quantity.shape is None:
         return float(numbers[0])
-    return numbers.astype(float).reshape(len(frame.atoms), *((3,) if quantity is FORCES else (9,)))
+    return numbers.astype(float).reshape(len(frame.atoms), 3 if quantity is FORCES else 9)
 
 
-def _identify(atoms: Atoms, called: str, place: str) -> None:
-    """Check and complete what `info` says of the structure itself."""
+def _pop_value(frame: RawFrame, quantity: Quantity, source: str, place: str) -> str | np.ndarray | None:
+    """The text or the column under the key `source`; BornflowError if it is text and a column is expected."""
+    if quantity.shape is None:
+        if source in frame.arrays and source not in frame.info:
+            raise BornflowError(
+                f"{place}: '{source}' is a column, but {quantity.description} is one number per structure; "
+                "write it in the comment line, or correct training.keys"
+            )
+        return frame.info.pop(source, None)
+    if source in frame.info and source not in frame.arrays:
+        raise BornflowError(
+            f"{place}: '{source}' is in the comment line, but {quantity.description} has values for each "
+            "atom; write it as columns, or correct training.keys"
+        )
+    return frame.arrays.pop(source, None)
+
+
+def _parse_numbers(value: str | np.ndarray, source: str, place: str) -> np.ndarray:
+    if isinstance(value, str):
+        try:
+            return np.array([comment.parse_number(word) for word in value.split()])
+        except ValueError:
+            shown = value
+    elif value.dtype.kind in "if":
+        return value
+    else:
+        shown = str(value.ravel()[0])
+    raise BornflowError(f"{place}: '{source}' is '{shown}', not a number; correct or remove it")
+
+
+def _complete_identity(atoms: Atoms, default_name: str, place: str) -> None:
+    """Check the name, charge, multiplicity, number of molecules and kind in `info`, and add missing ones."""
     info = atoms.info
-    info["structure"] = info.get("structure") or called
+    info["structure"] = info.get("structure") or default_name
+    electrons = int(sum(atoms.numbers))
     for key, least, most in (
         ("n_molecules", 1, len(atoms)),
-        ("charge", -sum(atoms.numbers), sum(atoms.numbers)),
-        ("multiplicity", 1, 1 + sum(atoms.numbers)),
+        ("charge", -electrons, electrons),
+        ("multiplicity", 1, 1 + electrons),
     ):
         if key not in info:
             continue
-        found = info[key]
-        number = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-        if not number or abs(found - round(found)) > NEARLY or not least <= round(found) <= most:
+        value = info[key]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if (
+            not is_number
+            or abs(value - round(value)) > INTEGER_TOLERANCE
+            or not least <= round(value) <= most
+        ):
             raise BornflowError(
-                f"{place}: {key}={found} found; an integer from {least} to {most} is expected"
+                f"{place}: {key}={value} found; an integer from {least} to {most} is expected, correct it"
             )
-        info[key] = round(found)
-    actual, said = kind(atoms, place), info.get("kind")
-    if said in ("cluster", "bulk") and said != actual:
+        info[key] = round(value)
+    actual, stated = kind(atoms, place), info.get("kind")
+    if stated in ("cluster", "bulk") and stated != actual:
         raise BornflowError(
-            f"{place}: kind={said} found, but the frame is "
+            f"{place}: kind={stated} found, but the frame is "
             f"{'isolated' if actual == 'cluster' else 'periodic'}; correct Lattice and pbc, or remove kind"
         )
     info["kind"] = actual

@@ -1,10 +1,10 @@
 """The table of labelled quantities that every stage reads, and frames that carry them.
 
-A frame is an `ase.Atoms`. Its labels live in `atoms.info` (per structure) and `atoms.arrays` (per atom) under
-the keys below, except energy and forces, which are kept in a `SinglePointCalculator` and written under the
-same keys. Any label may be missing. `info` also holds `structure` (a unique name), `source`, `kind` (cluster
-or bulk), `n_molecules`, `group` (what relatives share: a trajectory, a parent), `charge` [e], `multiplicity`
-and `label_hash`.
+A frame is an `ase.Atoms`. Its labels are stored in `atoms.info` (per structure) and `atoms.arrays` (per atom)
+under the keys below. Energy and forces are an exception: they are kept in a `SinglePointCalculator` and
+written to files under the same keys. Any label may be missing. `info` also contains `structure` (a unique
+name), `source`, `kind` (cluster or bulk), `n_molecules`, `group` (the trajectory or parent that related
+structures share), `charge` [e], `multiplicity` and `label_hash`.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from jaxtyping import Float, Real
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One labelled quantity: its extxyz key, per-atom shape (None: one number a structure), meaning."""
+    """One labelled quantity: its extxyz key, shape per atom (None: one number per structure), meaning."""
 
     key: str
     shape: tuple[int, ...] | None
@@ -27,31 +28,35 @@ class Quantity:
 ENERGY = Quantity("energy", None, "total energy [eV]")
 FORCES = Quantity("forces", (3,), "forces, the negative gradient of the energy [eV/Å]")
 BEC = Quantity("bec", (3, 3), "Born effective charges [e], row-major [field, force]")
-IDENTITY = ("structure", "source", "group", "kind", "n_molecules", "charge", "multiplicity")
 LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
-MAPPED = "mapped_keys"  # in `info`: which keys of another program the labels were taken from
-# Names, which are text also where they look like a number.
-TEXTS = frozenset(
-    {"structure", "source", "group", "kind", "config_type", MAPPED}
+
+IDENTITY_KEYS = ("structure", "source", "group", "kind", "n_molecules", "charge", "multiplicity")
+MAPPED_KEYS = "mapped_keys"  # in `info`: the keys of another program that the labels were taken from
+# Keys of `info` whose values are text, even if they look like a number.
+TEXT_KEYS = frozenset(
+    {"structure", "source", "group", "kind", "config_type", MAPPED_KEYS}
     | {"label_hash", "label_program", "label_settings", "field_operator", "scf_steps", "scf_retried"}
 )
 
 
-def label(atoms: Atoms, key: str) -> np.ndarray | float | None:
-    """The label `key` of a frame in the shape of the table, or None where it is missing."""
+def label(atoms: Atoms, key: str) -> float | Float[np.ndarray, "atoms ..."] | None:
+    """The label `key` of a frame, or None: a number (energy), [atoms, 3] (forces), [atoms, 3, 3] (bec)."""
     quantity = LABELS[key]
-    found = atoms.calc.results.get(key) if atoms.calc is not None else None
-    if found is None:
-        found = atoms.info.get(key) if quantity.shape is None else atoms.arrays.get(key)
-    if found is None:
+    value = atoms.calc.results.get(key) if atoms.calc is not None else None
+    if value is None:
+        value = atoms.info.get(key) if quantity.shape is None else atoms.arrays.get(key)
+    if value is None:
         return None
     if quantity.shape is None:
-        return float(found)
-    return np.asarray(found, dtype=float).reshape(len(atoms), *quantity.shape)
+        return float(value)
+    return np.asarray(value, dtype=float).reshape(len(atoms), *quantity.shape)
 
 
-def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Atoms:
-    """A copy of `atoms` that carries `labels` (and no others); None means missing."""
+def with_labels(atoms: Atoms, labels: Mapping[str, float | Real[np.ndarray, "..."] | None]) -> Atoms:
+    """A copy of `atoms` with `labels` and no others; None means missing.
+
+    Units are eV, eV/Å and e. Forces are [atoms, 3], Born effective charges [atoms, 3, 3] or [atoms, 9].
+    """
     new = atoms.copy()
     new.calc = None
     for key in LABELS:
@@ -66,10 +71,10 @@ def attach(atoms: Atoms, labels: Mapping[str, np.ndarray | float | None]) -> Ato
     return new
 
 
-def bare(atoms: Atoms) -> Atoms:
-    """A copy with its identity but no labels, and nothing of how it was labelled."""
+def without_labels(atoms: Atoms) -> Atoms:
+    """A copy with elements, positions, cell, masses and identity, without labels and how they were made."""
     new = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     if atoms.has("masses"):
         new.set_masses(atoms.get_masses())
-    new.info = {key: atoms.info[key] for key in IDENTITY if key in atoms.info}
+    new.info = {key: atoms.info[key] for key in IDENTITY_KEYS if key in atoms.info}
     return new

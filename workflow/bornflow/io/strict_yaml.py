@@ -1,7 +1,7 @@
-"""Reading YAML (and JSON) so that nothing in it is lost, guessed or run.
+"""Reading YAML (and JSON) so that no value is lost, guessed or run as a program.
 
-PyYAML keeps the last of two keys of one name, reads `1:30` as 90, `010` as 8 and `no` as false, and follows
-`&` and `*` wherever they lead. Here each of these ends in a BornflowError with file, line, value and remedy.
+PyYAML keeps the last of two equal keys, reads `1:30` as 90, `010` as 8 and `no` as false, and follows aliases
+(`&`, `*`) without limit. Here each of these raises a BornflowError with file, line, value and remedy.
 """
 
 import datetime
@@ -9,26 +9,27 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ..errors import BornflowError
 
-DEEPEST = 50  # levels of nesting; ours have six
-MOST = 50_000  # values with all aliases written out; a few short lines could stand for billions
-DIGITS = 18  # of a whole number: every one of ours is far below
+MAX_DEPTH = 50  # levels of nesting; bornflow's files have six
+MAX_VALUES = 50_000  # with all aliases written out; a few short lines could stand for billions
+MAX_DIGITS = 18  # of an integer; all of bornflow's are far smaller
 TAG = "tag:yaml.org,2002:"
 MERGE = TAG + "merge"  # <<
-TRUTHS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
-BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-OCTAL = re.compile(r"[-+]?0[0-9_]+")
+BOOLEANS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")  # 1:30, 12:30:45.6
+BASE_8 = re.compile(r"[-+]?0[0-9_]+")  # 010
 
 
-def read(path: str | Path) -> dict:
-    """The mapping that a YAML or JSON file holds; an empty file, or one of comments only, holds none.
+def read(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML or JSON file; an empty file, or one with comments only, is an empty mapping.
 
-    Raises BornflowError, which names file, line, value and remedy, for all that is not plain data: keys that
-    stand twice or are no text, numbers to base 8 or 60, dates, infinite numbers, tags, circles.
+    Raises BornflowError with file, line, value and remedy for everything that is not plain data: repeated
+    keys, keys that are not text, numbers to base 8 or 60, dates, infinite numbers, tags, circular aliases.
     """
     try:
         content = Path(path).read_bytes()
@@ -46,203 +47,211 @@ def read(path: str | Path) -> dict:
     return parse(text, str(path))
 
 
-def parse(text: str, name: str) -> dict:
-    """The mapping that `text` holds; errors call it `name`. See `read`."""
+def parse(text: str, name: str) -> dict[str, Any]:
+    """The mapping in `text`; `name` stands for the file in messages. Raises BornflowError as `read` does."""
     try:
-        value = _json(text, name) if text.lstrip().startswith("{") else _yaml(text, name)
+        value = _parse_json(text, name) if text.lstrip().startswith("{") else _parse_yaml(text, name)
     except RecursionError as error:
-        raise BornflowError(f"{name}: nested too deeply, {DEEPEST} levels are allowed") from error
+        raise BornflowError(
+            f"{name}: nested too deeply; at most {MAX_DEPTH} levels are allowed, is this the right file?"
+        ) from error
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise BornflowError(
-            f"{name}: sections such as `training:` are expected at the top, found {_cut(value)}"
+            f"{name}: sections such as `training:` are expected at the top, found {_shorten(value)}"
         )
     return value
 
 
-def _json(text: str, name: str):
-    """JSON, or YAML that only begins like it."""
+def _parse_json(text: str, name: str) -> Any:
+    """The value of a JSON text, or of YAML in braces, such as `{a: 1}`."""
 
-    def pairs(items: list[tuple[str, object]]) -> dict:
-        for number, (key, _) in enumerate(items):
-            if key in dict(items[:number]):
-                raise BornflowError(f"{name}: key '{key}' stands twice in one place; join the two")
-        return dict(items)
+    def mapping(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        pairs: dict[str, Any] = {}
+        for key, value in items:
+            if key in pairs:
+                raise BornflowError(f"{name}: key '{key}' is given twice in one mapping; join the two")
+            pairs[key] = value
+        return pairs
 
-    def number(digits: str):
-        if len(digits) > DIGITS:
-            raise BornflowError(f"{name}: a number of {len(digits)} digits; no setting is so large")
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise BornflowError(
+                f"{name}: a number of {len(digits)} digits found; no setting is that large, correct it"
+            )
         return int(digits)
 
-    def fraction(text: str) -> float:
-        return float(text) if math.isfinite(float(text)) else constant(text)
+    def real(digits: str) -> float:
+        return float(digits) if math.isfinite(float(digits)) else constant(digits)
 
-    def constant(word: str):
-        raise BornflowError(f"{name}: {word} found, a finite number expected")
+    def constant(word: str) -> Any:
+        raise BornflowError(f"{name}: {word} found, but a finite number is expected; correct it")
 
     try:
         return json.loads(
-            text, object_pairs_hook=pairs, parse_int=number, parse_float=fraction, parse_constant=constant
+            text, object_pairs_hook=mapping, parse_int=integer, parse_float=real, parse_constant=constant
         )
     except json.JSONDecodeError:
-        return _yaml(text, name)
+        return _parse_yaml(text, name)
 
 
-def _yaml(text: str, name: str):
+def _parse_yaml(text: str, name: str) -> Any:
     try:
-        return _Reader(name).read(text)
+        node = yaml.compose(text, Loader=_Composer)
     except yaml.reader.ReaderError as error:
-        place = text.count("\n", 0, error.position) + 1
+        line = text.count("\n", 0, error.position) + 1
+        character = chr(error.character) if isinstance(error.character, int) else str(error.character)
         raise BornflowError(
-            f"{name}, line {place}: character {_character(error)!r} is not allowed in YAML; "
-            "is this a text file?"
+            f"{name}, line {line}: character {character!r} is not allowed in YAML; is this a text file?"
         ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f", line {mark.line + 1}" if mark else ""
         raise BornflowError(
-            f"{name}{place} cannot be read as YAML: {error.problem or error.context}"
+            f"{name}{place} cannot be read as YAML: {error.problem or error.context}; correct it"
         ) from error
+    return None if node is None else _Constructor(name).value(node)
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's composer, which says where it is nested too deeply."""
+class _Composer(yaml.SafeLoader):
+    """PyYAML's parser from text to nodes, with a limit of the depth."""
 
     depth = 0
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(
-                problem=f"nested more than {DEEPEST} levels deep", problem_mark=self.peek_event().start_mark
+                problem=f"nested more than {MAX_DEPTH} levels deep",
+                problem_mark=self.peek_event().start_mark,
             )
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
 
-class _Reader:
-    """Makes values of the nodes that PyYAML finds."""
+class _Constructor:
+    """Makes the values of nodes, and rejects whatever YAML would guess."""
 
     def __init__(self, name: str):
-        self.name = name
-        self.above: list[int] = []  # nodes that the present one lies in
-        self.made = 0
+        self.name = name  # of the file
+        self.enclosing: list[int] = []  # the nodes around the present one
+        self.values = 0
 
-    def read(self, text: str):
-        node = yaml.compose(text, Loader=_Loader)
-        return None if node is None else self.value(node)
+    def error(self, node: yaml.Node, message: str) -> BornflowError:
+        return BornflowError(f"{self.name}, line {node.start_mark.line + 1}: {message}")
 
-    def wrong(self, node: yaml.Node, words: str) -> BornflowError:
-        return BornflowError(f"{self.name}, line {node.start_mark.line + 1}: {words}")
-
-    def value(self, node: yaml.Node):
-        self.made += 1
-        if self.made > MOST:
-            raise self.wrong(node, f"its aliases (*) stand for over {MOST} values; write out what is meant")
-        if id(node) in self.above:
-            raise self.wrong(node, "an alias (*) inside of what it stands for makes a circle; take it out")
-        self.above.append(id(node))
+    def value(self, node: yaml.Node) -> Any:
+        """The value of a node and of all nodes in it."""
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise self.error(node, f"its aliases (*) stand for over {MAX_VALUES} values; write these out")
+        if id(node) in self.enclosing:
+            raise self.error(node, "an alias (*) inside the value it stands for makes a circle; remove it")
+        self.enclosing.append(id(node))
         try:
             if isinstance(node, yaml.ScalarNode):
                 return self.scalar(node)
-            many = isinstance(node, yaml.SequenceNode)
-            if node.tag != TAG + ("seq" if many else "map"):
-                raise self.tagged(node)
-            return [self.value(item) for item in node.value] if many else self.mapping(node)
+            if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
+                return [self.value(item) for item in node.value]
+            if isinstance(node, yaml.MappingNode) and node.tag == TAG + "map":
+                return self.mapping(node)
+            raise self.tag_error(node)
         finally:
-            self.above.pop()
+            self.enclosing.pop()
 
-    def mapping(self, node: yaml.MappingNode) -> dict:
-        own: dict[str, object] = {}
+    def mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
+        """The keys of the mapping itself, and those that `<<` adds; a key may stand only once."""
+        own: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         lines: dict[str, int] = {}
-        merged: dict[str, object] = {}
         for key_node, value_node in node.value:
-            merging = key_node.tag == MERGE
-            key = "<<" if merging else self.key(key_node)
+            is_merge = key_node.tag == MERGE
+            key = "<<" if is_merge else self.key(key_node)
             if key in lines:
-                raise self.wrong(
+                raise self.error(
                     key_node,
-                    f"key '{key}' stands a second time, first in line {lines[key]}, and only one would "
-                    "count; " + ("write <<: [*a, *b]" if merging else "join the two"),
+                    f"key '{key}' is given a second time (first in line {lines[key]}), and YAML would keep "
+                    "only one; " + ("write <<: [*a, *b]" if is_merge else "join the two"),
                 )
             lines[key] = key_node.start_mark.line + 1
-            if merging:
+            if is_merge:
                 merged = self.merged(value_node)
             else:
                 own[key] = self.value(value_node)
         return merged | own
 
-    def merged(self, node: yaml.Node) -> dict:
-        """What `<<` adds; of several mappings the first one counts."""
+    def merged(self, node: yaml.Node) -> dict[str, Any]:
+        """The keys that `<<: *a` or `<<: [*a, *b]` adds; the first mapping takes precedence."""
         found = self.value(node)
-        parts = found if isinstance(found, list) else [found]
-        if not all(isinstance(part, dict) for part in parts):
-            raise self.wrong(node, f"<< takes a mapping or a list of them, found {_cut(found)}")
-        return {key: value for part in reversed(parts) for key, value in part.items()}
+        mappings = found if isinstance(found, list) else [found]
+        if not all(isinstance(mapping, dict) for mapping in mappings):
+            raise self.error(
+                node, f"<< takes a mapping or a list of them, found {_shorten(found)}; correct it"
+            )
+        return {key: value for mapping in reversed(mappings) for key, value in mapping.items()}
 
     def key(self, node: yaml.Node) -> str:
+        """A key of a mapping, which must be text: `on: 3` is rejected, `'on': 3` is not."""
         if not isinstance(node, yaml.ScalarNode):
-            raise self.wrong(node, "a key is a list or a mapping; keys are text")
-        found = self.scalar(node)
-        if not isinstance(found, str):
-            raise self.wrong(node, f"key {node.value or 'null'} is read as {kind(found)}; {_quote(node)}")
-        return found
+            raise self.error(node, "a key is a list or a mapping; keys are text, correct it")
+        key = self.scalar(node)
+        if not isinstance(key, str):
+            raise self.error(node, f"key {node.value or 'null'} is read as {describe(key)}; {_quote(node)}")
+        return key
 
-    def scalar(self, node: yaml.ScalarNode):
+    def scalar(self, node: yaml.ScalarNode) -> str | bool | int | float | None:
+        """The value of a node by its tag, which PyYAML has chosen by the look of the text."""
         text, tag = node.value, node.tag.removeprefix(TAG)
         if tag in ("str", "value"):
             return text
         if tag == "null":
             return None
-        if tag == "bool" and text.lower() in TRUTHS:
-            return TRUTHS[text.lower()]
+        if tag == "bool" and text.lower() in BOOLEANS:
+            return BOOLEANS[text.lower()]
         if tag == "timestamp":
-            raise self.wrong(node, f"{text} is read as a date; {_quote(node)}")
+            raise self.error(node, f"{text} is read as a date; {_quote(node)}")
         if tag not in ("int", "float"):
-            raise self.tagged(node)
-        if BASE_60.fullmatch(text):
-            raise self.wrong(
-                node, f"{text} is read as a number to base 60; write a plain number; {_quote(node)}"
-            )
-        if OCTAL.fullmatch(text):
-            raise self.wrong(
-                node, f"{text} is read as a number to base 8; write it without the zero in front"
-            )
-        if len(text) > 3 * DIGITS or (tag == "int" and sum(map(str.isdigit, text)) > DIGITS):
-            raise self.wrong(node, f"{_cut(text)} has {len(text)} digits; no setting is so large")
+            raise self.tag_error(node)
         return self.number(node, tag)
 
     def number(self, node: yaml.ScalarNode, tag: str) -> int | float:
-        text = node.value.replace("_", "")
-        try:
-            value = (
-                int(text, 0) if tag == "int" else float(text.replace(".inf", "inf").replace(".nan", "nan"))
+        """The value of `-1`, `1_000`, `0x1F`, `1.5e+3`; `.inf`, `010` and `1:30` are rejected."""
+        text = node.value
+        if BASE_60.fullmatch(text):
+            raise self.error(
+                node, f"{text} is read as a number to base 60; write a plain number; {_quote(node)}"
             )
-        except ValueError:
+        if BASE_8.fullmatch(text):
+            raise self.error(
+                node, f"{text} is read as a number to base 8; write it without the zero in front"
+            )
+        if len(text) > 3 * MAX_DIGITS or (tag == "int" and sum(map(str.isdigit, text)) > MAX_DIGITS):
+            raise self.error(
+                node, f"{_shorten(text)} has {len(text)} digits; no setting is that large, correct it"
+            )
+        plain = text.replace("_", "")
+        try:
+            value = int(plain, 0) if tag == "int" else float(plain)
+        except ValueError:  # also .inf and .nan
             value = math.nan
         if not math.isfinite(value):
-            raise self.wrong(node, f"{node.value} found, a finite number expected")
+            raise self.error(node, f"{text} found, but a finite number is expected; correct it")
         return value
 
-    def tagged(self, node: yaml.Node) -> BornflowError:
-        return self.wrong(
-            node, f"tag {node.tag.replace(TAG, '!!')} is not taken: plain values only; take it out"
+    def tag_error(self, node: yaml.Node) -> BornflowError:
+        return self.error(
+            node, f"tag {node.tag.replace(TAG, '!!')} is not allowed, only plain values are; remove it"
         )
-
-
-def _character(error: yaml.reader.ReaderError) -> str:
-    found = error.character
-    return chr(found) if isinstance(found, int) else str(found)
 
 
 def _quote(node: yaml.ScalarNode) -> str:
     return f"where text is meant, put it in quotes: '{node.value or 'null'}'"
 
 
-def kind(value) -> str:
-    """What YAML took for this value, in words."""
+def describe(value: Any) -> str:
+    """What YAML has read a value as, in words: a number, a date, the truth value true."""
     if value is None:
         return "no value (null)"
     if isinstance(value, bool):
@@ -254,6 +263,6 @@ def kind(value) -> str:
     return f"a {type(value).__name__}"
 
 
-def _cut(value) -> str:
+def _shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -1,42 +1,44 @@
-"""Label one shipped structure afresh with the CP2K found here and compare.
+"""Compare a new label of one shipped structure with the shipped one, to test the installed CP2K.
 
 python -m bornflow.labels.check --shipped water.extxyz --config cfg.yaml --out check.csv
 """
 
-import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
-from .. import cli, config
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError
 from ..io import frames
 from ..io.files import atomic_write
-from .engines.table import cp2k
+from .engines import create
+from .settings import load_settings
 
-LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # what another version of CP2K may differ by
+LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # how much another version of CP2K may differ
 
 
-def compare(atoms, command: str, threads: int) -> pd.DataFrame:
-    """Largest differences of forces and Born effective charges from the frame's labels.
+def compare_with_shipped(atoms: Atoms, command: str, threads: int) -> pd.DataFrame:
+    """Largest differences of new forces and Born effective charges from the frame's labels.
 
     The settings are the defaults, which the shipped labels were made with; `command` launches CP2K.
     """
+    defaults = load_settings(None)
     with tempfile.TemporaryDirectory() as folder:
-        options = {"cache": f"{folder}/cache", "cp2k": {"command": command}}
-        fresh = cp2k(atoms, config.complete({"labels": options})["labels"], Path(folder), threads)
+        options = replace(defaults, cache=f"{folder}/cache", cp2k=replace(defaults.cp2k, command=command))
+        label = create("cp2k", options, threads).label(atoms, Path(folder))
     differences = {
-        "forces [eV/Å]": np.abs(fresh.forces - frames.label(atoms, "forces")).max(),
-        "bec [e]": np.abs(fresh.response.bec - frames.label(atoms, "bec")).max(),
+        "forces [eV/Å]": np.abs(label.forces - frames.label(atoms, "forces")).max(),
+        "bec [e]": np.abs(label.response.bec - frames.label(atoms, "bec")).max(),
     }
     return pd.DataFrame(
         {
             "structure": atoms.info["structure"],
             "shipped": atoms.info["label_program"],
-            "here": fresh.provenance["label_program"],
+            "here": label.provenance["label_program"],
             "quantity": differences.keys(),
             "largest_difference": differences.values(),
             "limit": LIMITS.values(),
@@ -44,18 +46,13 @@ def compare(atoms, command: str, threads: int) -> pd.DataFrame:
     )
 
 
-@command
+@cli.command
 def main() -> None:
-    """Write the comparison; fail if a difference is above its limit."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--shipped", required=True)
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--threads", type=cli.threads, default=1)
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    options = config.load(args.config, "labels")
+    """Write the differences; fail if one is above its limit."""
+    args = cli.parse(main, "config", "threads", "out", shipped=cli.option("the shipped labelled extxyz file"))
     smallest = min(frames.read(args.shipped), key=len)
-    table = compare(smallest, options["cp2k"]["command"], args.threads)
+    command = load_settings(args.config).cp2k.command
+    table = compare_with_shipped(smallest, command, args.threads)
     print(table.to_string(index=False))
     bad = table[table["largest_difference"] > table["limit"]]
     if len(bad):

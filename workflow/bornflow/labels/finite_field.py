@@ -13,16 +13,18 @@ from jaxtyping import Float
 
 from ..errors import BornflowError, Rejected
 
-# (axis, sign) of the six field runs, in the order they are made.
-FIELDS = tuple((axis, sign) for axis in range(3) for sign in (1, -1))
+Direction = tuple[int, int]  # axis and sign of a field
+
+# The six field runs, in the order in which they are made.
+FIELDS: tuple[Direction, ...] = tuple((axis, sign) for axis in range(3) for sign in (1, -1))
 
 
 @dataclass(frozen=True)
 class FiniteField:
-    """What a label is made of besides energy and forces.
+    """The response of one structure to an electric field.
 
-    `bec` [N, 3, 3] in e, `sum_rule` the largest component of |Σ_i Z_i| in e, `nonlinearity` the
-    largest component of |F(+E) + F(−E) − 2 F(0)| in atomic units.
+    `bec` are Born effective charges [field, force] in e, `sum_rule` the largest component of |Σ_i Z_i| in
+    e, `nonlinearity` the largest component of |F(+E) + F(−E) − 2 F(0)| in atomic units.
     """
 
     bec: Float[np.ndarray, "atoms 3 3"]
@@ -31,23 +33,24 @@ class FiniteField:
 
     @property
     def residuals(self) -> dict[str, float]:
-        """What the gate looks at."""
+        """The residuals that the gate checks, with the keys of `labels.gate`."""
         return {"sum_rule": self.sum_rule, "nonlinearity": self.nonlinearity}
 
 
 def sum_rule(bec: Float[np.ndarray, "atoms 3 3"]) -> float:
-    """The largest component of |Σ_i Z_i|, which is 0 for a neutral structure without numerical error."""
+    """The largest component of |Σ_i Z_i| [e]; without numerical error it is 0 for a neutral structure."""
     return float(np.abs(bec.sum(axis=0)).max())
 
 
 def central_difference(
-    forces: Mapping[tuple[int, int], Float[np.ndarray, "atoms 3"]],
+    forces: Mapping[Direction, Float[np.ndarray, "atoms 3"]],
     field_free: Float[np.ndarray, "atoms 3"],
     field: float,
 ) -> FiniteField:
-    """Born effective charges from six force arrays, keyed by (axis, sign), and the field-free one.
+    """Born effective charges from the forces in six fields, by (axis, sign), and the field-free forces.
 
-    Forces and `field` are in atomic units. Raises BornflowError if a run is missing.
+    Forces and `field`, the magnitude of the fields, are in atomic units. Raises BornflowError if one of
+    the six is missing.
     """
     missing = [f"{'xyz'[axis]}{sign:+d}" for axis, sign in FIELDS if (axis, sign) not in forces]
     if missing:
@@ -62,7 +65,7 @@ def central_difference(
 
 
 def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
-    """Raise Rejected unless the residuals are below the gate's limits.
+    """The gate: raise Rejected if a residual is above its limit or not a number.
 
     `gate` is the section `labels.gate`, with units in the schema.
     """

@@ -3,150 +3,159 @@
     python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
         --out labelled.extxyz
 
-A structure that fails the gate is rejected by name with the reason; the others go on. Finished
-calculations are kept in the cache, so a job that was killed goes on where it stopped, and a label that
-one of the files `labels.known` holds already is taken from there.
+A structure that does not pass the gate is rejected by name, with the reason; the others are labelled.
+Finished calculations stay in the cache, so that a killed job resumes where it stopped. A label that one of
+the files `labels.known` already has is taken from there.
 """
 
-import argparse
-import csv
-import sys
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 
-from .. import cli, config
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError, Rejected
 from ..io import frames
-from ..io.files import atomic_write
 from ..progress import track
-from . import limits
-from .engines.table import ENGINES
+from . import limits, rejections
+from .engines import ENGINES, create
+from .engines.base import Engine
 from .finite_field import accept, sum_rule
+from .settings import LabelSettings, load_settings
+
+logger = logging.getLogger(__name__)
+
+Known = Mapping[str, Atoms]  # labelled frames by the hash of their calculation
 
 
 def label_structures(
-    structures: Sequence[Atoms], engine: str, options: Mapping, workdir: Path, threads: int = 1
-) -> tuple[list[Atoms], list[tuple[str, str]]]:
-    """Labelled frames, and (name, reason) of every structure rejected.
+    structures: Sequence[Atoms], engine_name: str, settings: LabelSettings, workdir: Path, threads: int = 1
+) -> tuple[list[Atoms], list[rejections.Rejection]]:
+    """Labelled frames, and (name, reason) of every rejected structure.
 
-    `options` is the section `labels` of a configuration. Labels carry their provenance in `info`.
+    `engine_name` is a key of `engines.ENGINES`. Labels have their provenance in `info`.
     """
     labelled, rejected = [], []
-    known = _known(options["known"], {"label_hash", "sum_rule", "nonlinearity"})
-    for atoms in track(structures, f"labels ({engine})", len(structures), "structures"):
-        name = atoms.info["structure"]
+    engine = create(engine_name, settings, threads)
+    known = _read_known(settings.known)
+    for atoms in track(structures, f"labels ({engine_name})", len(structures), "structures"):
         try:
             _reject_charged(atoms)
-            answered = known and known.get(ENGINES[engine].identify(atoms, options))
-            if answered and _same(answered, atoms):
-                limits.reject(atoms, frames.label(answered, "forces"))
-                held = {key: answered.info[key] for key in options["gate"] if key in answered.info}
-                accept(held | {"sum_rule": sum_rule(frames.label(answered, "bec"))}, options["gate"])
-                labelled.append(_renamed(answered, atoms))
-                continue
-            label = ENGINES[engine].label(atoms, options, workdir, threads)
-            limits.reject(atoms, label.forces)
-            accept(label.residuals, options["gate"])
+            frame = _known_label(atoms, engine, known)
+            labelled.append(_new_label(atoms, engine, workdir) if frame is None else frame)
         except Rejected as error:
-            rejected.append(rejection(name, error))
-            continue
-        values = {"energy": label.energy, "forces": label.forces, "bec": label.response.bec}
-        new = frames.attach(frames.bare(atoms), values)
-        new.info.update(label.provenance)
-        new.info["label_hash"] = label.hash
-        new.info.update({key: round(value, 10) for key, value in label.residuals.items()})
-        labelled.append(new)
+            rejected.append(rejections.report(atoms.info["structure"], error))
     return labelled, rejected
 
 
 def _reject_charged(atoms: Atoms) -> None:
     """Raise Rejected for ions and open shells, which the engines would calculate as neutral closed shells."""
     for key, expected in (("charge", 0), ("multiplicity", 1)):
-        if (found := atoms.info.get(key, expected)) != expected:
-            raise Rejected(f"{key} is {found}; structures of {key} {expected} can be labelled")
+        if (value := atoms.info.get(key, expected)) != expected:
+            raise Rejected(f"{key} is {value}; only structures of {key} {expected} can be labelled")
 
 
-def _known(paths: Sequence[str], needed: set[str]) -> dict[str, Atoms]:
-    """Frames that are labelled already and say what is `needed`, by the hash of their calculation."""
+def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
+    """The frame with the label that a file already has, None without one; Rejected by limits and gate."""
+    answer = known.get(engine.identify(atoms)) if known else None
+    if answer is None or not _same_geometry(answer, atoms):
+        return None
+    gate = engine.settings.gate
+    limits.reject(atoms, np.asarray(frames.label(answer, "forces")))
+    stored = {key: answer.info[key] for key in gate if key in answer.info}
+    accept(stored | {"sum_rule": sum_rule(np.asarray(frames.label(answer, "bec")))}, gate)
+    frame = frames.with_labels(answer, {key: frames.label(answer, key) for key in frames.LABELS})
+    frame.info.update({key: atoms.info[key] for key in frames.IDENTITY_KEYS if key in atoms.info})
+    return frame
+
+
+def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
+    """The frame with a label from the engine; Rejected by the engine, the limits or the gate."""
+    label = engine.label(atoms, workdir)
+    limits.reject(atoms, label.forces)
+    accept(label.residuals, engine.settings.gate)
+    frame = frames.with_labels(
+        frames.without_labels(atoms),
+        {"energy": label.energy, "forces": label.forces, "bec": label.response.bec},
+    )
+    frame.info.update(label.provenance)
+    frame.info["label_hash"] = label.hash
+    frame.info.update({key: round(value, 10) for key, value in label.residuals.items()})
+    return frame
+
+
+def _read_known(paths: Sequence[str]) -> Known:
+    """Frames of labelled files that have every label, the hash of their calculation and its residuals."""
+    labelled: list[Atoms] = []
     for path in paths:
-        if not Path(path).exists():
-            print(f"labels.known: {path} is not there, no label is taken from it", file=sys.stderr)
-    found = [atoms for path in paths if Path(path).exists() for atoms in frames.read(path)]
-    whole = [atoms for atoms in found if all(frames.label(atoms, key) is not None for key in frames.LABELS)]
-    return {atoms.info["label_hash"]: atoms for atoms in whole if needed <= set(atoms.info)}
+        if Path(path).exists():
+            labelled += frames.read(path)
+        else:
+            logger.warning("labels.known: %s does not exist, no label is taken from it", path)
+    complete = [
+        atoms
+        for atoms in labelled
+        if all(frames.label(atoms, key) is not None for key in frames.LABELS)
+        and {"label_hash", "sum_rule", "nonlinearity"} <= set(atoms.info)
+    ]
+    return {atoms.info["label_hash"]: atoms for atoms in complete}
 
 
-def _same(answered: Atoms, atoms: Atoms) -> bool:
-    """Whether these are the same atoms at the same places; isolated ones wherever the whole is."""
-    if list(answered.symbols) != list(atoms.symbols) or not np.allclose(answered.cell, atoms.cell):
+def _same_geometry(known: Atoms, atoms: Atoms) -> bool:
+    """Whether both have the same atoms at the same places; clusters may be shifted against each other."""
+    if list(known.symbols) != list(atoms.symbols) or not np.allclose(known.cell, atoms.cell):
         return False
-    places = [each.positions - (0 if each.pbc.any() else each.positions[0]) for each in (answered, atoms)]
-    return np.allclose(*places, rtol=0, atol=1e-6)
+    first, second = (each.positions - (0 if each.pbc.any() else each.positions[0]) for each in (known, atoms))
+    return np.allclose(first, second, rtol=0, atol=1e-6)
 
 
-def _renamed(answered: Atoms, atoms: Atoms) -> Atoms:
-    """The labels of `answered` under the name and source of `atoms`."""
-    new = frames.attach(answered, {key: frames.label(answered, key) for key in frames.LABELS})
-    new.info.update({key: atoms.info[key] for key in frames.IDENTITY if key in atoms.info})
-    return new
+def _select_batch(
+    structures: list[Atoms], path: str, batch: int, size: int, allow_empty: bool
+) -> list[Atoms]:
+    """The structures of one batch, counted from 0; BornflowError for one beyond the last."""
+    batches = -(-len(structures) // size)
+    # Structures that do not relax leave fewer than the rules planned for.
+    if batch >= batches and not allow_empty:
+        raise BornflowError(
+            f"--batch is {batch}, but {path} contains {len(structures)} structures, "
+            f"{batches} batches of {size} (labels.batch_size), counted from 0"
+        )
+    return structures[batch * size : (batch + 1) * size]
 
 
-def rejection(name: str, error: Rejected) -> tuple[str, str]:
-    """A row of the table of rejections; said on stderr too."""
-    print(f"rejected {name}: {error}", file=sys.stderr, flush=True)
-    return name, str(error)
-
-
-def write_rejected(path: str | Path, rejected: Sequence[tuple[str, str]]) -> None:
-    """The table of rejections."""
-    with atomic_write(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["structure", "reason"])
-        writer.writerows(rejected)
-
-
-@command
+@cli.command
 def main() -> None:
     """Label the structures of a file, or one batch of them."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--structures", required=True)
-    parser.add_argument("--engine", choices=sorted(ENGINES), help="default: the configuration's")
-    parser.add_argument("--config", help="a configuration; its section labels is read")
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--rejected", help="CSV of the structures rejected")
-    parser.add_argument("--workdir", default=None, help="default: beside the cache")
-    parser.add_argument("--threads", type=cli.threads, default=1)
-    parser.add_argument("--batch", type=cli.index, help="label only this batch (counted from 0)")
-    parser.add_argument(
-        "--allow-empty", action="store_true", help="write an empty file for a batch beyond the last"
+    args = cli.parse(
+        main,
+        "structures",
+        "config",
+        "threads",
+        "out",
+        engine=cli.option("default: labels.engine of the configuration", None, choices=sorted(ENGINES)),
+        rejected=cli.option("CSV file to write: structures without a label, with reasons", None),
+        workdir=cli.option("folder of scratch files; default: next to the cache", None),
+        batch=cli.option("label only this batch, counted from 0", None, type=cli.index),
+        allow_empty=cli.option("write an empty file for a batch beyond the last", False, action="store_true"),
     )
-    args = parser.parse_args()
-    options = config.load(args.config, "labels")
+    settings = load_settings(args.config)
     structures = frames.read(args.structures)
     if args.batch is not None:
-        size = options["batch_size"]
-        first, batches = args.batch * size, -(-len(structures) // size)
-        # Structures that do not relax leave fewer than the rules planned for.
-        if args.batch >= batches and not args.allow_empty:
-            raise BornflowError(
-                f"--batch is {args.batch}, but {args.structures} holds {len(structures)} structures, "
-                f"{batches} batches of {size} (labels.batch_size), counted from 0"
-            )
-        structures = structures[first : first + size]
-    workdir = Path(args.workdir or Path(options["cache"]).parent / "work")
+        structures = _select_batch(
+            structures, args.structures, args.batch, settings.batch_size, args.allow_empty
+        )
+    workdir = Path(args.workdir or settings.scratch)
     labelled, rejected = label_structures(
-        structures, args.engine or options["engine"], options, workdir, args.threads
+        structures, args.engine or settings.engine, settings, workdir, args.threads
     )
     frames.write(args.out, labelled)
     if args.rejected:
-        write_rejected(args.rejected, rejected)
+        rejections.write(args.rejected, rejected)
     elif rejected:
         raise BornflowError(
-            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} holds the others"
+            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} contains the others"
         )
 
 

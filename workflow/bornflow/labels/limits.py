@@ -1,8 +1,8 @@
-"""What no label may be beyond, whichever engine made it: limits that all chemistry is far within.
+"""Limits of distances, forces and energies that every label must keep, whichever engine made it.
 
-A program can give finite numbers for atoms that lie in one another (GFN2-xTB: +53 keV for a hydrogen atom
-0.0017 Å from an oxygen atom), and its Born effective charges then meet the sum rule too. One such label
-spoils the training of a model. The limits are constants and no settings: they say what is no structure.
+A program can give finite numbers for overlapping atoms (GFN2-xTB: +53 keV for a hydrogen atom 0.0017 Å from
+an oxygen atom), and its Born effective charges then meet the sum rule too. One such label spoils the
+training of a model. The limits are constants, not settings: all chemistry is far within them.
 """
 
 from collections.abc import Callable
@@ -22,18 +22,18 @@ CLOSEST = 0.5
 # eV/Å. At 2000 K forces reach 20, an O–H bond of 0.6 Å (0.96 at rest) has 90.
 LARGEST_FORCE = 100.0
 # eV per atom between a structure and its free atoms. No solid or molecule is bound by more than 9 (tungsten);
-# one that lies as far above its free atoms is not held together by anything.
+# one that is as far above its free atoms is not bound at all.
 BINDING = 15.0
 
 
 def reject(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
-    """Raise Rejected for a label that no engine may give, of a structure and its forces [eV/Å]."""
+    """Raise Rejected for overlapping atoms, or for forces [eV/Å] beyond the limit."""
     reject_overlaps(atoms)
     reject_forces(atoms, forces)
 
 
 def reject_overlaps(atoms: Atoms) -> None:
-    """Raise Rejected if two atoms are closer than CLOSEST, with periodic images where there are any."""
+    """Raise Rejected if two atoms, or an atom and a periodic image, are closer than CLOSEST."""
     first, second, distances = neighbor_list("ijd", atoms, natural_cutoffs(atoms, CLOSEST))
     if not len(distances):
         return
@@ -59,10 +59,13 @@ def reject_forces(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
 
 
 def reject_energy(atoms: Atoms, energy: float, free: Callable[[str], float]) -> None:
-    """Raise Rejected if an energy [eV] is farther than BINDING per atom from that of its `free` atoms."""
-    apart = (energy - sum(free(symbol) for symbol in atoms.symbols)) / len(atoms)
-    if not abs(apart) <= BINDING:
+    """Raise Rejected if an energy [eV] differs by more than BINDING per atom from that of the free atoms.
+
+    `free` gives the energy [eV] of a free atom of an element.
+    """
+    binding = (energy - sum(free(symbol) for symbol in atoms.symbols)) / len(atoms)
+    if not abs(binding) <= BINDING:
         raise Rejected(
-            f"{name(atoms)}: the energy is {apart:+.3g} eV per atom from that of free atoms, at most "
+            f"{name(atoms)}: the energy is {binding:+.3g} eV per atom from that of free atoms, at most "
             f"±{BINDING:g} expected: repair the structure or leave it out"
         )

@@ -3,48 +3,57 @@
     python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
         --rejected rejected.csv
 
-All atoms move, so that structures with constraints are rejected. A finished relaxation is kept in the cache,
-and one that was killed goes on from its last step.
+All atoms move, so that structures with constraints are rejected. With CP2K, a finished relaxation is kept in
+the cache, and a killed one resumes from its last step.
 """
 
-import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from .. import cli, config, constraints
-from ..cli import command
+from ase import Atoms
+
+from .. import cli, constraints
 from ..errors import BornflowError, Rejected
 from ..io import frames
 from ..progress import track
-from .engines.table import ENGINES
-from .label import rejection, write_rejected
+from . import rejections
+from .engines import create
+from .settings import LabelSettings, load_settings
 
 
-@command
+def relax_structures(
+    structures: Sequence[Atoms], path: str, settings: LabelSettings, workdir: Path, threads: int = 1
+) -> tuple[list[Atoms], list[rejections.Rejection]]:
+    """Relaxed frames, and (name, reason) of every structure that does not relax.
+
+    `path` is the file that the structures are from, the source of those that name none.
+    """
+    engine = create(settings.engine, settings, threads)
+    relaxed, rejected = [], []
+    for atoms in track(structures, f"relaxations ({settings.engine})", len(structures), "structures"):
+        frame = frames.without_labels(atoms)
+        try:
+            frame.positions = engine.relax(atoms, workdir)
+        except Rejected as error:
+            rejected.append(rejections.report(atoms.info["structure"], error))
+            continue
+        frame.info["source"] = f"{atoms.info.get('source', path)}, relaxed by {settings.engine}"
+        relaxed.append(frame)
+    return relaxed, rejected
+
+
+@cli.command
 def main() -> None:
     """Write the relaxed structures, and a table of those that do not relax."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--structures", required=True)
-    parser.add_argument("--config", help="a configuration; its section labels is read")
-    parser.add_argument("--threads", type=cli.threads, default=1)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--rejected", required=True, help="CSV of the structures rejected")
-    args = parser.parse_args()
-    options = config.load(args.config, "labels")
+    args = cli.parse(main, "structures", "config", "threads", "out", "rejected")
+    settings = load_settings(args.config)
     structures = frames.read(args.structures)
     for atoms in structures:
         constraints.reject(atoms, f"{args.structures}, {frames.name(atoms)}", "a relaxation")
-    workdir = Path(options["cache"]).parent / "work"
-    relaxed, rejected = [], []
-    for atoms in track(structures, f"relaxations ({options['engine']})", len(structures), "structures"):
-        new = frames.bare(atoms)
-        try:
-            new.positions = ENGINES[options["engine"]].relax(atoms, options, workdir, args.threads)
-        except Rejected as error:
-            rejected.append(rejection(atoms.info["structure"], error))
-            continue
-        new.info["source"] = f"{atoms.info.get('source', args.structures)}, relaxed by {options['engine']}"
-        relaxed.append(new)
-    write_rejected(args.rejected, rejected)
+    relaxed, rejected = relax_structures(
+        structures, args.structures, settings, settings.scratch, args.threads
+    )
+    rejections.write(args.rejected, rejected)
     if structures and not relaxed:
         raise BornflowError(
             f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}"

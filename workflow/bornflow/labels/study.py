@@ -2,90 +2,113 @@
 
     python -m bornflow.labels.study --study convergence --config cfg.yaml --out convergence.csv
 
-Energies carry an offset that depends on the settings and cancels in training; forces and Born
-effective charges do not, so the largest difference in any of their components is reported.
+Energies have an offset that depends on the settings and cancels in training. Forces and Born effective
+charges have none, so the largest difference in any of their components is reported.
 """
 
-import argparse
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from .. import cli, config
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError, Rejected
-from ..io import frames
 from ..io.files import atomic_write
 from ..progress import track
-from .engines.cp2k.input_file import cell_edge, operator
-from .engines.table import Label, cp2k
+from .engines.base import Label
+from .engines.cp2k.engine import CP2K
 from .finite_field import accept
+from .named_structures import read_named
+from .settings import StudySettings, load_settings
 
-REJECTED = "rejected"
+REJECTED = "rejected"  # the last column
+Row = dict[str, Any]
 
 
-def compare(
-    structures: Mapping[str, Atoms], study: Mapping, options: Mapping, workdir: Path, threads: int
+@dataclass(frozen=True)
+class Comparison:
+    """The label of one structure by a variant of the settings, compared with that by a reference."""
+
+    case: int
+    structure: str
+    reference: CP2K
+    variant: CP2K
+
+
+def differences_from_references(
+    structures: Mapping[str, Atoms], study: StudySettings, engine: CP2K, workdir: Path
 ) -> pd.DataFrame:
-    """A table of one row for each structure and variant; `study` is an entry of `labels.studies`.
+    """A table with one row for each structure and variant of the study.
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
-    reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and where the
-    study asks for `seconds` what each kind of run took. A variant that CP2K rejects, or where the study says
-    `gate` one above those limits, has its reason in the last column and no numbers.
+    reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and with
+    `seconds` the wall time of each kind of run. A variant that CP2K rejects, or with `gate` one beyond the
+    limits of `labels.gate`, has its reason in the last column and no numbers.
     """
-    unknown = sorted(set(study["columns"]) - set(options["cp2k"]))
+    unknown = sorted(set(study.columns) - set(vars(engine.cp2k)))
     if unknown:
-        raise BornflowError(f"columns {', '.join(unknown)} are no settings of labels.cp2k")
-    cases = list(_cases(study))
-    rows, references = [], {}
-    for number, name, reference, variant in track(cases, "study", len(cases), "labels"):
-        atoms = structures[name]
-        if number not in references:
-            try:
-                references[number] = _label(atoms, options, reference, workdir, threads)
-            except Rejected as error:
-                raise BornflowError(
-                    f"the reference {dict(reference)} of {name} is rejected: {error}"
-                ) from error
-        row = _varied(atoms, options["cp2k"] | variant, study["columns"])
-        try:
-            label = _label(atoms, options, variant, workdir, threads)
-            if study["gate"]:
-                accept(label.residuals, options["gate"])
-        except Rejected as error:
-            rows.append(row | {REJECTED: str(error)})
-            continue
-        row |= _compared(atoms, label, references[number])
-        if study["seconds"]:
-            row |= {f"{kind} [s]": seconds for kind, seconds in label.seconds.items()}
-        rows.append(row)
-    first = [key for row in rows for key in row if key != REJECTED]
-    return pd.DataFrame(rows, columns=[*dict.fromkeys(first), REJECTED])
+        raise BornflowError(
+            f"columns {', '.join(unknown)} are no settings of labels.cp2k, which are "
+            f"{', '.join(vars(engine.cp2k))}"
+        )
+    comparisons = list(_comparisons(study, engine))
+    rows: list[Row] = []
+    references: dict[tuple[int, str], Label] = {}
+    for comparison in track(comparisons, "study", len(comparisons), "labels"):
+        atoms = structures[comparison.structure]
+        key = (comparison.case, comparison.structure)
+        if key not in references:
+            changes = study.cases[comparison.case]["reference"]
+            references[key] = _reference(atoms, comparison.reference, workdir, changes)
+        rows.append(_row(atoms, comparison.variant, workdir, study, references[key]))
+    columns = dict.fromkeys(key for row in rows for key in row if key != REJECTED)
+    return pd.DataFrame(rows, columns=[*columns, REJECTED])
 
 
-def _cases(study: Mapping) -> Iterator[tuple[tuple[int, str], str, Mapping, Mapping]]:
-    for number, case in enumerate(study["cases"]):
+def _comparisons(study: StudySettings, engine: CP2K) -> Iterator[Comparison]:
+    for number, case in enumerate(study.cases):
+        reference = engine.varied(**case["reference"])
         for name in case["structures"]:
             for variant in case["variants"]:
-                yield (number, name), name, case["reference"], variant
+                yield Comparison(number, name, reference, engine.varied(**variant))
 
 
-def _varied(atoms: Atoms, used: Mapping, columns: list[str]) -> dict:
-    edge = atoms.cell.volume ** (1 / 3) if atoms.pbc.any() else cell_edge(atoms, used)
+def _reference(atoms: Atoms, engine: CP2K, workdir: Path, changes: Mapping[str, Any]) -> Label:
+    try:
+        return engine.label(atoms, workdir)
+    except Rejected as error:
+        raise BornflowError(
+            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}"
+        ) from error
+
+
+def _row(atoms: Atoms, engine: CP2K, workdir: Path, study: StudySettings, reference: Label) -> Row:
+    row = _settings_row(atoms, engine, study.columns)
+    try:
+        label = engine.label(atoms, workdir)
+        if study.gate:
+            accept(label.residuals, engine.settings.gate)
+    except Rejected as error:
+        return row | {REJECTED: str(error)}
+    seconds = {f"{kind} [s]": wall for kind, wall in label.seconds.items()} if study.seconds else {}
+    return row | _difference_row(atoms, label, reference) | seconds
+
+
+def _settings_row(atoms: Atoms, engine: CP2K, columns: Sequence[str]) -> Row:
     return {
         "structure": atoms.info["structure"],
-        **{key: used.get(key) for key in columns},
-        "operator": operator(atoms, used),
-        "cell [Å]": round(edge, 3),
+        **{key: getattr(engine.cp2k, key) for key in columns},
+        "operator": engine.field_operator(atoms),
+        "cell [Å]": round(engine.cell_edge(atoms), 3),
     }
 
 
-def _compared(atoms: Atoms, label: Label, reference: Label) -> dict:
+def _difference_row(atoms: Atoms, label: Label, reference: Label) -> Row:
     symbols = np.array(atoms.get_chemical_symbols())
     isotropic = np.trace(label.response.bec, axis1=1, axis2=2) / 3
     return {
@@ -97,46 +120,36 @@ def _compared(atoms: Atoms, label: Label, reference: Label) -> dict:
     }
 
 
-def _label(atoms: Atoms, options: Mapping, change: Mapping, workdir: Path, threads: int) -> Label:
-    # Variants of one structure share field-free runs, so their wave functions stay until the study ends.
-    return cp2k(atoms, dict(options) | {"cp2k": options["cp2k"] | change}, workdir, threads, keep=True)
-
-
-def named(path: str, names: set[str], where: str) -> dict[str, Atoms]:
-    """Structures of an extxyz file by name; BornflowError where one of `names` is not there."""
-    found = {atoms.info["structure"]: atoms for atoms in frames.read(path)}
-    missing = sorted(names - set(found))
-    if missing:
-        raise BornflowError(f"{path} holds no structure {', '.join(missing)} ({where})")
-    return {name: found[name] for name in names}
-
-
-@command
+@cli.command
 def main() -> None:
     """Write the table of one study."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--study", required=True, help="a key of labels.studies")
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--threads", type=cli.threads, default=1)
-    args = parser.parse_args()
-    options = config.load(args.config, "labels")
-    if args.study not in options["studies"]:
+    args = cli.parse(
+        main,
+        "threads",
+        "out",
+        study=cli.option("a key of labels.studies"),
+        config=cli.option("configuration file with that study"),
+    )
+    settings = load_settings(args.config)
+    if args.study not in settings.studies:
         raise BornflowError(
-            f"labels.studies holds no {args.study}: {', '.join(options['studies']) or 'nothing'}"
+            f"{args.config}: --study is {args.study}, which is not a key of labels.studies; its keys: "
+            f"{', '.join(settings.studies) or 'none'}"
         )
-    study = options["studies"][args.study]
-    names = {name for case in study["cases"] for name in case["structures"]}
-    structures = named(study["data"], names, f"labels.studies.{args.study}")
-    workdir = Path(options["cache"]).parent / "work" / f"study-{args.study}"
+    study = settings.studies[args.study]
+    names = {name for case in study.cases for name in case["structures"]}
+    structures = read_named(study.data, names, f"labels.studies.{args.study}")
+    workdir = settings.scratch / f"study-{args.study}"
+    # Variants of one structure share field-free runs, so their wave functions stay until the study ends.
+    engine = CP2K(settings, args.threads, keep_wave_functions=True)
     try:
-        table = compare(structures, study, options, workdir, args.threads)
+        table = differences_from_references(structures, study, engine, workdir)
     except BornflowError as error:
         raise BornflowError(f"labels.studies.{args.study}: {error}") from error
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
     if table[REJECTED].isna().all():
-        shutil.rmtree(workdir, ignore_errors=True)  # reasons name outputs there
+        shutil.rmtree(workdir, ignore_errors=True)  # else reasons name outputs in it
 
 
 if __name__ == "__main__":

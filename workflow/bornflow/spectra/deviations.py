@@ -1,19 +1,18 @@
-"""How far computed spectra of water are from measured ones, over the bands of libration, bend and stretch.
+"""Deviations of computed spectra of water from measured ones in the bands of libration, bend and stretch.
 
 python -m bornflow.spectra.deviations --spectra a.csv b.csv --models a b --out deviations.csv
 """
 
-import argparse
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from ..cli import command
+from .. import cli
 from ..errors import BornflowError
 from ..io.files import atomic_write
 from . import experiment, tables
-from .susceptibility import CHI_COLUMN, ERROR_COLUMN, PART_ERRORS, PARTS, WAVENUMBER_COLUMN
+from .susceptibility import CHI_COLUMN, ERROR_COLUMN, TERM_ERRORS, TERMS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
 # Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
@@ -21,48 +20,53 @@ SOURCES = ("Segelstein", "Hale")
 CORRELATION = 35 / 18
 
 
-def deviations(table: pd.DataFrame) -> pd.DataFrame:
-    """A row for each band of liquid water and source of measured constants.
+def band_deviations(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each band of liquid water and each source of measured constants, from a table of χ''.
 
-    intensity: ∫ ν χ''(ν) dν over the band, over the measured one (1 where they agree), with the standard
-    error that the spectrum's gives. position: the mean wavenumber of χ'' in the band, with the measured one
-    [cm⁻¹]. rms: of χ'' − χ''(measured) over the mean of the measured, and noise: what the standard error of
-    χ'' alone would make of it. Of coupled models also what PARTS of the current make of the intensity, with
-    standard errors.
+    Columns:
+    intensity, the ratio of ∫ ν χ''(ν) dν over the band to the measured one (1 where they agree);
+    position, the mean wavenumber of χ'' in the band, and the measured one [cm⁻¹];
+    rms, the root mean square of χ'' − χ''(measured) divided by the mean of the measured χ'';
+    noise, the rms that the standard error of χ'' alone would give.
+    For coupled models also the contributions of the TERMS of the current to the intensity. Intensities have
+    standard errors. Raises BornflowError for a table that does not cover the bands with an even spacing.
     """
     if CHI_COLUMN not in table:
         raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
-    spacings = np.diff(table[WAVENUMBER_COLUMN])
-    if not np.allclose(spacings, spacings[0], rtol=0.05):  # a file holds six digits
+    wavenumbers = table[WAVENUMBER_COLUMN]
+    spacings = np.diff(wavenumbers)
+    if not np.allclose(spacings, spacings[0], rtol=0.05):  # a file has six digits
         raise BornflowError("deviations need evenly spaced frequencies; set spectra.binning: linear")
     rows = []
     for band, (low, high) in experiment.BANDS.items():
-        part = table[table[WAVENUMBER_COLUMN].between(low, high)]
-        if len(part) < 2:
+        inside = table[wavenumbers.between(low, high)]
+        if len(inside) < 2:
             raise BornflowError(
-                f"no frequencies between {low} and {high} cm⁻¹; make spectra.resolution finer"
+                f"{len(inside)} frequencies between {low:g} and {high:g} cm⁻¹, at least 2 needed; make "
+                "spectra.resolution finer"
             )
-        if table[WAVENUMBER_COLUMN].max() < high - 1.5 * spacings[0]:
+        if wavenumbers.max() < high - 1.5 * spacings[0]:
             raise BornflowError(f"the spectrum ends below {high:g} cm⁻¹; make spectra.highest larger")
-        named = {"band": band, "from [1/cm]": low, "to [1/cm]": high}
-        rows += [named | _beside(part, source) for source in SOURCES]
+        limits = {"band": band, "from [1/cm]": low, "to [1/cm]": high}
+        rows += [limits | _deviation(inside, source) for source in SOURCES]
     return pd.DataFrame(rows)
 
 
-def _beside(part: pd.DataFrame, source: str) -> dict[str, str | float]:
-    """The spectrum within a band beside what `source` measured."""
-    nu, chi, error = (part[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
+def _deviation(spectrum: pd.DataFrame, source: str) -> dict[str, str | float]:
+    """The deviation of the spectrum within one band from the measurement `source`."""
+    nu, chi, error = (spectrum[name].to_numpy() for name in (WAVENUMBER_COLUMN, CHI_COLUMN, ERROR_COLUMN))
     measured = experiment.water(nu, source)
     width = np.gradient(nu)
     weight = nu * width / np.sum(nu * measured * width)
     columns: dict[str, str | float] = {"measured_by": source}
-    for name, of, its_error in (
+    for name, value_column, error_column in (
         ("intensity", CHI_COLUMN, ERROR_COLUMN),
-        *zip(PARTS, PARTS, PART_ERRORS, strict=True),
+        *zip(TERMS, TERMS, TERM_ERRORS, strict=True),
     ):
-        if its_error in part:
-            columns[name] = np.sum(weight * part[of])
-            columns[f"{name}_error"] = np.sqrt(CORRELATION * np.sum((weight * part[its_error]) ** 2))
+        if error_column in spectrum:
+            columns[name] = np.sum(weight * spectrum[value_column])
+            variance = CORRELATION * np.sum((weight * spectrum[error_column]) ** 2)
+            columns[f"{name}_error"] = np.sqrt(variance)
     return columns | {
         "position [1/cm]": np.average(nu, weights=chi * width),
         "measured_position [1/cm]": np.average(nu, weights=measured * width),
@@ -71,22 +75,25 @@ def _beside(part: pd.DataFrame, source: str) -> dict[str, str | float]:
     }
 
 
-def tabulate(tables: Sequence[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
-    """The deviations of several models' spectra, one below the other."""
-    found = zip(models, map(deviations, tables), strict=True)
-    return pd.concat([rows.assign(model=model) for model, rows in found], ignore_index=True)
+def tabulate(spectra: Sequence[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
+    """The deviations of the spectra of several models, one below the other."""
+    pairs = zip(models, map(band_deviations, spectra), strict=True)
+    return pd.concat([rows.assign(model=model) for model, rows in pairs], ignore_index=True)
 
 
-@command
+@cli.command
 def main() -> None:
-    """Write the table."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--spectra", nargs="+", required=True)
-    parser.add_argument("--models", nargs="+", required=True, help="a name for each spectrum")
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
+    """Write the table of deviations from measured water."""
+    args = cli.parse(
+        main,
+        spectra=cli.options("tables of spectra.susceptibility"),
+        models=cli.options("name of the model of each spectrum, in the order of --spectra"),
+        out=cli.option("CSV file to write"),
+    )
     if len(args.spectra) != len(args.models):
-        raise BornflowError(f"{len(args.spectra)} spectra for {len(args.models)} models")
+        raise BornflowError(
+            f"{len(args.spectra)} spectra for {len(args.models)} models; give one model for each spectrum"
+        )
     table = tabulate([tables.spectrum(path) for path in args.spectra], args.models)
     with atomic_write(args.out) as scratch:
         table[["model", *table.columns.drop("model")]].to_csv(scratch, index=False, float_format="%.4g")

@@ -4,27 +4,26 @@
 
 By the fluctuation–dissipation theorem in the classical limit
     χ''(ω) = S_J(ω) / (2 ε₀ Ω k_B T ω) = ω S_M(ω) / (2 ε₀ Ω k_B T),   S_J(ω) = ∫ dt exp(iωt) ⟨J(0) J(t)⟩,
-with J = dM/dt and the average over directions, segments of the runs and replicas; χ' is its partner by
-Kramers and Kronig. An isolated structure has no volume: there the absorption of light by one molecule,
+with J = dM/dt, averaged over directions, segments of the runs and replicas. χ' follows from χ'' by the
+Kramers–Kronig relation. An isolated structure has no volume. For it the absorption of light by one molecule,
 σ = ω χ'' Ω / (c n_molecules), is reported as N_A σ, whose integral over wavenumbers is a band's intensity.
 """
 
-import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
-from .. import config
 from ..cli import command
-from ..dynamics.masses import same_atoms
+from ..dynamics.masses import common_atoms
 from ..dynamics.series import read_run
-from ..errors import BornflowError
-from ..io.files import atomic_write
 from ..units import BOLTZMANN, COULOMB, INTENSITY, WAVENUMBER
 from . import signals
+from .replicas import mean_temperature, shared_attributes, write_table
+from .settings import SpectraSettings
 
 WAVENUMBER_COLUMN = "wavenumber [1/cm]"
 CHI_COLUMN = "chi_imaginary"
@@ -32,42 +31,31 @@ CHI_REAL_COLUMN, CHI_REAL_ERROR_COLUMN = "chi_real", "chi_real_error"
 COEFFICIENT_COLUMN = "absorption_times_index [1/cm]"
 INTENSITY_COLUMN = "absorption_per_molecule [km cm/mol]"
 ERROR_COLUMN = "standard_error"
-ALIKE = (
-    "kind",
-    "structure",
-    "n_molecules",
-    "volume [Å³]",
-    "timestep [fs]",
-    "temperature [K]",
-    "thermostat",
-    "thermostat_time [fs]",
-    "equilibration [steps]",
-    "precision",
-    "electric_field [V/Å]",
-    "fixed_charges",
-    "model_sha256",
-)
-PARTS = ("static_part", "flux_part", "cross_part")  # of CHI_COLUMN or INTENSITY_COLUMN, for coupled models
-PART_ERRORS = tuple(f"{part}_error" for part in PARTS)
+# Contributions of the terms of the current to CHI_COLUMN or INTENSITY_COLUMN, for coupled models.
+TERMS = ("static_part", "flux_part", "cross_part")
+TERM_ERRORS = tuple(f"{term}_error" for term in TERMS)
+
+Transforms = Sequence[Complex[np.ndarray, "segments components frequencies"]]  # of each run
+Samples = Mapping[str, np.ndarray]  # [samples, frequencies] by name: total, TERMS, real
 
 
-def densities(segments: Sequence[np.ndarray]) -> Float[np.ndarray, "samples frequencies"]:
-    """S of every sample, one direction of one segment, from `signals.segment_spectra`."""
-    return np.concatenate([np.abs(found.reshape(-1, found.shape[-1])) ** 2 for found in segments])
+def densities(transforms: Transforms) -> Float[np.ndarray, "samples frequencies"]:
+    """S of every sample (one direction of one segment), from `signals.segment_spectra`."""
+    return np.concatenate([np.abs(values.reshape(-1, values.shape[-1])) ** 2 for values in transforms])
 
 
-def part_densities(
-    static: Sequence[np.ndarray], total: Sequence[np.ndarray]
+def term_densities(
+    static: Transforms, total: Transforms
 ) -> dict[str, Float[np.ndarray, "samples frequencies"]]:
-    """What S_J is the sum of: static charges |J_s|², charge flux |J_f|² and 2 Re(J_s* J_f), J_f = J − J_s.
+    """The terms whose sum is S_J: |J_s|² of static charges, |J_f|² of charge flux, and 2 Re(J_s* J_f).
 
-    J_s = Σ_i Q_i v_i is the first term of eq. 3, charges that travel with their atoms, J_f the second,
-    charge that flows between them.
+    J_s = Σ_i Q_i v_i is the first term of eq. 3, charges that move with their atoms. J_f = J − J_s is the
+    second, charge that flows between atoms.
     """
-    flux = [whole_ - fixed for whole_, fixed in zip(total, static, strict=True)]
+    flux = [current - moving for current, moving in zip(total, static, strict=True)]
     pairs = zip(static, flux, strict=True)
     cross = [2 * np.real(np.conj(a) * b).reshape(-1, a.shape[-1]) for a, b in pairs]
-    return dict(zip(PARTS, (densities(static), densities(flux), np.concatenate(cross)), strict=True))
+    return dict(zip(TERMS, (densities(static), densities(flux), np.concatenate(cross)), strict=True))
 
 
 def susceptibility(
@@ -87,125 +75,101 @@ def absorption(
     return spectra * 4 * np.pi * COULOMB / (2 * BOLTZMANN * temperature)
 
 
-def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
-    """The table of one system; `options` is the section `spectra` of a configuration.
+def spectrum(paths: Sequence[Path], settings: SpectraSettings) -> pd.DataFrame:
+    """The table of one system from the runs of its replicas.
 
     Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
-    N_A σ [km cm mol⁻¹]; standard errors of χ'' or N_A σ, and of χ'; and for coupled models the PARTS of χ''
-    or N_A σ with their standard errors. The temperature is the mean of the runs, which a short one may have
-    off its thermostat's.
+    N_A σ [km cm mol⁻¹]; standard errors of χ'' or N_A σ, and of χ'; and for coupled models the TERMS of χ''
+    or N_A σ with their standard errors. The temperature is the mean over the runs, which may differ from the
+    thermostat's in short ones.
 
-    Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster keep their
-    energy through a run, so that its error is over replicas alone, and unknown for one.
+    Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster barely
+    exchange energy within a run, so there the error is over replicas only, and unknown for a single one.
     """
-    series = "current" if options["route"] == "current" else "dipole"
-    runs = [
-        read_run(path, series, "temperature", optional=("static_current", "numbers", "masses"))
-        for path in paths
-    ]
-    if all({"numbers", "masses"} <= set(values) for _, values in runs):
-        same_atoms(paths, [values for _, values in runs])
-    attributes = common(paths, [found for found, _ in runs])
-    temperature = mean_temperature(paths, [values["temperature"] for _, values in runs])
-    timestep = float(attributes["timestep [fs]"])
-    totals = [values[series] for _, values in runs]
+    series = "current" if settings.route == "current" else "dipole"
+    attributes, runs = zip(
+        *(
+            read_run(path, series, "temperature", optional=("static_current", "numbers", "masses"))
+            for path in paths
+        ),
+        strict=True,
+    )
+    if all({"numbers", "masses"} <= set(values) for values in runs):
+        common_atoms(paths, runs)
+    shared = shared_attributes(paths, attributes)
+    temperature = mean_temperature(paths, [values["temperature"] for values in runs])
+    timestep = float(shared["timestep [fs]"])
+    currents = [values[series] for values in runs]
     if series == "dipole":
-        totals = [signals.differentiate(dipole, timestep) for dipole in totals]
-    frequencies, segments = signals.segment_spectra(totals, timestep, options["resolution"])
-    samples = {"total": densities(segments)}
-    if all("static_current" in values for _, values in runs):
-        static = [values["static_current"] for _, values in runs]
-        static = signals.segment_spectra(static, timestep, options["resolution"])[1]
-        samples |= part_densities(static, segments)
-    real = None
-    if attributes["kind"] == "bulk":
-        volume = float(attributes["volume [Å³]"])
-        weighted = absorption(samples["total"], temperature) / (2 * np.pi * volume)  # ν χ''
-        real = signals.kramers_kronig(frequencies, weighted)[:, 1:]
-    frequencies, samples = frequencies[1:], {name: values[:, 1:] for name, values in samples.items()}
-    if real is not None:
-        samples = {k: susceptibility(frequencies, v, temperature, volume) for k, v in samples.items()}
-    else:
-        scale = INTENSITY / attributes["n_molecules"]
-        ends = np.cumsum([found.shape[0] * found.shape[1] for found in segments])[:-1]
-        for name, values in samples.items():
-            runs_apart = np.split(scale * absorption(values, temperature), ends)
-            samples[name] = np.stack([part.mean(axis=0) for part in runs_apart])
-    return _table(frequencies, samples, real, options)
+        currents = [signals.differentiate(dipole, timestep) for dipole in currents]
+    frequencies, transforms = signals.segment_spectra(currents, timestep, settings.resolution)
+    samples = {"total": densities(transforms)}
+    if all("static_current" in values for values in runs):
+        static = [values["static_current"] for values in runs]
+        _, static_transforms = signals.segment_spectra(static, timestep, settings.resolution)
+        samples |= term_densities(static_transforms, transforms)
+    if shared["kind"] == "bulk":
+        return _table(frequencies, _bulk(frequencies, samples, temperature, shared), settings, CHI_COLUMN)
+    counts = [values.shape[0] * values.shape[1] for values in transforms]
+    return _table(frequencies, _isolated(samples, temperature, shared, counts), settings, INTENSITY_COLUMN)
 
 
-def _table(
-    frequencies: np.ndarray, samples: dict[str, np.ndarray], real: np.ndarray | None, options: Mapping
-):
-    kept = frequencies * WAVENUMBER <= options["highest"]
+def _bulk(
+    frequencies: np.ndarray, spectra: Samples, temperature: float, attributes: Mapping[str, Any]
+) -> Samples:
+    """χ'' of each sample, its terms, and χ' as `real`; the frequency 0 is left out."""
+    volume = float(attributes["volume [Å³]"])
+    weighted = absorption(spectra["total"], temperature) / (2 * np.pi * volume)  # ν χ''
+    samples = {
+        name: susceptibility(frequencies[1:], values[:, 1:], temperature, volume)
+        for name, values in spectra.items()
+    }
+    return samples | {"real": signals.kramers_kronig(frequencies, weighted)[:, 1:]}
+
+
+def _isolated(
+    spectra: Samples, temperature: float, attributes: Mapping[str, Any], counts: Sequence[int]
+) -> Samples:
+    """N_A σ of each run and its terms, from `counts` samples of each; the frequency 0 is left out."""
+    scale = INTENSITY / attributes["n_molecules"]
+    samples = {}
+    for name, values in spectra.items():
+        runs = np.split(scale * absorption(values[:, 1:], temperature), np.cumsum(counts)[:-1])
+        samples[name] = np.stack([run.mean(axis=0) for run in runs])
+    return samples
+
+
+def _table(frequencies: np.ndarray, samples: Samples, settings: SpectraSettings, column: str) -> pd.DataFrame:
+    """Means and standard errors over `samples`, binned; `column` is the name of their total."""
+    frequencies = frequencies[1:]
+    kept = frequencies * WAVENUMBER <= settings.highest
     frequencies = centres = frequencies[kept]
-    values = samples if real is None else samples | {"real": real}
-    values = {name: value[..., kept] for name, value in values.items()}
-    if options["binning"] == "logarithmic":
-        for name, value in values.items():
-            centres, values[name] = signals.logarithmic_bins(frequencies, value, options["bins_per_decade"])
+    samples = {name: values[..., kept] for name, values in samples.items()}
+    if settings.binning == "logarithmic":
+        for name, values in samples.items():
+            centres, samples[name] = signals.logarithmic_bins(frequencies, values, settings.bins_per_decade)
     table = {WAVENUMBER_COLUMN: centres * WAVENUMBER}
-    column = INTENSITY_COLUMN if real is None else CHI_COLUMN
-    table[column], table[ERROR_COLUMN] = _mean_and_error(values["total"])
-    if real is not None:
-        table[CHI_REAL_COLUMN], table[CHI_REAL_ERROR_COLUMN] = _mean_and_error(values["real"])
+    table[column], table[ERROR_COLUMN] = _mean_and_error(samples["total"])
+    if "real" in samples:
+        table[CHI_REAL_COLUMN], table[CHI_REAL_ERROR_COLUMN] = _mean_and_error(samples["real"])
         table[COEFFICIENT_COLUMN] = 2 * np.pi * table[WAVENUMBER_COLUMN] * table[CHI_COLUMN]
-    for part, error in zip(PARTS, PART_ERRORS, strict=True):
-        if part in values:
-            table[part], table[error] = _mean_and_error(values[part])
+    for term, error in zip(TERMS, TERM_ERRORS, strict=True):
+        if term in samples:
+            table[term], table[error] = _mean_and_error(samples[term])
     return pd.DataFrame(table)
 
 
 def _mean_and_error(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of one sample the error is not known."""
+    """The mean over samples and its standard error, which is unknown (NaN) for a single sample."""
     unknown = np.full(samples.shape[1:], np.nan)
     error = samples.std(axis=0, ddof=1) / np.sqrt(len(samples)) if len(samples) > 1 else unknown
     return samples.mean(axis=0), error
 
 
-def mean_temperature(paths: Sequence[Path], series: Sequence[np.ndarray]) -> float:
-    """The mean [K] over runs of their means; BornflowError for a run whose atoms do not move."""
-    means = [float(values.mean()) for values in series]
-    for path, mean in zip(paths, means, strict=True):
-        if not mean > 0:
-            raise BornflowError(f"{path}: the mean temperature is {mean:g} K; no spectrum can be made of it")
-    return float(np.mean(means))
-
-
-def common(paths: Sequence[Path], found: Sequence[dict], *further: str) -> dict:
-    """The attributes of all runs; BornflowError where those of ALIKE, or `further`, are not the same.
-
-    A run that is given twice is rejected too: it would count as two that agree.
-    """
-    seeds: dict[str, Path] = {}
-    for path, other in zip(paths, found, strict=True):
-        for key in (*ALIKE, *further):
-            values = [str(attributes.get(key, "not said")) for attributes in (other, found[0])]
-            if values[0] != values[1]:
-                raise BornflowError(f"{path}: {key} is {values[0]}, {paths[0]} has {values[1]}")
-        seed = str(other.get("seed", path))
-        if seed in seeds:
-            raise BornflowError(f"{seeds[seed]} and {path} have the same random numbers: give it once")
-        seeds[seed] = path
-    return found[0]
-
-
-def write(spectrum: Callable[[Sequence[Path], Mapping], pd.DataFrame], description: str | None) -> None:
-    """The command line of modules that make a table of the runs of a system's replicas."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--runs", nargs="+", required=True)
-    parser.add_argument("--config", help="a configuration; its section spectra is read")
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    table = spectrum([Path(run) for run in args.runs], config.load(args.config, "spectra"))
-    with atomic_write(args.out) as scratch:
-        table.to_csv(scratch, index=False, float_format="%.6g")
-
-
 @command
 def main() -> None:
     """Write the spectrum of one system from the runs of its replicas."""
-    write(spectrum, main.__doc__)
+    write_table(main, spectrum)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Reading the tables that the modules of this folder write: spectra, motions of atoms, responses."""
+"""Readers of the tables that `susceptibility`, `velocities` and `response` write.
+
+Each raises BornflowError for missing columns or invalid values, with a remedy.
+"""
 
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from .susceptibility import (
     COEFFICIENT_COLUMN,
     ERROR_COLUMN,
     INTENSITY_COLUMN,
-    PARTS,
+    TERMS,
     WAVENUMBER_COLUMN,
 )
 
@@ -29,22 +32,22 @@ FROM_SPECTRUM = "from_spectrum [e Å]"
 def spectrum(path: str | Path) -> pd.DataFrame:
     """A table of `spectra.susceptibility`: χ'' of a liquid or the absorption per molecule of a cluster.
 
-    Standard errors may be unknown, all else is there. Raises BornflowError as `io.tables.read`.
+    Standard errors may be unknown (NaN); all other values are numbers.
     """
     table = tables.read(path, SPECTRUM, positive=[WAVENUMBER_COLUMN], sparse=[ERROR_COLUMN], others="numbers")
     kinds = [name for name in (CHI_COLUMN, INTENSITY_COLUMN) if name in table]
     if len(kinds) != 1 or ERROR_COLUMN not in table:
         raise BornflowError(
-            f"{path} is no spectrum: it needs {ERROR_COLUMN} and one of {CHI_COLUMN} and {INTENSITY_COLUMN}; "
-            f"{SPECTRUM}"
+            f"{path} is no spectrum: it needs the column {ERROR_COLUMN} and either {CHI_COLUMN} or "
+            f"{INTENSITY_COLUMN}; {SPECTRUM}"
         )
-    whole = [name for name in (*kinds, CHI_REAL_COLUMN, COEFFICIENT_COLUMN, *PARTS) if name in table]
-    _check(path, table, WAVENUMBER_COLUMN, whole, SPECTRUM)
+    complete = [name for name in (*kinds, CHI_REAL_COLUMN, COEFFICIENT_COLUMN, *TERMS) if name in table]
+    _check(path, table, WAVENUMBER_COLUMN, complete, SPECTRUM)
     return table.astype(float)
 
 
 def susceptibility(path: str | Path) -> pd.DataFrame:
-    """χ'' over wavenumbers alone, of a table that may be without rows. Raises BornflowError."""
+    """The columns of χ'' and wavenumbers of a table of `spectra.susceptibility`, which may have no rows."""
     needed = f"only periodic systems have a susceptibility; {SPECTRUM}"
     table = tables.read(
         path, needed, numbers=[CHI_COLUMN], positive=[WAVENUMBER_COLUMN], others="any", allow_empty=True
@@ -54,7 +57,7 @@ def susceptibility(path: str | Path) -> pd.DataFrame:
 
 
 def velocities(path: str | Path) -> pd.DataFrame:
-    """A table of `spectra.velocities`: a column for each element. Raises BornflowError."""
+    """A table of `spectra.velocities`: a column for each element."""
     table = tables.read(path, VELOCITIES, positive=[WAVENUMBER_COLUMN], others="numbers")
     elements = [name for name in table if name != WAVENUMBER_COLUMN]
     odd = [name for name in elements if not name.endswith(" [cm]")]
@@ -65,20 +68,20 @@ def velocities(path: str | Path) -> pd.DataFrame:
 
 
 def response(path: str | Path) -> pd.DataFrame:
-    """A table of `spectra.response`: the dipole in a field over time. Raises BornflowError."""
+    """A table of `spectra.response`: the dipole in a field over time, and its predictions."""
     curves = (DIPOLE, DIPOLE_ERROR, PREDICTED, PREDICTED_ERROR, FROM_SPECTRUM)
     table = tables.read(path, RESPONSE, numbers=[TIME, *curves], others="none")
     _check(path, table, TIME, [], RESPONSE)
     return table.astype(float)
 
 
-def _check(path: str | Path, table: pd.DataFrame, axis: str, whole: list[str], remedy: str) -> None:
-    """Raise BornflowError unless the axis rises and the columns `whole` have no gaps."""
-    falls = np.flatnonzero(np.diff(table[axis]) <= 0)
-    if len(falls):
-        first, second = table[axis][falls[0]], table[axis][falls[0] + 1]
-        raise BornflowError(f"{path}: '{axis}' does not rise from {first:g} to {second:g}; {remedy}")
-    for name in whole:
+def _check(path: str | Path, table: pd.DataFrame, axis: str, complete: list[str], remedy: str) -> None:
+    """Raise BornflowError unless the column `axis` increases and the columns `complete` have no gaps."""
+    decreases = np.flatnonzero(np.diff(table[axis]) <= 0)
+    if len(decreases):
+        first, second = table[axis][decreases[0]], table[axis][decreases[0] + 1]
+        raise BornflowError(f"{path}: '{axis}' does not increase from {first:g} to {second:g}; {remedy}")
+    for name in complete:
         if table[name].isna().any():
             at = table[axis][int(np.argmax(table[name].isna()))]
-            raise BornflowError(f"{path}: '{name}' is unknown at {axis} {at:g}, a number expected; {remedy}")
+            raise BornflowError(f"{path}: '{name}' is empty at {axis} {at:g}, a number expected; {remedy}")

@@ -3,54 +3,57 @@
     python -m bornflow.spectra.velocities --runs run0.h5 run1.h5 --out velocities.csv
 
     D_s(ν) = (2 / k_B T n) Σ_{i of species s} m_i Σ_α ∫ dt exp(iωt) ⟨v_iα(0) v_iα(t)⟩
-integrates over ν > 0 to the degrees of freedom that the species' n atoms have each: 3 by equipartition, less
-what the motion of the whole takes away. Masses m_i are those that the run was made with, isotopes included.
+Its integral over ν > 0 is the number of degrees of freedom per atom of the species, which has n atoms: 3 by
+equipartition, less those of the overall motion that is removed. Masses m_i are those of the run, isotopes
+included.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ase import data
+from ase.data import chemical_symbols
 
 from ..cli import command
-from ..dynamics.masses import same_atoms
+from ..dynamics.masses import common_atoms
 from ..dynamics.series import read_run
 from ..units import AMU, BOLTZMANN, WAVENUMBER
 from . import signals
-from .susceptibility import WAVENUMBER_COLUMN, common, densities, mean_temperature, write
+from .replicas import mean_temperature, shared_attributes, write_table
+from .settings import SpectraSettings
+from .susceptibility import WAVENUMBER_COLUMN, densities
 
 
-def spectrum(paths: Sequence[Path], options: Mapping) -> pd.DataFrame:
-    """A column for each element: degrees of freedom an atom and cm⁻¹; `options` as for susceptibilities."""
-    attributes, found = zip(
+def spectrum(paths: Sequence[Path], settings: SpectraSettings) -> pd.DataFrame:
+    """A column for each element [cm], degrees of freedom per atom and cm⁻¹, from the runs of replicas."""
+    attributes, runs = zip(
         *(read_run(path, "velocities", "numbers", "temperature", optional=["masses"]) for path in paths),
         strict=True,
     )
-    shared = common(paths, attributes, "velocity_interval [steps]")
+    shared = shared_attributes(paths, attributes, "velocity_interval [steps]")
     timestep = float(shared["timestep [fs]"]) * int(shared["velocity_interval [steps]"])
-    numbers, masses = same_atoms(paths, found)
-    temperature = mean_temperature(paths, [series["temperature"] for series in found])
+    numbers, masses = common_atoms(paths, runs)
+    temperature = mean_temperature(paths, [series["temperature"] for series in runs])
     table = {}
     for number in np.unique(numbers):
         atoms = np.flatnonzero(numbers == number)
-        density = 0
-        for atom in atoms:  # one by one, since all of a long run's segments are larger than the run
-            series = [values["velocities"][:, atom].astype(float) for values in found]
-            frequencies, segments = signals.segment_spectra(series, timestep, options["resolution"])
-            density = density + masses[atom] * AMU * densities(segments).mean(axis=0) * 3
-        column = f"{data.chemical_symbols[number]} [cm]"
+        density: float | np.ndarray = 0.0
+        for atom in atoms:  # one by one, since the segments of all atoms need more memory than the run
+            velocities = [series["velocities"][:, atom].astype(float) for series in runs]
+            frequencies, transforms = signals.segment_spectra(velocities, timestep, settings.resolution)
+            density = density + masses[atom] * AMU * densities(transforms).mean(axis=0) * 3
+        column = f"{chemical_symbols[number]} [cm]"
         table[column] = 2 * density / (BOLTZMANN * temperature * len(atoms)) / WAVENUMBER
     wavenumbers = frequencies * WAVENUMBER
-    kept = (wavenumbers > 0) & (wavenumbers <= options["highest"])
+    kept = (wavenumbers > 0) & (wavenumbers <= settings.highest)
     return pd.DataFrame({WAVENUMBER_COLUMN: wavenumbers} | table)[kept]
 
 
 @command
 def main() -> None:
     """Write the power spectra of one system from the runs of its replicas."""
-    write(spectrum, main.__doc__)
+    write_table(main, spectrum)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from ..units import WATER_MOLAR_MASS
 
 CLOSEST = 1.6  # Å, between atoms of different molecules (a strong hydrogen bond has H···O of 1.6 Å)
 CENTRES = 2.5  # Å, between the molecules' heavy atoms
-GRAMS_PER_CM3 = 1.66053906660  # of one g/mol per Å³
+GRAMS_PER_CM3 = 1.66053906660  # 1 g/mol per Å³ in g/cm³
 ATTEMPTS = 200_000
 
 
@@ -21,15 +21,15 @@ def box_edge(n_molecules: int, density: float) -> float:
 
 
 def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None = None) -> Atoms:
-    """Waters at random places and orientations.
+    """Water molecules at random positions and orientations.
 
-    With a `density` [g/cm³] they fill a periodic cube, without they lie in a sphere of a volume
-    that is generous for a cluster. Raises BornflowError when no place is found.
+    With a `density` [g/cm³] they fill a periodic cube. Without one they lie in a sphere, whose volume is
+    generous for a cluster. Raises BornflowError if there is no room for all.
     """
     water = molecule("H2O")
     water.positions -= water.positions[0]
     periodic = density is not None
-    edge = box_edge(n_molecules, density) if periodic else 1.2 * box_edge(n_molecules, 0.6)
+    edge = 1.2 * box_edge(n_molecules, 0.6) if density is None else box_edge(n_molecules, density)
     packed = Atoms(cell=[edge] * 3 if periodic else None, pbc=periodic)
     for _ in range(ATTEMPTS):
         if len(packed) == 3 * n_molecules:
@@ -38,7 +38,7 @@ def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None
         if not periodic and np.linalg.norm(place - edge / 2) > max(edge / 2, 0.1):
             continue
         rotation = Rotation.random(random_state=rng)
-        # Most places are taken, which the heavy atoms alone tell in a fraction of the time.
+        # Most places are occupied; the heavy atoms alone show that in a fraction of the time.
         away = packed.positions[::3] - place
         away -= edge * np.round(away / edge) if periodic else 0
         if np.any(np.sum(away**2, axis=1) <= CENTRES**2):

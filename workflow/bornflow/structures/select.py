@@ -6,8 +6,7 @@ The order of the selection is kept: the first k structures of a longer selection
 of k, so a set can grow without repeating a label.
 """
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
@@ -17,74 +16,79 @@ from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
 from .. import cli, config
-from ..cli import command
 from ..errors import BornflowError
 from ..io import frames
+from .settings import SoapSettings
 
 
-def descriptors(pool: Sequence[Atoms], soap: Mapping) -> Float[np.ndarray, "structures features"]:
+def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, "structures features"]:
     """SOAP power spectra (Bartók et al., PRB 87, 184115) averaged over the atoms of a structure."""
     species = sorted({symbol for atoms in pool for symbol in atoms.get_chemical_symbols()})
     periodic = bool(pool[0].pbc.any())
     describe = SOAP(
         species=species,
-        r_cut=soap["cutoff"],
-        n_max=soap["n_max"],
-        l_max=soap["l_max"],
-        sigma=soap["sigma"],
+        r_cut=soap.cutoff,
+        n_max=soap.n_max,
+        l_max=soap.l_max,
+        sigma=soap.sigma,
         periodic=periodic,
     )
     return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
 
 
-def holds_together(atoms: Atoms, gap: float) -> bool:
-    """Whether every part of a cluster is nearer than `gap` [Å] to another; periodic boxes always are."""
+def is_connected(atoms: Atoms, gap: float) -> bool:
+    """Whether a cluster is one piece: every fragment is nearer than `gap` [Å] to another.
+
+    Periodic boxes count as connected.
+    """
     if atoms.pbc.any():
         return True
     near = atoms.get_all_distances() < gap
     return bool(connected_components(near, directed=False, return_labels=False) == 1)
 
 
-def select(pool: Sequence[Atoms], count: int, soap: Mapping, gap: float) -> list[Atoms]:
+def select(pool: Sequence[Atoms], count: int, soap: SoapSettings, gap: float) -> list[Atoms]:
     """`count` structures, each as far as possible from those before it; the first is the pool's first.
 
-    Clusters that fell apart are left out. A pool of periodic and isolated structures is taken as a whole or
-    not at all. Raises BornflowError if fewer than `count` are left.
+    Distances are those of `descriptors`. Clusters that fell apart are left out. Raises BornflowError if
+    fewer than `count` are left, or for a pool of periodic and isolated structures unless all are selected.
     """
-    pool = [atoms for atoms in pool if holds_together(atoms, gap)]
+    pool = [atoms for atoms in pool if is_connected(atoms, gap)]
     if len({frames.kind(atoms) for atoms in pool}) > 1:
         if count == len(pool):
             return pool
         raise BornflowError(
-            f"{count} of {len(pool)} structures, periodic and isolated ones, are asked for; give each kind a "
-            "pool of its own, or select all"
+            f"{count} of {len(pool)} structures are asked for, but some are periodic and some isolated; give "
+            "each kind a pool of its own, or select all"
         )
     if count > len(pool):
         raise BornflowError(
-            f"{count} structures are asked for, the pool holds {len(pool)} that hold together; make the "
-            "pool larger (structures.pools: starts, temperatures, steps / interval) or ask for fewer"
+            f"{count} structures are asked for, the pool has {len(pool)} that have not fallen apart; make "
+            "the pool larger (structures.pools: starts, temperatures, steps / interval) or ask for fewer"
         )
     if len(pool) == 1:
         return pool
-    # The sampler leaves one out at least.
+    # The sampler leaves out one structure at least.
     sampler = FPS(n_to_select=min(count, len(pool) - 1), initialize=0)
     chosen = list(sampler.fit(descriptors(pool, soap)).selected_idx_)
     chosen += [index for index in range(len(pool)) if index not in chosen]
     return [pool[index] for index in chosen[:count]]
 
 
-@command
+@cli.command
 def main() -> None:
     """Write the selected structures of a pool."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--pool", required=True)
-    parser.add_argument("--count", required=True, type=cli.count)
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
-    options = config.load(args.config, "structures")
+    args = cli.parse(
+        main,
+        "config",
+        "out",
+        pool=cli.option("extxyz file of candidates"),
+        count=cli.option("number of structures to select", type=cli.count),
+    )
+    section = config.load(args.config, "structures")
+    soap = SoapSettings(**section["soap"])
     try:
-        chosen = select(frames.read(args.pool), args.count, options["soap"], options["gap"])
+        chosen = select(frames.read(args.pool), args.count, soap, section["gap"])
     except BornflowError as error:
         raise BornflowError(f"{args.pool}: {error}") from error
     frames.write(args.out, chosen)

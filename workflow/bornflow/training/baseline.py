@@ -1,4 +1,4 @@
-"""Averages over the labels of a set that models start from: energy and charge of each element."""
+"""Averages over the labels of a set that training starts from: energy and charge of each element."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,25 @@ from ..io import frames
 
 
 def energy_baseline(
-    structures: Sequence[Atoms], known: Sequence[str], otherwise: np.ndarray | None = None
+    structures: Sequence[Atoms],
+    known: Sequence[str],
+    default: Float[np.ndarray, " elements"] | None = None,
 ) -> Float[np.ndarray, " elements"]:
-    """Energy [eV] per element by minimum-norm least squares over the structures with an energy.
+    """Energy [eV] of each element in `known`, fitted by least squares to the labelled energies.
 
-    The minimum norm makes it unique where compositions are proportional, as in water. If no structure has an
-    energy it is `otherwise`, or zero.
+    The solution of minimum norm is taken, which is unique also where all compositions are proportional, as in
+    water. If no structure has an energy, the baseline is `default`, or zero.
     """
     labelled = [atoms for atoms in structures if frames.label(atoms, "energy") is not None]
     if not labelled:
-        return np.zeros(len(known)) if otherwise is None else otherwise
+        return np.zeros(len(known)) if default is None else default
     counts = np.stack([composition(atoms, known) for atoms in labelled])
     energies = np.array([frames.label(atoms, "energy") for atoms in labelled])
     return np.linalg.lstsq(counts, energies, rcond=None)[0]
 
 
 def mean_charges(structures: Sequence[Atoms], known: Sequence[str]) -> Float[np.ndarray, " elements"]:
-    """Mean of tr Z_i / 3 [e] per element, zero where no Born effective charge is labelled."""
+    """Mean of tr Z_i / 3 [e] for each element; zero where no Born effective charge is labelled."""
     sums, counts = np.zeros(len(known)), np.zeros(len(known))
     for atoms in structures:
         bec = frames.label(atoms, "bec")

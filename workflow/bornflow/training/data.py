@@ -1,7 +1,7 @@
-"""Labelled frames as batches of padded arrays, prepared once a run.
+"""Labelled structures as batches of padded arrays, made once a run.
 
-Structures are sorted by size into a few buckets; each bucket has one padded shape, so that a run
-compiles a few programs only. Missing labels carry a weight of zero.
+Structures are sorted by size into a few buckets. Each bucket has one padded shape, so that a run compiles
+only a few programs. Missing labels have a weight of zero.
 """
 
 from collections.abc import Sequence
@@ -16,49 +16,54 @@ from jaxtyping import Array, Float, Int
 from ..composition import composition
 from ..errors import BornflowError
 from ..io import frames
-from ..models.graph import Graph, Shape
+from ..models.graph import Graph
 from ..models.model import Model
 from ..models.pairs import Pairs, common_shape, pad
 
 
 class Batch(NamedTuple):
-    """Structures of one shape with their labels; `has_*` is 1 where one exists, `counts` in a real row."""
+    """Structures of one shape with their labels.
+
+    `has_*` is 1 where a label exists, else 0; all four weights are 0 in rows that only fill up a batch.
+    """
 
     graph: Graph
-    energy: Float[Array, " batch"]  # eV, baseline subtracted
-    forces: Float[Array, "batch atoms 3"]  # eV/Å
-    bec: Float[Array, "batch atoms 3 3"]  # e
-    has_energy: Float[Array, " batch"]
-    has_forces: Float[Array, " batch"]
-    has_bec: Float[Array, " batch"]
-    counts: Float[Array, " batch"]
-    index: Int[Array, " batch"]  # of the structure in the list that the batch was made of
+    energy: Float[Array | np.ndarray, " batch"]  # eV, baseline subtracted
+    forces: Float[Array | np.ndarray, "batch atoms 3"]  # eV/Å
+    bec: Float[Array | np.ndarray, "batch atoms 3 3"]  # e
+    has_energy: Float[Array | np.ndarray, " batch"]
+    has_forces: Float[Array | np.ndarray, " batch"]
+    has_bec: Float[Array | np.ndarray, " batch"]
+    is_structure: Float[Array | np.ndarray, " batch"]  # 0 in rows that fill up a batch
+    structures: Int[Array | np.ndarray, " batch"]  # indices into the list of structures
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """All structures of one shape: their place in the list of frames, one large batch, their labels."""
+    """All structures of one shape: their indices in the list of structures, and all of them as one batch."""
 
-    indices: np.ndarray
+    indices: Int[np.ndarray, " structures"]
     data: Batch
     batch_size: int
-    labels: tuple[str, ...]  # those that any of the structures has
+    labels: tuple[str, ...]  # keys of the labels that any of the structures has
 
 
-def subset(structures: Sequence[Atoms], count: int) -> list[Atoms]:
+def spread_evenly(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     """`count` structures spread evenly over the list, so that each kind and size keeps its share.
 
-    `split` shuffles each kind, so this is a random choice.
+    The split shuffles each kind, so this is a random choice. Raises BornflowError for too few structures.
     """
     if count > len(structures):
-        raise BornflowError(f"{count} structures asked for, {len(structures)} are there to train on")
+        raise BornflowError(
+            f"{count} structures asked for, {len(structures)} are there to train on; ask for fewer (--limit)"
+        )
     return [structures[index] for index in np.linspace(0, len(structures) - 1, count).round().astype(int)]
 
 
-def padded_sizes(sizes: Sequence[int], most: int) -> np.ndarray:
-    """The size that each is padded to, of `most` different ones at most, so that the least is added in all.
+def padded_sizes(sizes: Sequence[int], most: int) -> Int[np.ndarray, " structures"]:
+    """The size that each structure is padded to, with at most `most` different sizes and the least padding.
 
-    Exact, by dynamic programming over the sizes in ascending order.
+    The optimum is exact, by dynamic programming over the sizes in ascending order.
     """
     values, counts = np.unique(sizes, return_counts=True)
     weights = np.concatenate([[0], np.cumsum(counts)])
@@ -79,19 +84,23 @@ def padded_sizes(sizes: Sequence[int], most: int) -> np.ndarray:
     return chosen[np.searchsorted(chosen, sizes)]
 
 
-def prepare(
+def make_buckets(
     structures: Sequence[Atoms],
     model: Model,
-    energies: np.ndarray,
+    baseline: Float[np.ndarray, " elements"],
     batch_atoms: int,
     shapes: int = 3,
     by_labels: bool = False,
 ) -> list[Bucket]:
     """Buckets of structures padded to one shape each.
 
-    `energies` is the baseline, `batch_atoms` the atoms of a batch, `shapes` the largest number of sizes that
-    clusters, and periodic structures, are padded to: each has a program of its own, compiled in seconds. With
-    `by_labels` structures that have other labels are in another bucket, so that a step computes no more.
+    `baseline` are energies [eV] of the elements, `batch_atoms` is the number of atoms in a batch. Clusters
+    are padded to at most `shapes` sizes, and so are periodic structures: each size has a program of its own,
+    compiled in seconds. With `by_labels` structures with different labels are in different buckets, so
+    that a step computes only what is labelled.
+
+    Raises BornflowError for an element that the model does not know, or for a structure without a neighbour
+    list.
     """
     groups: dict[tuple, list[int]] = {}
     for periodic in (False, True):
@@ -101,39 +110,31 @@ def prepare(
         if members:
             sizes = padded_sizes([len(structures[index]) for index in members], shapes)
             for index, size in zip(members, sizes.tolist(), strict=True):
-                composition(structures[index], model.elements)
-                held = labels_of(structures[index]) if by_labels else ()
-                groups.setdefault((periodic, size, held), []).append(index)
-    buckets = []
-    for indices in groups.values():
-        members = [structures[index] for index in indices]
-        shape = _common_shape(members, model)
-        stacked = [_one(structures[index], index, model, energies, shape) for index in indices]
-        data = jax.tree.map(lambda *leaves: np.stack(leaves), *stacked)
-        held = {key for atoms in members for key in labels_of(atoms)}
-        labels = tuple(key for key in frames.LABELS if key in held)
-        buckets.append(Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms), labels))
-    return buckets
+                composition(structures[index], model.elements)  # rejects unknown elements
+                labels = present_labels(structures[index]) if by_labels else ()
+                groups.setdefault((periodic, size, labels), []).append(index)
+    return [_bucket(structures, indices, model, baseline, batch_atoms) for indices in groups.values()]
 
 
-def labels_of(atoms: Atoms) -> tuple[str, ...]:
-    """The keys of the labels that a structure has."""
-    return tuple(key for key in frames.LABELS if frames.label(atoms, key) is not None)
+def _bucket(
+    structures: Sequence[Atoms],
+    indices: Sequence[int],
+    model: Model,
+    baseline: Float[np.ndarray, " elements"],
+    batch_atoms: int,
+) -> Bucket:
+    members = [structures[index] for index in indices]
+    neighbours = [_neighbour_list(atoms, model) for atoms in members]
+    shape = common_shape([pairs.shape for pairs in neighbours])
+    graphs = [pad(pairs, shape) for pairs in neighbours]
+    graph = jax.tree.map(lambda *leaves: np.stack(leaves), *graphs)
+    data = _with_labels(members, graph, np.array(indices, np.int32), model, baseline)
+    found = {key for atoms in members for key in present_labels(atoms)}
+    labels = tuple(key for key in frames.LABELS if key in found)
+    return Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms), labels)
 
 
-def padding(buckets: Sequence[Bucket]) -> float:
-    """The part of all atoms of an epoch's batches that is padding."""
-    held = sum(bucket.data.graph.atom_mask.sum() for bucket in buckets)
-    rows = [-(-len(bucket.indices) // bucket.batch_size) * bucket.batch_size for bucket in buckets]
-    room = sum(n * bucket.data.graph.atom_mask.shape[1] for n, bucket in zip(rows, buckets, strict=True))
-    return 1 - float(held) / room
-
-
-def _common_shape(structures: Sequence[Atoms], model: Model) -> Shape:
-    return common_shape([_pairs(atoms, model).shape for atoms in structures])
-
-
-def _pairs(atoms: Atoms, model: Model) -> Pairs:
+def _neighbour_list(atoms: Atoms, model: Model) -> Pairs:
     cell = atoms.cell.array if frames.kind(atoms) == "bulk" else None
     try:
         return model.pairs(atoms.numbers, atoms.positions, cell)
@@ -141,30 +142,57 @@ def _pairs(atoms: Atoms, model: Model) -> Pairs:
         raise BornflowError(f"structure {frames.name(atoms)}: {error}") from error
 
 
-def _one(atoms: Atoms, index: int, model: Model, energies: np.ndarray, shape: Shape) -> Batch:
-    energy, forces, bec = (frames.label(atoms, key) for key in ("energy", "forces", "bec"))
-    padded_forces = np.zeros((shape.atoms, 3), np.float32)
-    padded_bec = np.zeros((shape.atoms, 3, 3), np.float32)
-    if forces is not None:
-        padded_forces[: len(atoms)] = forces
-    if bec is not None:
-        padded_bec[: len(atoms)] = bec
-    excess = 0.0 if energy is None else energy - composition(atoms, model.elements) @ energies
+def _with_labels(
+    members: Sequence[Atoms],
+    graph: Graph,
+    indices: Int[np.ndarray, " batch"],
+    model: Model,
+    baseline: Float[np.ndarray, " elements"],
+) -> Batch:
+    """Structures, their stacked `graph` and their labels as one batch."""
+    rows, atoms_padded = graph.atom_mask.shape
+    energies = np.zeros(rows, np.float32)
+    forces = np.zeros((rows, atoms_padded, 3), np.float32)
+    bec = np.zeros((rows, atoms_padded, 3, 3), np.float32)
+    has = {key: np.zeros(rows, np.float32) for key in frames.LABELS}
+    for row, atoms in enumerate(members):
+        labels = {key: frames.label(atoms, key) for key in frames.LABELS}
+        for key, value in labels.items():
+            has[key][row] = value is not None
+        if labels["energy"] is not None:
+            energies[row] = labels["energy"] - composition(atoms, model.elements) @ baseline
+        if labels["forces"] is not None:
+            forces[row, : len(atoms)] = labels["forces"]
+        if labels["bec"] is not None:
+            bec[row, : len(atoms)] = labels["bec"]
     return Batch(
-        graph=pad(_pairs(atoms, model), shape),
-        energy=np.float32(excess),
-        forces=padded_forces,
-        bec=padded_bec,
-        has_energy=np.float32(energy is not None),
-        has_forces=np.float32(forces is not None),
-        has_bec=np.float32(bec is not None),
-        counts=np.float32(1),
-        index=np.int32(index),
+        graph=graph,
+        energy=energies,
+        forces=forces,
+        bec=bec,
+        has_energy=has["energy"],
+        has_forces=has["forces"],
+        has_bec=has["bec"],
+        is_structure=np.ones(rows, np.float32),
+        structures=indices,
     )
 
 
-def take(bucket: Bucket, rows: np.ndarray) -> Batch:
-    """A batch of `bucket.batch_size` structures; missing rows repeat the first with weight zero."""
+def present_labels(atoms: Atoms) -> tuple[str, ...]:
+    """The keys of the labels that a structure has."""
+    return tuple(key for key in frames.LABELS if frames.label(atoms, key) is not None)
+
+
+def padding_fraction(buckets: Sequence[Bucket]) -> float:
+    """The fraction of all atoms in an epoch's batches that is padding."""
+    atoms = sum(bucket.data.graph.atom_mask.sum() for bucket in buckets)
+    rows = [-(-len(bucket.indices) // bucket.batch_size) * bucket.batch_size for bucket in buckets]
+    places = sum(n * bucket.data.graph.atom_mask.shape[1] for n, bucket in zip(rows, buckets, strict=True))
+    return 1 - float(atoms) / places
+
+
+def make_batch(bucket: Bucket, rows: Int[np.ndarray, " rows"]) -> Batch:
+    """Rows of a bucket as a batch of `bucket.batch_size`; the first one fills it up, with weight zero."""
     missing = bucket.batch_size - len(rows)
     padded = np.concatenate([rows, np.repeat(rows[:1], missing)])
     batch = jax.tree.map(lambda leaf: leaf[padded], bucket.data)
@@ -173,15 +201,22 @@ def take(bucket: Bucket, rows: np.ndarray) -> Batch:
         has_energy=batch.has_energy * weight,
         has_forces=batch.has_forces * weight,
         has_bec=batch.has_bec * weight,
-        counts=batch.counts * weight,
+        is_structure=batch.is_structure * weight,
     )
 
 
-def epoch(buckets: Sequence[Bucket], rng: np.random.Generator) -> list[tuple[Batch, tuple[str, ...]]]:
-    """One pass over all structures in random batches with the labels that they have, in random order."""
+def shuffled_batches(
+    buckets: Sequence[Bucket], rng: np.random.Generator
+) -> list[tuple[Batch, tuple[str, ...]]]:
+    """One epoch: all structures in random batches, with the keys of their labels, in random order."""
     batches = []
     for bucket in buckets:
         order = rng.permutation(len(bucket.indices))
         for first in range(0, len(order), bucket.batch_size):
-            batches.append((take(bucket, order[first : first + bucket.batch_size]), bucket.labels))
+            batches.append((make_batch(bucket, order[first : first + bucket.batch_size]), bucket.labels))
     return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def steps_per_epoch(buckets: Sequence[Bucket]) -> int:
+    """The number of batches in an epoch."""
+    return sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)

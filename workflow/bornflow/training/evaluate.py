@@ -1,40 +1,43 @@
-"""Errors of a trained model on labelled structures.
+"""Metrics of a trained model on labelled structures.
 
     python -m bornflow.training.evaluate --checkpoint DIR --data B.extxyz --out metrics.json \\
         [--predictions P.extxyz]
 """
 
-import argparse
 from pathlib import Path
 
-from .. import config, jax_setup
-from ..cli import command
+from .. import cli, config, jax_setup
 from ..inference import checkpoint
 from ..io import frames
 from ..io.files import write_json
-from . import intake, metrics, tables
+from . import labelled_sets
+from .metrics import error_metrics
+from .predict import predict_labels
+from .settings import TrainingSettings
+from .tables import read_screening
 
 
-@command
+@cli.command
 def main() -> None:
-    """Write a checkpoint's errors, with the interval of a fitted γ, and if asked for its predictions."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--config", help="a configuration; training.keys is read")
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--predictions", help="extxyz of the predicted labels")
-    args = parser.parse_args()
+    """Write the metrics of a model, the interval of a fitted γ and, if asked for, the predictions."""
+    args = cli.parse(
+        main,
+        "checkpoint",
+        data=cli.option("labelled extxyz file"),
+        config=cli.option("configuration file; how its section training reads labels counts", None),
+        out=cli.option("JSON file to write"),
+        predictions=cli.option("extxyz file to write: the predicted labels", None),
+    )
     jax_setup.configure()
-    options = config.load(args.config, "training")
-    labelled = intake.read([args.data], options)
-    intake.check(labelled, options)
-    predicted = metrics.predict(checkpoint.load(args.checkpoint), labelled)
-    found = metrics.errors(labelled, predicted)
-    fitted = Path(args.checkpoint, "metrics.json")
-    if fitted.exists():
-        found["all"] |= tables.screening(fitted)
-    write_json(args.out, found)
+    settings = TrainingSettings.from_section(config.load(args.config, "training"))
+    labelled = labelled_sets.read([args.data], settings)
+    labelled_sets.check(labelled, settings)
+    predicted = predict_labels(checkpoint.load(args.checkpoint), labelled)
+    metrics = error_metrics(labelled, predicted)
+    report = Path(args.checkpoint, "metrics.json")
+    if report.exists():
+        metrics["all"] |= read_screening(report)
+    write_json(args.out, metrics)
     if args.predictions:
         frames.write(args.predictions, predicted)
 

@@ -1,160 +1,162 @@
-"""The training of one model: epochs, what is recorded of them, and where they end."""
+"""The training of one model: preparing a run, its epochs, and where it ends.
 
-import sys
+`epoch` computes one epoch, `state` stores and restores a run, `train` is the command line.
+"""
+
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Float
 
 from ..composition import elements
-from ..errors import BornflowError
 from ..inference.checkpoint import Checkpoint
 from ..models.charges import with_charges
 from ..models.model import Model
 from ..progress import Meter
-from . import data, metrics
+from . import data
 from .baseline import energy_baseline, mean_charges
-from .compare import QUANTITIES
 from .data import Bucket
-from .loss import TERMS, scale
-from .reports import divergence, explained, note
-from .schedule import adamw, decay_of_matrices, ending
+from .epoch import Run, progress_note, run_epoch, validate
+from .loss import LOSS_TERMS, terms_of_zero
+from .predict import BATCH_ATOMS
+from .schedule import adamw, decay_of_matrices, reason_to_end
+from .settings import TrainingSettings
 from .state import State, identity, restore, store
-from .step import build, loss_weights
+from .step import build_step, loss_weights
+from .tables import QUANTITIES
 
-
-class Diverged(BornflowError):
-    """Training that diverged; `last` is the model after the epoch before, if there was one."""
-
-    def __init__(self, message: str, last: Checkpoint | None):
-        super().__init__(message)
-        self.last = last
+logger = logging.getLogger(__name__)
 
 
 def train(
     structures: Sequence[Atoms],
-    variant: Mapping,
-    options: Mapping,
+    variant: Mapping[str, Any],
+    settings: TrainingSettings,
     seed: int,
     state_path: Path | None = None,
     initial: Checkpoint | None = None,
     held_out: Sequence[Atoms] = (),
 ) -> tuple[Checkpoint, State]:
-    """The trained model and the state it ended in, with its history.
+    """The trained model, and the last state of the run with its history.
 
-    `variant` is an entry of `models`, `options` the section `training` of a configuration: its `patience`
-    and `hours` may end the run early. With a `state_path` the run resumes from that file if the same run
-    wrote it. It starts from the parameters of `initial` where that is given, which knows the same elements.
+    `variant` is an entry of the configuration's `models`. The run may end early by `patience` and `hours` of
+    the settings. With a `state_path` it stores its state in that file, and resumes from it if the same run
+    wrote it. It starts from the parameters of `initial`, if given, and keeps the elements of that model.
     Errors on `held_out` are recorded every `validate_epochs`. Raises Diverged.
     """
+    run, state = prepare(structures, variant, settings, seed, initial, held_out)
+    name = identity(structures, variant, settings, seed, initial)
+    state = restore(state, state_path, name)
+
+    def keep(state: State) -> None:
+        if state_path:
+            store(state, state_path, name)
+
+    state = _run_epochs(run, state, keep)
+    return run.checkpoint(state), state
+
+
+def prepare(
+    structures: Sequence[Atoms],
+    variant: Mapping[str, Any],
+    settings: TrainingSettings,
+    seed: int,
+    initial: Checkpoint | None,
+    held_out: Sequence[Atoms],
+) -> tuple[Run, State]:
+    """A run and its state before the first epoch; see `train` for the arguments."""
     model = Model(variant, initial.model.elements if initial else elements(structures))
-    energies = energy_baseline(structures, model.elements, initial.baseline if initial else None)
-    buckets = data.prepare(
-        structures, model, energies, options["batch_atoms"], options["shapes"], by_labels=True
+    baseline = energy_baseline(structures, model.elements, initial.baseline if initial else None)
+    buckets = data.make_buckets(
+        structures, model, baseline, settings.batch_atoms, settings.shapes, by_labels=True
     )
-    weights = loss_weights(options, model)
-    tests = []
-    if options["validate_epochs"]:
-        tests = data.prepare(held_out, model, energies, metrics.BATCH_ATOMS, shapes=1)
-    steps = sum(-(-len(bucket.indices) // bucket.batch_size) for bucket in buckets)
-    waste = data.padding(buckets)
-    print(f"{len(structures)} structures, {len(buckets)} shapes, {waste:.0%} padding", file=sys.stderr)
-    run = identity(structures, variant, options, seed, initial)
-    charges = np.zeros(len(model.elements))
-    if options["initial_charges"] and initial is None:
-        charges = mean_charges(structures, model.elements)
-    first = _initial(model, buckets, seed, initial, charges)
-    parameters, unravel = ravel_pytree(first)
-    decay = decay_of_matrices(first, options["weight_decay"][variant["backbone"]])
-    optimiser = adamw(options, steps, decay)
-    history, validation = np.zeros((0, 1 + len(TERMS))), np.zeros((0, 2 + len(QUANTITIES)))
-    state = State(parameters, jnp.copy(parameters), optimiser.init(parameters), 0, history, validation, 0.0)
-    state = restore(state, state_path, run)
-    step = build(model, optimiser, weights, unravel)
-    largest = _largest_loss(buckets, weights)
-
-    def followed(state: State) -> State:
-        errors = _validate(Checkpoint(model, unravel(state.average), energies), held_out, tests)
-        found = np.concatenate([state.validation, [[state.epoch, state.seconds, *errors]]])
-        return state._replace(validation=found)
-
-    begun, stored = time.monotonic() - state.seconds, time.monotonic()
-    with Meter("training", options["epochs"], "epochs", start=state.epoch) as meter:
-        for epoch in range(state.epoch, options["epochs"]):
-            if reason := ending(state, options):
-                print(f"training ends after {epoch} of {options['epochs']} epochs: {reason}", file=sys.stderr)
-                break
-            rng = np.random.default_rng([seed, epoch])
-            good = np.array(state.average)  # the step gives up its own
-            parameters, average, optimiser_state = state.parameters, state.average, state.optimiser
-            rows, seen = [], []
-            for number, (batch, labels) in enumerate(data.epoch(buckets, rng)):
-                kept = _kept(options["average"], epoch * steps + number)
-                parameters, average, optimiser_state, row, *terms = step(
-                    parameters, average, optimiser_state, batch, kept, labels
-                )
-                rows.append(row)
-                seen.append((batch.index, *terms))
-            rows, seen = jax.device_get((rows, seen))  # once, not step by step
-            sums, counts = np.sum(rows, axis=0)
-            row = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-            if why := divergence(rows, seen, state.history, largest):
-                last = _model(model, unravel, good, energies) if epoch else None
-                raise Diverged(explained(why, seen, structures, epoch), last)
-            if not weights["bec"]:
-                row[1 + TERMS.index("bec")] = np.nan
-            history, seconds = np.concatenate([state.history, row[None]]), time.monotonic() - begun
-            state = State(parameters, average, optimiser_state, epoch + 1, history, state.validation, seconds)
-            if tests and (epoch + 1) % options["validate_epochs"] == 0:
-                state = followed(state)
-            if state_path and time.monotonic() - stored >= 60 * options["checkpoint_minutes"]:
-                store(state, state_path, run)
-                stored = time.monotonic()
-            meter.advance(note=note(row))
-    if tests and state.epoch and state.epoch not in state.validation[:, 0]:
-        state = followed(state)
-    if state_path:
-        store(state, state_path, run)  # what another stage starts from is the same after a kill
-    return _model(model, unravel, state.average, energies), state
+    held_out_buckets = []
+    if settings.validate_epochs:
+        held_out_buckets = data.make_buckets(held_out, model, baseline, BATCH_ATOMS, shapes=1)
+    padding = data.padding_fraction(buckets)
+    logger.info("%d structures, %d shapes, %.0f%% padding", len(structures), len(buckets), 100 * padding)
+    parameters = _initial_parameters(model, buckets, structures, settings, seed, initial)
+    vector, unravel = ravel_pytree(parameters)
+    decay = decay_of_matrices(parameters, settings.decay_of(model.variant.backbone))
+    optimiser = adamw(settings, data.steps_per_epoch(buckets), decay)
+    weights = loss_weights(settings.loss, model)
+    run = Run(
+        model=model,
+        baseline=baseline,
+        settings=settings,
+        seed=seed,
+        structures=structures,
+        buckets=buckets,
+        held_out=held_out,
+        held_out_buckets=held_out_buckets,
+        step=build_step(model, optimiser, weights, unravel),
+        unravel=unravel,
+        weights=weights,
+        zero_loss=_zero_loss(buckets, weights),
+    )
+    history = np.zeros((0, 1 + len(LOSS_TERMS)))
+    validation = np.zeros((0, 2 + len(QUANTITIES)))
+    state = State(vector, jnp.copy(vector), optimiser.init(vector), 0, history, validation, 0.0)
+    return run, state
 
 
-def _largest_loss(buckets: Sequence[Bucket], weights: Mapping[str, float]) -> np.ndarray:
-    """Loss and terms [1 + terms] of a model that predicts zero, the largest over the buckets."""
-    found = []
-    for bucket in buckets:
-        terms = scale(bucket.data)
-        found.append([sum(weights[key] * terms[key] for key in TERMS), *(terms[key] for key in TERMS)])
-    return np.max(found, axis=0)
+def _initial_parameters(
+    model: Model,
+    buckets: Sequence[Bucket],
+    structures: Sequence[Atoms],
+    settings: TrainingSettings,
+    seed: int,
+    initial: Checkpoint | None,
+) -> Any:
+    """The parameters that training starts from.
 
-
-def _model(
-    model: Model, unravel: Callable, average: jax.Array | np.ndarray, energies: np.ndarray
-) -> Checkpoint:
-    return Checkpoint(model, jax.tree.map(np.asarray, unravel(average)), energies)
-
-
-def _validate(trained: Checkpoint, held_out: Sequence[Atoms], buckets: Sequence[Bucket]) -> list[float]:
-    found = metrics.errors(held_out, metrics.predict(trained, held_out, buckets))["all"]
-    unfitted = {"bec_mae [1e-3 e]"} if trained.model.screening_is_fitted else set()
-    return [np.nan if name in unfitted else found.get(name, np.nan) for name in QUANTITIES]
-
-
-def _kept(average: float, step: int) -> np.float32:
-    """What the moving average keeps of itself: less at first, so that it forgets the initial weights."""
-    return np.float32(min(average, (1 + step) / (10 + step)))
-
-
-def _initial(
-    model: Model, buckets: Sequence[Bucket], seed: int, initial: Checkpoint | None, charges: np.ndarray
-):
-    """The parameters that training starts from."""
+    Random ones have charges with the sign and size of the Born effective charges (`initial_charges`), and γ_i
+    near 1.
+    """
     if initial is not None:
         return jax.tree.map(jnp.asarray, initial.parameters)
+    charges = np.zeros(len(model.elements))
+    if settings.initial_charges:
+        charges = mean_charges(structures, model.elements)
     graph = jax.tree.map(lambda leaf: leaf[0], buckets[0].data.graph)
-    # Charges of the sign and size that Born effective charges have, and γ_i near 1.
     return with_charges(model.initialise(graph, seed), charges)
+
+
+def _zero_loss(buckets: Sequence[Bucket], weights: Mapping[str, float]) -> Float[np.ndarray, " columns"]:
+    """Loss and terms of a model that predicts zero, the largest over the buckets."""
+    rows = []
+    for bucket in buckets:
+        terms = terms_of_zero(bucket.data)
+        loss = sum(weights[key] * terms[key] for key in LOSS_TERMS)
+        rows.append([loss, *(terms[key] for key in LOSS_TERMS)])
+    return np.max(rows, axis=0)
+
+
+def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
+    """The state at the end of the run; `keep` stores it every `checkpoint_minutes` and at the end."""
+    settings = run.settings
+    begun, stored = time.monotonic() - state.seconds, time.monotonic()
+    with Meter("training", settings.epochs, "epochs", start=state.epoch) as meter:
+        while state.epoch < settings.epochs:
+            if reason := reason_to_end(state, settings):
+                logger.info("training ends after %d of %d epochs: %s", state.epoch, settings.epochs, reason)
+                break
+            state = run_epoch(run, state)._replace(seconds=time.monotonic() - begun)
+            if run.held_out_buckets and state.epoch % settings.validate_epochs == 0:
+                state = validate(run, state)
+            if time.monotonic() - stored >= 60 * settings.checkpoint_minutes:
+                keep(state)
+                stored = time.monotonic()
+            meter.advance(note=progress_note(state.history[-1]))
+    if run.held_out_buckets and state.epoch and state.epoch not in state.validation[:, 0]:
+        state = validate(run, state)
+    keep(state)  # a second stage then starts from the same parameters as after a kill
+    return state

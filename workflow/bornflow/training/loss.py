@@ -3,24 +3,27 @@
     L = w_E (ΔE/N)² + w_F ⟨ΔF²⟩ + w_Z ⟨ΔZ²⟩ + w_q (Σq)² / ((Σ|q|)² + ε)
 
 Means run over atoms and components of a structure, then over the structures of the batch that have the label.
-A batch counts as much as any other: a box that fills one weighs as much as the clusters of another together.
+All batches have equal weight: a box that fills one batch weighs as much as all clusters of another together.
 """
 
 from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from ..models.model import Prediction
 from .data import Batch
 
-TERMS = ("energy", "forces", "bec", "charge")
+LOSS_TERMS = ("energy", "forces", "bec", "charge")
 EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
 
 
-def by_structure(prediction: Prediction, batch: Batch) -> dict[str, jax.Array]:
-    """The terms of each structure [batch], unweighted: energy, forces, bec, charge; 0 without a label, or
-    a prediction of it."""
+def terms_by_structure(prediction: Prediction, batch: Batch) -> dict[str, Float[Array, " batch"]]:
+    """The unweighted loss terms of each structure: energy, forces, bec, charge.
+
+    A term is 0 where the label or the prediction is missing.
+    """
     atoms = batch.graph.atom_mask.sum(axis=1)
     energy = ((prediction.energy - batch.energy) / atoms) ** 2
     forces, bec = jnp.zeros_like(energy), jnp.zeros_like(energy)
@@ -34,28 +37,33 @@ def by_structure(prediction: Prediction, batch: Batch) -> dict[str, jax.Array]:
         "energy": energy * batch.has_energy,
         "forces": forces * batch.has_forces,
         "bec": bec * batch.has_bec,
-        "charge": charge * batch.counts,
+        "charge": charge * batch.is_structure,
     }
 
 
-def numbers(batch: Batch) -> dict[str, jax.Array]:
-    """How many structures of a batch have the label of each term."""
-    held = {"energy": batch.has_energy, "forces": batch.has_forces, "bec": batch.has_bec}
-    return {key: jnp.sum(values) for key, values in (held | {"charge": batch.counts}).items()}
+def label_counts(batch: Batch) -> dict[str, Float[Array, ""]]:
+    """The number of structures in a batch that have the label of each loss term."""
+    weights = {
+        "energy": batch.has_energy,
+        "forces": batch.has_forces,
+        "bec": batch.has_bec,
+        "charge": batch.is_structure,
+    }
+    return {key: jnp.sum(values) for key, values in weights.items()}
 
 
-def means(terms: Mapping[str, jax.Array], batch: Batch) -> dict[str, jax.Array]:
-    """The mean of each term over the structures of a batch that have its label; 0 where none has."""
-    held = numbers(batch)
-    return {key: jnp.sum(values) / jnp.maximum(held[key], 1) for key, values in terms.items()}
+def mean_terms(terms: Mapping[str, jax.Array], batch: Batch) -> dict[str, Float[Array, ""]]:
+    """The mean of each loss term over the structures of a batch that have its label; 0 where none has."""
+    counts = label_counts(batch)
+    return {key: jnp.sum(values) / jnp.maximum(counts[key], 1) for key, values in terms.items()}
 
 
-def scale(batch: Batch) -> dict[str, float]:
-    """The mean of each term over the structures that have its label, for a prediction of zero."""
+def terms_of_zero(batch: Batch) -> dict[str, float]:
+    """The mean loss terms of a model that predicts zero."""
     zero = Prediction(
         energy=jnp.zeros_like(batch.energy),
         charges=jnp.zeros_like(batch.graph.atom_mask),
         bec=jnp.zeros_like(batch.bec),
         forces=jnp.zeros_like(batch.forces),
     )
-    return {key: float(value) for key, value in means(by_structure(zero, batch), batch).items()}
+    return {key: float(value) for key, value in mean_terms(terms_by_structure(zero, batch), batch).items()}

@@ -1,90 +1,83 @@
-"""A labelled set looked over as a whole before anything is trained on it: units, signs, damaged frames.
+"""Checks of a labelled set before training: units, signs, damaged structures, missing labels.
 
-Each check gives findings: what is wrong with which frames, and what may be the cause. Nothing is repaired.
+Each check returns findings: what is wrong with which structures, and the possible cause. Labels are not
+corrected here; `labelled_sets` reports or rejects the findings.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.geometry import find_mic
-from scipy.spatial.transform import Rotation
-from scipy.stats import spearmanr
+from jaxtyping import Float
 from vesin import NeighborList
 
 from ..io import frames
-from .relatives import copies
+from .copies import Pair
+from .force_work import disagreement
 
 # Nearest neighbours over the sum of covalent radii; positions in bohr are 1.9 times as far apart.
 CLOSE, FAR = 0.5, 1.6
 NOBLE = (2, 10, 18, 36, 54, 86)
-ENERGY_GAP = 10.0  # eV/atom between frames that one baseline fits; chemistry stays below, other units do not
-ALIKE_GAP = 4.0  # eV/atom between frames of one composition and kind
-COPY, COPY_SEVERE = 0.005, 1.0  # eV/atom between copies of one structure: to be said, and to be rejected
+ENERGY_GAP = (
+    10.0  # eV/atom between structures that one baseline fits; chemistry stays below, other units do not
+)
+ALIKE_GAP = 4.0  # eV/atom between structures of one composition and kind
+COPY, COPY_SEVERE = 0.005, 1.0  # eV/atom between copies of one structure: reported, and rejected
 LARGEST_FORCE = 100.0  # eV/Å
-LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the frames' largest forces
+LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the structures' largest forces
 REPULSIVE = 0.8  # nearest neighbours over covalent radii, below which large forces are to be expected
 SUM_SEVERE = 2.0  # e, which no noise explains
 SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
-NAMED = 3  # frames of a finding that are named
 ISOTROPIC = 0.4  # largest deviation of a sum from a multiple of the unit matrix, over that
-NEAR = 0.15  # Å, root mean square displacement of frames that forces connect
-FEW, CORRELATED = 5, 0.85  # pairs of near frames, and their rank correlation, that tell
-SMALL = 1e-6  # eV
-RATIO = (0.4, 1.65)  # of energy differences to the work of the forces
-CAUSES = {  # of a ratio
-    -1.0: "forces are the gradient, with the wrong sign",
-    1 / 27.2114: "energies are in hartree, not in eV",
-    51.4221: "forces are in hartree/bohr, not in eV/Å",
-    1 / 23.0605: "forces are in kcal/mol/Å, not in eV/Å",
-    23.0605: "energies are in kcal/mol, not in eV",
-    1 / 96.4853: "forces are in kJ/mol/Å, not in eV/Å",
-    96.4853: "energies are in kJ/mol, not in eV",
-    1.88973: "forces are in eV/bohr, or energies in hartree and forces in hartree/bohr",
-}
+NAMED = 3  # structures of a finding that are named
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, with which frames, and what may be the cause."""
+    """A problem, its possible cause and the structures that have it."""
 
-    what: str
-    frames: Sequence[Atoms]
-    is_severe: bool = True  # labels cannot be trained on; otherwise they may be meant
+    problem: str
+    structures: Sequence[Atoms]
+    is_severe: bool = True  # False: the labels may be as intended, and are trained on
 
     def __str__(self) -> str:
-        shown = ", ".join(map(frames.place, self.frames[:NAMED]))
-        more = f" and {len(self.frames) - NAMED} more" if len(self.frames) > NAMED else ""
-        return f"{self.what}: {shown}{more}"
+        shown = ", ".join(map(frames.name_and_origin, self.structures[:NAMED]))
+        more = f" and {len(self.structures) - NAMED} more" if len(self.structures) > NAMED else ""
+        return f"{self.problem}: {shown}{more}"
 
 
-def findings(structures: Sequence[Atoms]) -> list[Finding]:
-    """What all checks find."""
-    checks = (distances, energies, forces, work, charges, repeated, placeholders)
-    return [found for check in checks for found in check(structures)]
+def findings(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Finding]:
+    """The findings of all checks; `copies` are the pairs that `find_copies` returns for the structures."""
+    return [
+        *check_distances(structures),
+        *check_energies(structures),
+        *check_forces(structures),
+        *check_work(structures),
+        *check_charges(structures),
+        *check_copies(structures, copies),
+        *check_zeros(structures),
+    ]
 
 
-def nearest(atoms: Atoms) -> np.ndarray:
-    """For each atom the distance to its nearest neighbour over the sum of their covalent radii [N].
+def nearest(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
+    """Distance of each atom to its nearest neighbour, divided by the sum of their covalent radii.
 
-    Infinite where none is within 2 FAR of the largest radius.
+    Infinite where no neighbour is within 2 FAR of the largest radius.
     """
     radii = covalent_radii[atoms.numbers]
     cell = atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3))
-    first, second, found = NeighborList(cutoff=2 * FAR * float(radii.max()), full_list=True).compute(
+    first, second, distances = NeighborList(cutoff=2 * FAR * float(radii.max()), full_list=True).compute(
         atoms.positions, cell, bool(atoms.pbc.any()), "ijd"
     )
     ratios = np.full(len(atoms), np.inf)
-    np.minimum.at(ratios, first, found / (radii[first] + radii[second]))
+    np.minimum.at(ratios, first, distances / (radii[first] + radii[second]))
     return ratios
 
 
-def distances(structures: Sequence[Atoms]) -> list[Finding]:
-    """Atoms on top of each other, and frames without any bond: in bohr, say, or in nm."""
+def check_distances(structures: Sequence[Atoms]) -> list[Finding]:
+    """Atoms on top of each other, and structures without any bond: positions in bohr, for instance, or nm."""
     close, far = [], []
     for atoms in structures:
         if len(atoms) < 2:
@@ -97,19 +90,18 @@ def distances(structures: Sequence[Atoms]) -> list[Finding]:
             far.append(atoms)
     found = []
     if close:
-        found.append(
-            Finding("atoms are closer than half a bond (nm in place of Å, or a damaged frame?)", close)
-        )
+        problem = "atoms are closer than half a bond (positions in nm instead of Å, or a damaged structure?)"
+        found.append(Finding(problem, close))
     if far:
-        found.append(Finding("no two atoms are as close as a bond (bohr in place of Å?)", far))
+        found.append(Finding("no two atoms are as close as a bond (positions in bohr instead of Å?)", far))
     return found
 
 
-def energies(structures: Sequence[Atoms]) -> list[Finding]:
-    """Energies [eV/atom] far from those of like frames: other units or another method.
+def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
+    """Energies [eV/atom] far from those of similar structures: other units or another method.
 
-    Frames of one composition and kind are compared as they are; all together after a fit of energies per
-    element. Lone atoms, and atoms that repel each other, are no measure.
+    Structures of one composition and kind are compared directly, all structures after energies per element
+    are fitted and subtracted. Single atoms, and structures with atoms that repel each other, are left out.
     """
     members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
     members = [atoms for atoms in members if nearest(atoms).min() > REPULSIVE]
@@ -123,62 +115,104 @@ def energies(structures: Sequence[Atoms]) -> list[Finding]:
     for index, atoms in enumerate(members):
         alike.setdefault((frames.kind(atoms), *counts[index].round(6)), []).append(index)
     groups = [(ALIKE_GAP, values[places], places) for places in alike.values()]
-    rest = values - counts @ np.linalg.lstsq(counts, values, rcond=None)[0]
-    groups.append((ENERGY_GAP, rest, list(range(len(members)))))
+    residuals = values - counts @ np.linalg.lstsq(counts, values, rcond=None)[0]
+    groups.append((ENERGY_GAP, residuals, list(range(len(members)))))
     for limit, energies, places in groups:
         order = np.argsort(energies)
         gaps = np.diff(energies[order])
         if len(gaps) and gaps.max() > limit:
             cut = int(gaps.argmax()) + 1
             fewer = order[:cut] if cut <= len(order) / 2 else order[cut:]
-            what = f"energies are {gaps.max():.3g} eV/atom from those of like frames (other units or method?)"
-            return [Finding(what, [members[places[place]] for place in fewer])]
+            problem = (
+                f"energies are {gaps.max():.3g} eV/atom from those of similar frames (other units or method?)"
+            )
+            return [Finding(problem, [members[places[place]] for place in fewer])]
     return []
 
 
-def forces(structures: Sequence[Atoms]) -> list[Finding]:
-    """Forces far above those of other frames where no atoms are close, or zero where atoms were held."""
-    members = [atoms for atoms in structures if frames.label(atoms, "forces") is not None]
+def check_forces(structures: Sequence[Atoms]) -> list[Finding]:
+    """Forces far above those of other structures though no atoms are close, or zero on constrained atoms."""
+    members = [(atoms, forces) for atoms in structures if (forces := _array(atoms, "forces")) is not None]
     if not members:
         return []
-    largest = np.array([np.linalg.norm(frames.label(atoms, "forces"), axis=1).max() for atoms in members])
+    largest = np.array([np.linalg.norm(forces, axis=1).max() for _, forces in members])
     limit = min(LARGEST_FORCE, max(LEAST_LARGE, OUT_OF_SCALE * float(np.median(largest))))
-    wild = [
+    large = [
         atoms
-        for atoms, force in zip(members, largest, strict=True)
+        for (atoms, _), force in zip(members, largest, strict=True)
         if force > limit and nearest(atoms).min() > REPULSIVE
     ]
-    held = [
+    constrained = [
         atoms
-        for atoms in members
-        for each in atoms.constraints
-        if not frames.label(atoms, "forces")[np.unique(each.get_indices())].any()
+        for atoms, forces in members
+        for constraint in atoms.constraints
+        if not forces[np.unique(constraint.get_indices())].any()
     ]
-    found = [Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", wild)] if wild else []
-    if held:
-        found.append(Finding("forces on atoms held by move_mask were set to zero", held))
+    found = []
+    if large:
+        found.append(Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", large))
+    if constrained:
+        found.append(Finding("forces on atoms held by move_mask were set to zero", constrained))
     return found
 
 
-def repeated(structures: Sequence[Atoms]) -> list[Finding]:
-    """One structure with two energies, as where two methods were put together."""
+def check_work(structures: Sequence[Atoms]) -> list[Finding]:
+    """Energies and forces that contradict each other (`force_work`)."""
+    found = disagreement(structures)
+    if found is None:
+        return []
+    problem = (
+        f"energies change by {found.ratio:.3g} times the work of the forces over {found.pairs} pairs of "
+        f"similar frames ({', or '.join(found.causes) or 'units or signs differ'}?)"
+    )
+    return [Finding(problem, found.structures)]
+
+
+def check_charges(structures: Sequence[Atoms]) -> list[Finding]:
+    """Born effective charges whose sum is far from the total charge (acoustic sum rule).
+
+    Severe in a few structures of a set, or where sums are multiples of the unit matrix: an atom is missing,
+    or the charge is wrong. Where all sums scatter, the labels are noisy, and no model can be more accurate.
+    """
+    labelled = [(atoms, bec) for atoms in structures if (bec := _array(atoms, "bec")) is not None]
+    members, residuals = [], []
+    for atoms, bec in labelled:
+        residual = bec.sum(axis=0) - atoms.info.get("charge", 0) * np.eye(3)
+        if np.abs(residual).max() > SUM_RULE + SUM_RULE_ATOM * len(atoms):
+            members.append(atoms)
+            residuals.append(residual)
+    if not members:
+        return []
+    means = np.trace(residuals, axis1=1, axis2=2) / 3
+    scatter = np.abs(residuals - means[:, None, None] * np.eye(3)).max(axis=(1, 2))
+    isotropic = bool(np.mean(scatter < ISOTROPIC * np.abs(means)) > 0.5)
+    largest = float(np.abs(residuals).max())
+    problem = (
+        f"the sum of Born effective charges is up to {largest:.2f} e off the total charge (`charge`, or 0)"
+    )
+    is_severe = isotropic or largest > SUM_SEVERE or len(members) < len(labelled) / 2
+    return [Finding(problem, members, is_severe)]
+
+
+def check_copies(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Finding]:
+    """Copies of one structure with different energies, as where two methods were mixed."""
     found, largest = [], 0.0
-    for one, other in copies(structures):
+    for one, other in copies:
         pair = [structures[one], structures[other]]
-        energies = [frames.label(atoms, "energy") for atoms in pair]
-        # Of methods that were brought together, differences are left.
-        if None in energies or any("energy_shift" in atoms.info for atoms in pair):
+        first, second = (frames.label(atoms, "energy") for atoms in pair)
+        # Energies that were shifted to one baseline differ between methods.
+        if first is None or second is None or any("energy_shift" in atoms.info for atoms in pair):
             continue
-        gap = abs(energies[0] - energies[1]) / len(pair[0])
+        gap = float(abs(first - second)) / len(pair[0])
         if gap > COPY:
             found += pair
             largest = max(largest, gap)
-    what = f"one structure is there with two energies, up to {largest:.2g} eV/atom apart (two methods?)"
-    return [Finding(what, found, largest > COPY_SEVERE)] if found else []
+    problem = f"one structure has two energies, up to {largest:.2g} eV/atom apart (two methods?)"
+    return [Finding(problem, found, largest > COPY_SEVERE)] if found else []
 
 
-def placeholders(structures: Sequence[Atoms]) -> list[Finding]:
-    """Labels that are exactly zero, as programs write where there are none."""
+def check_zeros(structures: Sequence[Atoms]) -> list[Finding]:
+    """Labels that are exactly zero, which some programs write in place of missing ones."""
     empty: dict[str, list[Atoms]] = {}
     for atoms in structures:
         if len(atoms) < 2:
@@ -198,83 +232,7 @@ def placeholders(structures: Sequence[Atoms]) -> list[Finding]:
     ]
 
 
-def charges(structures: Sequence[Atoms]) -> list[Finding]:
-    """Born effective charges whose sum is far from the total charge (acoustic sum rule).
-
-    A few structures of a set, or sums that are multiples of the unit matrix, are mistakes: an atom is
-    missing, the charge is wrong. Where all sums scatter, the labels are noisy, and models cannot be better.
-    """
-    labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]
-    members, rests = [], []
-    for atoms in labelled:
-        rest = frames.label(atoms, "bec").sum(axis=0) - atoms.info.get("charge", 0) * np.eye(3)
-        if np.abs(rest).max() > SUM_RULE + SUM_RULE_ATOM * len(atoms):
-            members.append(atoms)
-            rests.append(rest)
-    if not members:
-        return []
-    means = np.trace(rests, axis1=1, axis2=2) / 3
-    scatter = np.abs(rests - means[:, None, None] * np.eye(3)).max(axis=(1, 2))
-    isotropic = bool(np.mean(scatter < ISOTROPIC * np.abs(means)) > 0.5)
-    largest = float(np.abs(rests).max())
-    what = f"the sum of Born effective charges is up to {largest:.2f} e off the total charge (`charge`, or 0)"
-    is_severe = isotropic or largest > SUM_SEVERE or len(members) < len(labelled) / 2
-    return [Finding(what, members, is_severe)]
-
-
-def work(structures: Sequence[Atoms]) -> list[Finding]:
-    """Energies and forces that contradict each other.
-
-    Between frames that differ little, ΔE = E_b − E_a = W up to third order, where W = −½ (F_a + F_b)·Δr. Both
-    are divided by C = Σ_i |(F_a − F_b)_i·Δr_i|, which the error grows with. The slope of ΔE/C over W/C, of
-    all such pairs, tells wrong signs and units of either; without enough pairs nothing is said.
-    """
-    differences, near = _near(structures)
-    if len(differences) < FEW:
-        return []
-    done, energy = np.array(differences).T
-    if np.ptp(done) == 0 or np.ptp(energy) == 0 or abs(spearmanr(done, energy)[0]) < CORRELATED:
-        return []  # no more than noise
-    ratio = float(np.sum(done * energy) / np.sum(done**2))
-    if RATIO[0] < ratio < RATIO[1]:
-        return []
-    causes = [cause for value, cause in CAUSES.items() if RATIO[0] < ratio / value < RATIO[1]]
-    what = (
-        f"energies change by {ratio:.3g} times the work of the forces over {len(done)} pairs of similar "
-        f"frames ({', or '.join(causes) or 'units or signs differ'}?)"
-    )
-    return [Finding(what, near)]
-
-
-def _near(structures: Sequence[Atoms]) -> tuple[list[tuple[float, float]], list[Atoms]]:
-    """W/C and ΔE/C of pairs of similar frames (see `work`), and the frames."""
-    alike: dict[tuple, list[Atoms]] = {}
-    for atoms in structures:
-        if len(atoms) > 1 and all(frames.label(atoms, key) is not None for key in ("energy", "forces")):
-            cell = tuple(atoms.cell.array.ravel().round(4)) if atoms.pbc.any() else None
-            alike.setdefault((tuple(atoms.numbers), cell), []).append(atoms)
-    found, near = [], {}
-    for members in alike.values():
-        for a, b in combinations(members[:40], 2):
-            step, force = _moved(a, b)
-            if not 0 < np.sqrt(np.mean(np.sum(step**2, axis=1))) < NEAR:
-                continue
-            begun, ended = (np.sum(each * step, axis=1) for each in (frames.label(a, "forces"), force))
-            curvature = float(np.abs(begun - ended).sum()) + SMALL
-            gain = frames.label(b, "energy") - frames.label(a, "energy")
-            found.append((-0.5 * float((begun + ended).sum()) / curvature, gain / curvature))
-            near |= {id(a): a, id(b): b}
-    return found, list(near.values())
-
-
-def _moved(a: Atoms, b: Atoms) -> tuple[np.ndarray, np.ndarray]:
-    """Displacements [N, 3] from a to b in Å, without those of the whole, and the forces on b turned alike."""
-    force = frames.label(b, "forces")
-    if a.pbc.any():
-        step = find_mic(b.positions - a.positions, a.cell, a.pbc)[0]
-        return step - step.mean(axis=0), force
-    before, after = (atoms.positions - atoms.positions.mean(axis=0) for atoms in (a, b))
-    with warnings.catch_warnings():  # a linear molecule may be turned about its axis in any way
-        warnings.simplefilter("ignore")
-        turn = Rotation.align_vectors(before, after)[0]
-    return turn.apply(after) - before, turn.apply(force)
+def _array(atoms: Atoms, key: str) -> np.ndarray | None:
+    """The label `key` of each atom as an array; None where it is missing."""
+    value = frames.label(atoms, key)
+    return None if value is None else np.asarray(value)

@@ -1,97 +1,119 @@
-"""Split labelled structures at random into a training and a validation part.
+"""Split labelled structures at random into a training and a validation subset.
 
     python -m bornflow.training.split --labels A.extxyz B.extxyz --config cfg.yaml \\
         --train train.extxyz --valid valid.extxyz
 
-Files are looked over first (`intake`, `plausibility`), relatives stay together (`relatives`). With files
-given under training.validation those are the validation part, and all others are trained on.
+Files are read and checked first (`labelled_sets`); related structures stay together (`groups`). With files
+under training.validation, those are the validation subset, and all others are trained on.
 """
 
-import argparse
-import sys
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 
 from ase import Atoms
 
-from .. import config
-from ..cli import command
+from .. import cli, config
 from ..errors import BornflowError
 from ..io import frames
-from . import intake
-from .relatives import split, summary
+from . import labelled_sets
+from .copies import Pair, pairs_across
+from .groups import random_split
+from .settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
 
 
-def parts(
-    labels: Sequence[str], validation: Sequence[str], options: Mapping
+def split(
+    labels: Sequence[str], validation: Sequence[str], settings: TrainingSettings
 ) -> tuple[list[Atoms], list[Atoms]]:
-    """Training and validation parts of labelled files; `options` is the section `training`.
+    """Training and validation subsets of labelled files.
 
-    Raises BornflowError for files that are not understood, implausible labels, and too few structures.
+    Raises BornflowError for files that cannot be read, implausible labels, and too few structures.
     """
     sources: set[str] = set()
-    structures = intake.read([*labels, *validation], options, sources)
-    _report(structures, [*labels, *validation], options["keys"], sources)
-    intake.check(structures, options)
+    paths = [*labels, *validation]
+    structures = labelled_sets.read(paths, settings, sources)
+    _check_keys(paths, settings, sources)
+    _report_labels(structures, paths)
+    copies = labelled_sets.check(structures, settings)
     if validation:
-        count = sum(frames.count(path) for path in labels)
-        train = intake.without_shared(structures[:count], structures[count:])
-        valid = structures[count:]
-        if not train:
-            raise BornflowError(
-                f"all structures of {', '.join(labels)} are held out too, in {', '.join(validation)}; none "
-                "is left to train on: give other files under training.data or training.validation"
-            )
+        train, valid = _given_subsets(structures, labels, validation, copies)
     else:
-        by_group = options["split_by"] == "group"
-        train, valid = split(structures, options["train_fraction"], options["split_seed"], by_group)
+        by_group = settings.split_by == "group"
+        train, valid = random_split(
+            structures, copies, settings.train_fraction, settings.split_seed, by_group
+        )
     if not train or not valid:
         raise BornflowError(
             f"{len(structures)} labelled structures give {len(train)} for training and {len(valid)} for "
-            "validation; more structures are needed. Those of one `group` stay together unless "
+            "validation; more structures are needed. Structures of one `group` stay together unless "
             "training.split_by is structure"
         )
-    found = summary(train, valid)
-    print(
-        f"{found['train']} structures to train on, {found['valid']} held out; {found['groups']} groups "
-        f"(training.split_by: {options['split_by']}), {found['copies']} copies under other names",
-        file=sys.stderr,
+    kept = {id(atoms) for atoms in (*train, *valid)}
+    logger.info(
+        "%d structures to train on, %d held out; %d groups (training.split_by: %s), %d copies under other "
+        "names",
+        len(train),
+        len(valid),
+        len({atoms.info["group"] for atoms in (*train, *valid) if "group" in atoms.info}),
+        settings.split_by,
+        sum(id(structures[i]) in kept and id(structures[j]) in kept for i, j in copies),
     )
     return train, valid
 
 
-def _report(
-    structures: Sequence[Atoms], paths: Sequence[str], keys: Mapping[str, str], sources: set[str]
-) -> None:
-    """Say how many structures have each label; BornflowError where a mapped key or every label is missing."""
-    for key, source in keys.items():
+def _given_subsets(
+    structures: Sequence[Atoms], labels: Sequence[str], validation: Sequence[str], copies: Sequence[Pair]
+) -> tuple[list[Atoms], list[Atoms]]:
+    """The subsets where the files of the validation subset are given."""
+    count = sum(frames.count(path) for path in labels)
+    train, valid = list(structures[:count]), list(structures[count:])
+    train = labelled_sets.without_held_out(train, valid, pairs_across(copies, count))
+    if not train:
+        raise BornflowError(
+            f"all structures of {', '.join(labels)} are held out too, in {', '.join(validation)}; none is "
+            "left to train on: give other files under training.data or training.validation"
+        )
+    return train, valid
+
+
+def _check_keys(paths: Sequence[str], settings: TrainingSettings, sources: set[str]) -> None:
+    """Raise BornflowError for a key of training.keys that no structure has."""
+    for key, source in settings.keys.items():
         if source not in sources:
             raise BornflowError(
                 f"training.keys.{key}: no structure in {', '.join(paths)} has '{source}'; labels were "
                 f"found under {', '.join(sorted(sources)) or 'no key'}"
             )
-    for key in frames.LABELS:
-        count = sum(frames.label(atoms, key) is not None for atoms in structures)
-        print(f"{count} of {len(structures)} structures have {key}", file=sys.stderr)
-    if not any(frames.label(atoms, key) is not None for atoms in structures for key in frames.LABELS):
-        held = {key for atoms in structures for key in (*atoms.info, *atoms.arrays)}
-        held -= {*frames.IDENTITY, frames.MAPPED, "numbers", "positions"}
+
+
+def _report_labels(structures: Sequence[Atoms], paths: Sequence[str]) -> None:
+    """Log how many structures have each label; BornflowError where all labels are missing."""
+    counts = {key: sum(frames.label(atoms, key) is not None for atoms in structures) for key in frames.LABELS}
+    for key, count in counts.items():
+        logger.info("%d of %d structures have %s", count, len(structures), key)
+    if not any(counts.values()):
+        keys = {key for atoms in structures for key in (*atoms.info, *atoms.arrays)}
+        keys -= {*frames.IDENTITY_KEYS, frames.MAPPED_KEYS, "numbers", "positions"}
         raise BornflowError(
             f"no structure in {', '.join(paths)} has any of {', '.join(frames.LABELS)}; name its "
-            f"keys in training.keys: found are {', '.join(sorted(held)) or 'none'}"
+            f"keys in training.keys: found are {', '.join(sorted(keys)) or 'none'}"
         )
 
 
-@command
+@cli.command
 def main() -> None:
-    """Write both parts."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--labels", required=True, nargs="+")
-    parser.add_argument("--validation", nargs="*", default=[], help="files of the validation part")
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--train", required=True)
-    parser.add_argument("--valid", required=True)
-    args = parser.parse_args()
-    train, valid = parts(args.labels, args.validation, config.load(args.config, "training"))
+    """Write the training and the validation subset of labelled files."""
+    args = cli.parse(
+        main,
+        labels=cli.options("labelled extxyz files"),
+        validation=cli.options("files of the validation subset; without them it is chosen at random", []),
+        config=cli.option("configuration file; its section training is read"),
+        train=cli.option("extxyz file to write: the training subset"),
+        valid=cli.option("extxyz file to write: the validation subset"),
+    )
+    settings = TrainingSettings.from_section(config.load(args.config, "training"))
+    train, valid = split(args.labels, args.validation, settings)
     frames.write(args.train, train)
     frames.write(args.valid, valid)
 

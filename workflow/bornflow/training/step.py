@@ -1,35 +1,62 @@
-"""One step of training: the loss of a batch, its gradient and the update, compiled once for each shape."""
+"""One optimiser step: the loss of a batch, its gradient and the update, compiled once for each shape."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jaxtyping import Array, Bool, Float, Int
 
 from .. import jax_setup
 from ..models.model import Model
 from .data import Batch
-from .loss import TERMS, by_structure, means, numbers
+from .loss import LOSS_TERMS, label_counts, mean_terms, terms_by_structure
+from .settings import LossWeights
 
 
-def loss_weights(options: Mapping, model: Model) -> dict[str, float]:
-    """The weight of each term; Born effective charges have none where one γ is fitted to them afterwards."""
+class Outcome(NamedTuple):
+    """What a step reports of its batch, besides the updated parameters."""
+
+    sums: Float[Array | np.ndarray, "2 columns"]  # loss and terms times structures behind them; their numbers
+    terms: Float[Array | np.ndarray, "terms batch"]  # of each structure, unweighted
+    gradient_is_finite: Bool[Array | np.ndarray, ""]
+    structures: Int[Array | np.ndarray, " batch"] | None = None  # indices; added on the host
+
+
+Step = Callable[..., tuple[Any, Any, Any, Outcome]]
+
+
+def loss_weights(loss: LossWeights, model: Model) -> dict[str, float]:
+    """The weight of each loss term.
+
+    Born effective charges have weight 0 where one screening γ is fitted to them after training.
+    """
     fitted = {"bec": 0.0} if model.screening_is_fitted else {}
-    return {key: options["loss"][key] for key in TERMS} | fitted
+    return {**asdict(loss), **fitted}
 
 
-def build(
-    model: Model, optimiser: optax.GradientTransformation, weights: Mapping[str, float], unravel: Callable
-) -> Callable:
-    """The step: a function (parameters, average, optimiser's state, batch, decay, labels) → the first three,
-    sums, each, finite.
+def build_step(
+    model: Model,
+    optimiser: optax.GradientTransformation,
+    weights: Mapping[str, float],
+    unravel: Callable[[jax.Array], Any],
+) -> Step:
+    """The compiled step: a function of (parameters, average, optimiser's state, batch, decay, labels).
 
-    Parameters and their moving average, which keeps `decay` of itself, are one vector each: a hundred small
-    arrays would make the update as long as the gradient. `unravel` makes the model's parameters of it.
-    `sums` [2, 1 + terms] holds loss and terms times the structures behind them, and these numbers; `each` the
-    terms [terms, batch], `finite` whether the gradient is. The first three arguments are given up. What none
-    of the structures has a label of (`labels` names those there are) is not computed.
+    It returns the first three, updated, and the Outcome.
+
+    Parameters and their moving average are one vector each, since a hundred small arrays would make the
+    update as slow as the gradient; `unravel` turns a vector into the model's parameters. The average keeps
+    `decay` of itself:
+
+        average ← decay · average + (1 − decay) · parameters
+
+    The buffers of the first three arguments are donated: the caller must not use them again. `labels` are the
+    keys of the labels in the batch; forces and Born effective charges without labels are not computed.
     """
 
     @partial(
@@ -38,25 +65,36 @@ def build(
         static_argnames="labels",
         compiler_options=jax_setup.plain_loops(),
     )
-    def step(parameters, average, optimiser_state, batch: Batch, decay, labels=TERMS):
-        asked = {key: weights[key] > 0 and key in labels for key in ("forces", "bec")}
-        predict = partial(model.evaluate, strained=False, with_forces=asked["forces"], with_bec=asked["bec"])
+    def step(
+        parameters: jax.Array,
+        average: jax.Array,
+        optimiser_state: Any,
+        batch: Batch,
+        decay: jax.Array,
+        labels: tuple[str, ...] = LOSS_TERMS,
+    ) -> tuple[jax.Array, jax.Array, Any, Outcome]:
+        needed = {key: weights[key] > 0 and key in labels for key in ("forces", "bec")}
+        predict = partial(
+            model.evaluate, strained=False, with_forces=needed["forces"], with_bec=needed["bec"]
+        )
 
-        def objective(parameters):
+        def objective(parameters: jax.Array) -> tuple[Any, tuple[dict, dict]]:
             prediction = jax.vmap(predict, in_axes=(None, 0))(unravel(parameters), batch.graph)
-            each = by_structure(prediction, batch)
-            terms = means(each, batch)
-            return sum(weights[key] * terms[key] for key in TERMS), (terms, each)
+            by_structure = terms_by_structure(prediction, batch)
+            terms = mean_terms(by_structure, batch)
+            return sum(weights[key] * terms[key] for key in LOSS_TERMS), (terms, by_structure)
 
-        (value, (terms, each)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
+        (loss, (terms, by_structure)), gradient = jax.value_and_grad(objective, has_aux=True)(parameters)
         updates, optimiser_state = optimiser.update(gradient, optimiser_state, parameters)
         parameters = optax.apply_updates(parameters, updates)
         average = optax.incremental_update(parameters, average, 1 - decay)
-        held = numbers(batch)
-        sums = jnp.stack([value, *(terms[key] * held[key] for key in TERMS)])
-        counts = jnp.stack([jnp.ones(()), *(held[key] for key in TERMS)])
-        finite = jnp.isfinite(jnp.linalg.norm(gradient))
-        each = jnp.stack([each[key] for key in TERMS])
-        return parameters, average, optimiser_state, jnp.stack([sums, counts]), each, finite
+        counts = label_counts(batch)
+        sums = jnp.stack([loss, *(terms[key] * counts[key] for key in LOSS_TERMS)])
+        numbers = jnp.stack([jnp.ones(()), *(counts[key] for key in LOSS_TERMS)])
+        is_finite = jnp.isfinite(jnp.linalg.norm(gradient))
+        outcome = Outcome(
+            jnp.stack([sums, numbers]), jnp.stack([by_structure[key] for key in LOSS_TERMS]), is_finite
+        )
+        return parameters, average, optimiser_state, outcome
 
     return step

@@ -1,7 +1,8 @@
-"""Reading what training writes: errors, their tables, what was followed, what a model's folder says."""
+"""Reading and checking the files that training writes: metrics, tables of metrics, models' folders."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,59 +14,68 @@ METRICS = "make it again with training.evaluate"
 QUANTITIES = ("energy_mae [meV/atom]", "forces_mae [meV/Å]", "bec_mae [1e-3 e]")
 
 
-def errors(path: str | Path, remedy: str = "make it again with training.tabulate") -> pd.DataFrame:
-    """A table of errors, of `training.tabulate` or as one: a row for each model, seed and kind of structure.
+def read_metrics_table(
+    path: str | Path, remedy: str = "make it again with training.metrics_table"
+) -> pd.DataFrame:
+    """A table of metrics like that of `training.metrics_table`: a row for each model, seed and kind.
 
-    All columns but the model and the kind are numbers, which may be unknown. Raises BornflowError.
+    All columns but the model and the kind of structures are numbers, which may be missing. Raises
+    BornflowError, ending with the `remedy`.
     """
     return tables.read(path, remedy, sparse=QUANTITIES, texts=("model", "structures_of"), others="numbers")
 
 
-def published(path: str | Path) -> pd.DataFrame:
-    """A table of published errors, which users may add rows and columns to. Raises BornflowError."""
+def read_published(path: str | Path) -> pd.DataFrame:
+    """A table of published metrics; users may add rows and columns. Raises BornflowError."""
     texts = ("model", "structures_of", "source")
     return tables.read(path, "see resources/published/errors.csv", sparse=QUANTITIES, texts=texts)
 
 
-def followed(path: str | Path) -> pd.DataFrame:
-    """A validation.csv: errors of the structures held out over epochs; it may be without rows."""
+def read_validation(path: str | Path) -> pd.DataFrame:
+    """A validation.csv: errors on the structures held out over epochs, possibly without rows.
+
+    Raises BornflowError.
+    """
     return tables.read(
         path, MODEL, numbers=("epoch", "seconds"), sparse=QUANTITIES, others="numbers", allow_empty=True
     )
 
 
-def metrics(path: str | Path) -> dict[str, dict[str, float]]:
-    """A JSON file of `training.evaluate`: for each kind of structure its errors. Raises BornflowError."""
-    found = documents.read_json(path, {}, METRICS)
-    if not found:
+def read_metrics(path: str | Path) -> dict[str, dict[str, float]]:
+    """A JSON file of `training.evaluate`: the metrics of each kind of structures. Raises BornflowError."""
+    metrics = documents.read_json(path, {}, METRICS)
+    if not metrics:
         raise BornflowError(f"{path} holds no errors; {METRICS}")
-    _check_errors(str(path), found, METRICS)
-    return found
+    _check_metrics(str(path), metrics, METRICS)
+    return metrics
 
 
-def report(path: str | Path, *parts: str) -> dict[str, dict[str, dict[str, float]]]:
-    """A model's metrics.json: for the `parts` (train, valid) errors by kind of structure."""
-    found = documents.read_json(path, dict.fromkeys(parts, dict), MODEL)
-    for part in parts:
-        _check_errors(f"{path}: '{part}'", found[part], MODEL)
-    return found
+def read_report(path: str | Path, *subsets: str) -> dict[str, dict[str, dict[str, float]]]:
+    """A model's metrics.json: for the `subsets` (train, valid) the metrics of each kind of structures.
+
+    Raises BornflowError.
+    """
+    report = documents.read_json(path, dict.fromkeys(subsets, dict), MODEL)
+    for subset in subsets:
+        _check_metrics(f"{path}: '{subset}'", report[subset], MODEL)
+    return report
 
 
-def screening(path: str | Path) -> dict[str, float]:
-    """γ with its interval of a model's metrics.json, or nothing for models without one."""
-    found = documents.read_json(path, {}, MODEL).get("screening", {})
-    _check_errors(f"{path}", {"screening": found}, MODEL)
-    return found
+def read_screening(path: str | Path) -> dict[str, float]:
+    """The fitted γ and its interval from a model's metrics.json, if there is one. Raises BornflowError."""
+    screening = documents.read_json(path, {}, MODEL).get("screening", {})
+    _check_metrics(f"{path}", {"screening": screening}, MODEL)
+    return screening
 
 
-def described(folder: Path, *keys: str) -> dict:
-    """What a model's config.yaml says: its name and seed, and further `keys` that hold mappings."""
-    needed = {"name": str, "seed": int} | dict.fromkeys(keys, dict)
+def read_description(folder: Path, *sections: str) -> dict[str, Any]:
+    """The config.yaml of a model: name, seed, and `sections` that are mappings. Raises BornflowError."""
+    needed = {"name": str, "seed": int} | dict.fromkeys(sections, dict)
     return documents.read_yaml(folder / "config.yaml", needed, MODEL)
 
 
-def _check_errors(place: str, found: Mapping, remedy: str) -> None:
-    """Raise BornflowError unless `found` is a mapping of mappings of numbers."""
-    documents.check_keys(place, found, dict.fromkeys(found, dict), remedy)
-    for kind, row in found.items():
+def _check_metrics(place: str, metrics: Mapping[str, Any], remedy: str) -> None:
+    """Raise BornflowError unless `metrics` is a mapping of mappings of numbers."""
+    documents.check_keys(place, metrics, dict.fromkeys(metrics, dict), remedy)
+    for kind, row in metrics.items():
         documents.check_keys(f"{place}: '{kind}'", row, dict.fromkeys(row, float), remedy)

@@ -3,131 +3,185 @@
     python -m bornflow.training.train --train A.extxyz --valid B.extxyz --model physical-uncoupled \\
         --config cfg.yaml --seed 0 --out DIR
 
-The run keeps its state in DIR/*.msgpack and goes on from it after a kill; the result is the same
-as without one. When it is done DIR holds config.yaml, parameters.msgpack, metrics.json,
-history.csv and validation.csv; the state stays where `hours` or `patience` ended it, for more of them.
+The run stores its state in DIR/*.msgpack. After a kill it resumes from there, with the same result as without
+a kill. At the end DIR contains config.yaml, parameters.msgpack, metrics.json, history.csv and validation.csv.
+Where `hours` or `patience` ended the run the state is kept, so that the run can be continued.
 """
 
-import argparse
+import logging
 import shutil
-import sys
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 
 from .. import cli, config, jax_setup
-from ..cli import command
 from ..composition import composition, elements
-from ..config.sections import NOT_OF_A_MODEL
+from ..config.sections import NOT_PER_MODEL
 from ..errors import BornflowError
 from ..inference import checkpoint
+from ..inference.checkpoint import Checkpoint
 from ..io import frames
 from ..io.files import write_json
-from . import data, intake, metrics, screening
-from .loop import Diverged, train
-from .relatives import shared
-from .state import write_history, write_validation
+from . import data, labelled_sets, screening
+from .copies import copies_across
+from .divergence import Diverged
+from .loop import train
+from .metrics import error_metrics
+from .predict import predict_labels
+from .records import write_history, write_validation
+from .settings import TrainingSettings
+from .state import State
 
-LAST_GOOD = "last-good"  # folder of the model before the epoch that training diverged in
+logger = logging.getLogger(__name__)
+
+LAST_GOOD = "last-good"  # folder of the model before the epoch in which training diverged
+STATES = ("pretraining.msgpack", "state.msgpack")  # of the two stages
 
 
-def _check(
-    structures: Sequence[Atoms], held_out: Sequence[Atoms], cheap: Sequence[Atoms], variant: Mapping
-) -> None:
-    """Find out now what would end the training late, such as unknown elements, or make it useless."""
-    known = elements(cheap or structures)
-    for atoms in (*structures, *held_out):
+@dataclass(frozen=True)
+class Inputs:
+    """Labelled structures by their use."""
+
+    train: Sequence[Atoms]
+    valid: Sequence[Atoms]
+    pretrain: Sequence[Atoms]  # of the first stage; may be empty
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of all stages."""
+
+    model: Checkpoint
+    state: State  # at the end of the last stage
+    seconds_before: float  # spent in the first stage
+    is_complete: bool  # all epochs of all stages were made
+
+
+def read_inputs(args: Namespace, settings: TrainingSettings, variant: Mapping[str, Any]) -> Inputs:
+    """Read and check all labelled files, so that mistakes are reported before training starts."""
+    train, valid = (labelled_sets.read([path], settings) for path in (args.train, args.valid))
+    pretrain = labelled_sets.read(args.pretrain, settings)
+    for labelled in ([*train, *valid], pretrain):
+        labelled_sets.check(labelled, settings)
+    if args.limit:
+        train = data.spread_evenly(train, args.limit)
+    inputs = Inputs(train, valid, pretrain)
+    check_inputs(inputs, variant)
+    return inputs
+
+
+def check_inputs(inputs: Inputs, variant: Mapping[str, Any]) -> None:
+    """Raise BornflowError for elements that the model will not know; warn of shared and missing labels."""
+    known = elements(inputs.pretrain or inputs.train)
+    for atoms in (*inputs.train, *inputs.valid):
         composition(atoms, known)
-
-    if both := shared([*structures, *cheap], held_out):
-        names = ", ".join(frames.name(held) for _, held in both[:5])
-        print(
-            f"warning: {len(both)} structures held out are trained on too ({names}); errors of those held "
-            "out are too small: make the parts with bornflow.training.split",
-            file=sys.stderr,
+    if shared := copies_across([*inputs.train, *inputs.pretrain], inputs.valid):
+        names = ", ".join(frames.name(held_out) for _, held_out in shared[:5])
+        logger.warning(
+            "%d structures held out are trained on too (%s), so the errors on those held out are too small: "
+            "make both files with bornflow.training.split",
+            len(shared),
+            names,
         )
-
-    def has(key: str) -> bool:
-        return any(frames.label(atoms, key) is not None for atoms in structures)
-
-    if not has("bec") and variant["charges"] != "global":
-        print(
-            "no structure to train on has Born effective charges: those of this model mean nothing, nor do "
-            "spectra made of them",
-            file=sys.stderr,
+    labels = {key for atoms in inputs.train for key in data.present_labels(atoms)}
+    if "bec" not in labels and variant["charges"] != "global":
+        logger.warning(
+            "no structure to train on has Born effective charges: do not use those of this model, nor "
+            "spectra made with them"
         )
-    if not (has("energy") or has("forces")):
-        print(
-            "no structure to train on has energy or forces: those of this model mean nothing, nor do runs "
-            "made with them",
-            file=sys.stderr,
+    if not labels & {"energy", "forces"}:
+        logger.warning(
+            "no structure to train on has energy or forces: do not use those of this model, nor molecular "
+            "dynamics made with them"
         )
 
 
-@command
+def train_in_stages(
+    inputs: Inputs, variant: Mapping[str, Any], settings: TrainingSettings, seed: int, out: Path
+) -> Trained:
+    """Train on the pretraining files, if there are any, then on the others. Raises Diverged."""
+    initial, seconds_before, is_complete = None, 0.0, True
+    if inputs.pretrain:
+        first = replace(settings, epochs=settings.pretraining_epochs)
+        initial, stage = train(inputs.pretrain, variant, first, seed, out / STATES[0])
+        seconds_before, is_complete = stage.seconds, stage.epoch == first.epochs
+    model, state = train(inputs.train, variant, settings, seed, out / STATES[1], initial, inputs.valid)
+    return Trained(model, state, seconds_before, is_complete and state.epoch == settings.epochs)
+
+
+def measure(trained: Checkpoint, inputs: Inputs) -> tuple[Checkpoint, dict[str, Any]]:
+    """The model with its screening γ, if that is fitted after training, and its metrics on both subsets."""
+    labelled, count = [*inputs.train, *inputs.valid], len(inputs.train)
+    predicted = predict_labels(trained, labelled)
+    fitted: dict[str, float] = {}
+    if trained.model.screening_is_fitted:
+        trained, fitted = screening.fit(trained, inputs.valid, predicted[count:])
+        predicted = predict_labels(trained, labelled)
+    report: dict[str, Any] = {
+        subset: error_metrics(labelled[rows], predicted[rows])
+        for subset, rows in (("train", slice(count)), ("valid", slice(count, None)))
+    }
+    return trained, report | ({"screening": fitted} if fitted else {})
+
+
+def write_outputs(
+    out: Path, trained: Trained, report: Mapping[str, Any], name: str, section: Mapping[str, Any], seed: int
+) -> None:
+    """Write the model's folder; the states of a complete run are removed."""
+    write_history(out / "history.csv", trained.state.history)
+    write_validation(out / "validation.csv", trained.state.validation, trained.seconds_before)
+    write_json(out / "metrics.json", report)
+    checkpoint.save(out, trained.model, name, section, seed)
+    shutil.rmtree(out / LAST_GOOD, ignore_errors=True)
+    if trained.is_complete:
+        for state in STATES:
+            (out / state).unlink(missing_ok=True)
+
+
+def parse() -> Namespace:
+    """The arguments of the command line."""
+    return cli.parse(
+        main,
+        "seed",
+        train=cli.option("labelled extxyz file to train on"),
+        valid=cli.option("labelled extxyz file to validate on"),
+        pretrain=cli.options("labelled extxyz files to train on first", []),
+        model=cli.option("a key of the configuration's models"),
+        config=cli.option("configuration file; its sections training and models are read", None),
+        limit=cli.option("train on only this many of the structures", None, type=cli.count),
+        out=cli.option("folder to write"),
+    )
+
+
+@cli.command
 def main() -> None:
     """Train one model and write its folder."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--train", required=True)
-    parser.add_argument("--valid", required=True)
-    parser.add_argument("--pretrain", nargs="*", default=[], help="extxyz files to train on first")
-    parser.add_argument("--model", required=True, help="a key of the configuration's models")
-    parser.add_argument("--config", help="a configuration; its sections training and models are read")
-    parser.add_argument("--seed", type=cli.seed, default=0)
-    parser.add_argument("--limit", type=cli.count, help="train on so many of the structures only")
-    parser.add_argument("--out", required=True)
-    args = parser.parse_args()
+    args = parse()
     jax_setup.configure()
-    options = config.load(args.config, "training")
-    variants = config.load(args.config, "models")
+    section = config.load(args.config, "training")
+    settings, variants = TrainingSettings.from_section(section), config.load(args.config, "models")
     if args.model not in variants:
         where = args.config or "the default configuration (give --config)"
         raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")
-    structures = intake.read([args.train], options)
-    held_out = intake.read([args.valid], options)
-    cheap = intake.read(args.pretrain, options)
-    for labelled in ([*structures, *held_out], cheap):
-        intake.check(labelled, options)
-    if args.limit:
-        structures = data.subset(structures, args.limit)
-    _check(structures, held_out, cheap, variants[args.model])
+    variant = variants[args.model]
+    inputs = read_inputs(args, settings, variant)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    described = {key: value for key, value in options.items() if key not in NOT_OF_A_MODEL}
+    described = {key: value for key, value in section.items() if key not in NOT_PER_MODEL}
     described["pretraining"] = args.pretrain
-    states = [out / "pretraining.msgpack", out / "state.msgpack"]
-    variant, initial, before, whole = variants[args.model], None, 0.0, True
     try:
-        if cheap:
-            first = options | {"epochs": options["pretraining_epochs"]}
-            initial, stage = train(cheap, variant, first, args.seed, states[0])
-            before, whole = stage.seconds, stage.epoch == first["epochs"]
-        trained, end = train(structures, variant, options, args.seed, states[1], initial, held_out)
+        trained = train_in_stages(inputs, variant, settings, args.seed, out)
     except Diverged as error:
         if error.last is None:
             raise
         checkpoint.save(out / LAST_GOOD, error.last, args.model, described, args.seed)
         raise BornflowError(f"{error} Its model before that epoch is in {out / LAST_GOOD}.") from error
-    labelled, count = [*structures, *held_out], len(structures)
-    predicted, screened = metrics.predict(trained, labelled), {}
-    if trained.model.screening_is_fitted:
-        trained, screened = screening.fit(trained, held_out, predicted[count:])
-        predicted = metrics.predict(trained, labelled)
-    report = {
-        part: metrics.errors(labelled[rows], predicted[rows])
-        for part, rows in (("train", slice(count)), ("valid", slice(count, None)))
-    }
-    if screened:
-        report["screening"] = screened
-    write_history(out / "history.csv", end.history)
-    write_validation(out / "validation.csv", end.validation, before)
-    write_json(out / "metrics.json", report)
-    checkpoint.save(out, trained, args.model, described, args.seed)
-    shutil.rmtree(out / LAST_GOOD, ignore_errors=True)
-    if whole and end.epoch == options["epochs"]:
-        for state in states:
-            state.unlink(missing_ok=True)
+    model, report = measure(trained.model, inputs)
+    write_outputs(out, replace(trained, model=model), report, args.model, described, args.seed)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,32 @@
-"""The programs that calculate labels."""
+"""The programs that label structures, behind one interface (`base.Engine`).
+
+    engine = create("cp2k", settings, threads=2)  # settings: the section `labels` as LabelSettings
+    label = engine.label(atoms, Path("work"))
+
+To add an engine:
+
+1. Derive a class from `base.Engine` in a module of its own, with `identify`, `label` and `relax`.
+   `finite_field.central_difference` turns forces in six fields into Born effective charges. `residuals` of
+   the label are `sum_rule` and `nonlinearity`; a further one needs a limit under `labels.gate`.
+   `provenance` has `label_program`, `label_settings` and `field_operator`, which must agree where
+   `join_sets` joins labelled sets. A program with long runs can keep them in a `cp2k.cache.Cache`.
+2. Enter the class in ENGINES under the name that a configuration uses.
+3. Add that name to `labels.engine` in workflow/schemas/config.schema.yaml, a section with the engine's
+   settings next to `labels.cp2k` there, and a dataclass for that section to `labels/settings.py`.
+
+Gate, batches, rejections, known labels and rules then work without further changes.
+"""
+
+from collections.abc import Mapping
+
+from ..settings import LabelSettings
+from .base import Engine
+from .cp2k.engine import CP2K
+from .xtb import XTB
+
+ENGINES: Mapping[str, type[Engine]] = {"cp2k": CP2K, "xtb": XTB}
+
+
+def create(name: str, settings: LabelSettings, threads: int = 1) -> Engine:
+    """The engine called `name`, a key of ENGINES, on `threads` processor cores."""
+    return ENGINES[name](settings, threads)

@@ -1,29 +1,75 @@
-"""GFN2-xTB energies, forces and forces in a field, by tblite (Bannwarth et al., JCTC 2019).
+"""GFN2-xTB labels by tblite (Bannwarth et al., JCTC 2019), in fractions of a second.
 
-tblite's `electric-field` interaction wants a C array of three doubles, which its Python layer
-does not convert; it is handed over here. Its field is meaningless under periodic boundaries.
+tblite's `electric-field` interaction needs a C array of three doubles, which tblite's Python layer does
+not convert; it is passed directly here. Its field is meaningless under periodic boundary conditions.
 """
 
 import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
+from jaxtyping import Float
 from tblite.ase import TBLite
 from tblite.interface import Calculator
 from tblite.library import ffi
 
 from ...errors import Rejected
 from ...io.frames import name
-from ...units import BOHR, HARTREE
+from ...units import BOHR, FORCE_AU, HARTREE
 from .. import limits
-from ..finite_field import FIELDS
+from ..finite_field import FIELDS, Direction, central_difference
+from ..settings import XTBSettings
+from .base import Engine, Label, text_hash
 
-METHOD, ACCURACY = "GFN2-xTB", 0.01  # of tblite, in its default of which gradients are too noisy for a field
+# The gradients of tblite's default accuracy are too noisy for differences in a field.
+METHOD, ACCURACY = "GFN2-xTB", 0.01
+
+Forces = Float[np.ndarray, "atoms 3"]
+
+
+class XTB(Engine):
+    """Tight-binding labels of isolated structures."""
+
+    def identify(self, atoms: Atoms) -> str:
+        """Hash of the structure, the field and tblite's version."""
+        reject_unsuited(atoms)
+        return text_hash(key(atoms, self.settings.xtb))
+
+    def label(self, atoms: Atoms, workdir: Path) -> Label:
+        """Label from a field-free calculation and six in a field."""
+        field = self.settings.xtb.field
+        (energy, forces), in_fields, program = calculate(atoms, field)
+        response = central_difference(in_fields, forces, field)
+        return Label(
+            energy=energy * HARTREE,
+            forces=forces * FORCE_AU,
+            response=response,
+            residuals=response.residuals,
+            hash=self.identify(atoms),
+            provenance={
+                "label_program": program,
+                "label_settings": f"GFN2-xTB field={field:g}au",
+                "field_operator": "position",
+            },
+        )
+
+    def relax(self, atoms: Atoms, workdir: Path) -> Float[np.ndarray, "atoms 3"]:
+        """Positions [Å] of the nearest minimum, forces below 0.01 eV/Å."""
+        reject_unsuited(atoms)
+        moved = Atoms(atoms.symbols, atoms.positions)
+        with _rejections(atoms):
+            moved.calc = TBLite(method=METHOD, verbosity=0)
+            converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
+        if not converged:
+            raise Rejected(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
+        return moved.positions
 
 
 @functools.cache
@@ -34,20 +80,18 @@ def version() -> str:
     return "tblite-" + ".".join(map(str, get_version()))
 
 
-def key(atoms: Atoms, settings: Mapping) -> str:
+def key(atoms: Atoms, settings: XTBSettings) -> str:
     """A short hash of the exact calculation."""
     structure = [atoms.get_chemical_symbols(), atoms.positions.tolist()]
-    identity = [*structure, dict(settings), METHOD, ACCURACY, version()]
+    identity = [*structure, asdict(settings), METHOD, ACCURACY, version()]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def calculate(
-    atoms: Atoms, field: float
-) -> tuple[tuple[float, np.ndarray], dict[tuple[int, int], np.ndarray], str]:
+def calculate(atoms: Atoms, field: float) -> tuple[tuple[float, Forces], dict[Direction, Forces], str]:
     """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises Rejected as `reject_unsuited`, where tblite fails, and
-    beyond the `limits`: for energies far from those of free atoms, and atoms that lie in one another.
+    `field` and all results are in atomic units. Raises Rejected as `reject_unsuited` does, where tblite
+    fails, and beyond the `limits`: atoms that overlap, and energies far from those of free atoms.
     """
     reject_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
@@ -61,46 +105,34 @@ def calculate(
     return free, forces, version()
 
 
-def relax(atoms: Atoms) -> np.ndarray:
-    """Positions [N, 3] in Å of the nearest minimum, forces below 0.01 eV/Å. Raises as `calculate`."""
-    reject_unsuited(atoms)
-    moved = Atoms(atoms.symbols, atoms.positions)
-    with _rejections(atoms):
-        moved.calc = TBLite(method=METHOD, verbosity=0)
-        converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
-    if not converged:
-        raise Rejected(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
-    return moved.positions
-
-
 def reject_unsuited(atoms: Atoms) -> None:
-    """Raise Rejected for periodic structures, and for those that are no closed shell."""
+    """Raise Rejected for periodic structures, and for those that are not closed shells."""
     if atoms.pbc.any():
         raise Rejected(
             f"structure {name(atoms)} is periodic: xtb labels isolated structures "
-            "only (its electric field has no meaning under periodic boundaries); use engine cp2k"
+            "only (its electric field has no meaning under periodic boundary conditions); use engine cp2k"
         )
     if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
         raise Rejected(
-            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: labels are of closed shells"
+            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be labelled"
         )
 
 
 @functools.cache
 def _free_atom(symbol: str) -> float:
-    """The energy [eV] of a free atom of the element, its electrons paired as far as they go."""
+    """The energy [eV] of a free atom of the element, with as many electrons paired as possible."""
     return _single_point(Atoms(symbol), np.zeros(3))[0] * HARTREE
 
 
 @contextlib.contextmanager
-def _rejections(atoms: Atoms):
+def _rejections(atoms: Atoms) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # tblite raises its own error types
         raise Rejected(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
 
 
-def _single_point(atoms: Atoms, field: np.ndarray) -> tuple[float, np.ndarray]:
+def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> tuple[float, Forces]:
     with _rejections(atoms):
         calculator = Calculator(METHOD, atoms.numbers, atoms.positions / BOHR)
         calculator.set("verbosity", 0)

@@ -1,1 +1,1 @@
-"""CP2K: inputs, runs, outputs, and what is kept of them."""
+"""CP2K: inputs, runs, outputs, and the cache of finished runs."""

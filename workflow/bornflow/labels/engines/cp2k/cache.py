@@ -1,15 +1,16 @@
-"""Finished calculations, which are never repeated.
+"""Finished calculations on disk, which are never repeated.
 
-What is stored under the hash of its exact input, the data files it reads and the program's version is
-never calculated again, whichever structure, batch or configuration asks for it.
+A result is stored under the hash of its exact input, the data files that CP2K reads and CP2K's version.
+Every structure, batch and configuration that leads to the same hash takes it from there.
 """
 
 import hashlib
 import json
+import logging
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,10 @@ from ....io.files import locked, write_json
 from .output_file import Output
 from .program import Program
 
-EXTRA = {"safe": bool, "key": str, "sha256": str}  # entries of before have not all of them
+logger = logging.getLogger(__name__)
+
+EXTRA = {"safe": bool, "key": str, "sha256": str}  # entries of earlier versions lack some of them
+Shapes = Mapping[str, tuple[int, ...]]  # of the arrays of an entry, by name; () is a number
 
 
 class Cache:
@@ -29,14 +33,14 @@ class Cache:
         self.directory = Path(directory)
 
     def path(self, key: str) -> Path:
-        """Where the result of `key` is kept."""
+        """The file with the result of `key`."""
         return self.directory / key[:2] / f"{key}.json"
 
-    def load(self, key: str, shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """What is stored under a key, or None; an entry that is odd or damaged is said and made again.
+    def load(self, key: str, shapes: Shapes) -> dict[str, Any] | None:
+        """The entry stored under a key, or None if there is none or it is damaged, which is reported.
 
-        `shapes` are those of its arrays, by name; each is nested lists of finite numbers. Beside them an
-        entry has the `version` of the program and the wall time, and nothing else but EXTRA.
+        Its arrays are nested lists of finite numbers with these `shapes`. Its other entries are the
+        `version` of the program, the wall time, and those of EXTRA.
         """
         path = self.path(key)
         if not path.exists():
@@ -45,17 +49,17 @@ class Cache:
             stored = documents.read_json(path, {"version": str, "wall_s": float}, "it is made again")
             _check(stored, key, shapes)
         except (BornflowError, ValueError) as error:
-            print(f"{path} is damaged; this calculation is made again ({error})", file=sys.stderr, flush=True)
+            logger.warning("%s is damaged; this calculation is made again (%s)", path, error)
             return None
         return stored
 
-    def store(self, key: str, values: Mapping, wall: float) -> None:
-        """Store values and the wall time [s] they took, whole or not at all, with a checksum."""
+    def store(self, key: str, values: Mapping[str, Any], wall: float) -> None:
+        """Store values, the wall time [s] that they took and a checksum; a kill leaves no partial entry."""
         entry = {**values, "wall_s": round(wall, 2), "key": key}
         write_json(self.path(key), {**entry, "sha256": _sha256(entry)})
 
     def get(self, key: str, atoms: int) -> Output | None:
-        """The stored result of an energy-and-forces calculation of so many atoms, or None."""
+        """The stored energy and forces of a structure of `atoms` atoms, or None."""
         stored = self.load(key, {"energy": (), "forces": (atoms, 3), "scf_steps": ()})
         if stored is None:
             return None
@@ -85,15 +89,15 @@ def once(
     cache: Cache,
     workdir: Path,
     text: str,
-    work: Callable[[Path], tuple[dict, float]],
-    shapes: Mapping[str, tuple[int, ...]],
-) -> dict:
-    """What `work` makes of an input: from the cache, or made now in a folder of its own under `workdir`.
+    work: Callable[[Path], tuple[dict[str, Any], float]],
+    shapes: Shapes,
+) -> dict[str, Any]:
+    """The result of `work` for an input, from the cache or calculated now in a folder under `workdir`.
 
-    `work` takes that folder, which is there again if the last attempt was killed, and returns values that
-    JSON can hold and the wall time [s]. `shapes` are those of the values' arrays, by which a stored result
-    is checked. The input is checked first; the folder goes when the values are
-    stored.
+    `work` takes that folder and returns values that JSON can represent and the wall time [s]. After a kill
+    it finds the folder as the last attempt left it. `shapes` are those of the values' arrays; a stored
+    result is checked against them. CP2K's parser checks the input first; the folder is deleted once the
+    values are stored.
     """
     key = program.key(text)
     directory = Path(workdir) / key[:16]
@@ -108,32 +112,31 @@ def once(
     return stored
 
 
-def _check(stored: Mapping, key: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise ValueError unless this is an entry of that key with such arrays."""
-    wanted = {"version", "wall_s", *shapes}
-    odd = (set(stored) - set(EXTRA)) ^ wanted
-    if odd:
-        raise ValueError(f"missing or unknown in it: {', '.join(sorted(odd))}")
+def _check(stored: Mapping[str, Any], key: str, shapes: Shapes) -> None:
+    """Raise ValueError unless this is an entry of that key, with arrays of these shapes."""
+    unexpected = (set(stored) - set(EXTRA)) ^ {"version", "wall_s", *shapes}
+    if unexpected:
+        raise ValueError(f"missing or unknown keys: {', '.join(sorted(unexpected))}")
     for name, kind in EXTRA.items():
         if name in stored and not isinstance(stored[name], kind):
             raise ValueError(f"{name} is {stored[name]!r}")
     if stored.get("key", key) != key:
-        raise ValueError(f"it is of the calculation {stored['key']}")
+        raise ValueError(f"it belongs to the calculation {stored['key']}")
     if not stored["version"] or stored["wall_s"] < 0:
         raise ValueError(f"version is {stored['version']!r}, wall_s is {stored['wall_s']}")
     for name, shape in shapes.items():
         if not _has_shape(stored[name], shape):
-            raise ValueError(f"{name} has not the shape {shape}, or values that are no numbers")
+            raise ValueError(f"{name} does not have the shape {shape}, or has values that are no numbers")
     steps = stored.get("scf_steps", 1)
     if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"scf_steps are {steps!r}")
+        raise ValueError(f"scf_steps is {steps!r}")
     entry = {name: value for name, value in stored.items() if name != "sha256"}
     if "sha256" in stored and stored["sha256"] != _sha256(entry):
         raise ValueError("its checksum is wrong")
 
 
-def _has_shape(value, shape: tuple[int, ...]) -> bool:
-    """Whether these are lists of lists of that shape, of numbers."""
+def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether `value` is nested lists of numbers of that shape."""
     if not shape:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return (
@@ -143,5 +146,5 @@ def _has_shape(value, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _sha256(entry: Mapping) -> str:
+def _sha256(entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()

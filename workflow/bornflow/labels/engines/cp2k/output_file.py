@@ -1,16 +1,18 @@
-"""Reading a CP2K output and rejecting it unless everything about it is right.
+"""Reading a CP2K output, which is rejected unless every check of it passes.
 
 CP2K 2023.1 exits with status 0 and prints forces even when the SCF did not converge, appends to
-old outputs, and falls back to an atomic guess silently, so nothing is taken on trust. The formats
-of 2023.1 to 2026.2 are read: the force block is `ATOMIC FORCES in [a.u.]` (until 2024.3) or lines of
-`FORCES|` (2025.1, 2026.2); the unit of the energy is `[a.u.]` or `[hartree]`.
+old outputs, and falls back to an atomic guess without a message, so convergence, field, elements and sums
+are all checked. The formats of 2023.1 to 2026.2 are read: the force block is `ATOMIC FORCES in [a.u.]`
+(until 2024.3) or lines of `FORCES|` (2025.1, 2026.2); the unit of the energy is `[a.u.]` or `[hartree]`.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float
 
 from ....errors import Rejected
 
@@ -26,22 +28,26 @@ NEW_FORCE_HEADER = re.compile(r"^ FORCES\| Atomic forces \[(\S+)\]", re.MULTILIN
 NEW_FORCE_ROW = re.compile(r"^ FORCES\|\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)(?:\s+(\S+))?\s*$")
 FORCE_SUM = re.compile(r"^ (?:SUM OF ATOMIC FORCES|FORCES\| Sum)\s+(\S+)\s+(\S+)\s+(\S+).*$", re.MULTILINE)
 ABORT_BOX = re.compile(r"^ \* \[ABORT\].*?^ \*{20,}$", re.DOTALL | re.MULTILINE)
-ABORT_PICTURE = 13  # columns that the drawing on the left of the box takes
+ABORT_PICTURE = 13  # columns of the drawing on the left of the box
 FIELD_SECTION = re.compile(r"&(EFIELD|PERIODIC_EFIELD)\n(.*?)&END", re.DOTALL)
 FIELD_SECTIONS = {"position": "EFIELD", "berry": "PERIODIC_EFIELD"}  # by `input_file.operator`
 COORDINATES = re.compile(r"&COORD\n(.*?)&END", re.DOTALL)
 
 
+Match = TypeVar("Match")
+Row = tuple[int, str, tuple[str, ...], str | None]  # number, element, force, its magnitude if printed
+
+
 @dataclass(frozen=True)
 class Output:
-    """What one accepted output says, in atomic units: energy [Ha], forces [N, 3] [Ha/bohr]."""
+    """The results of one accepted output in atomic units: energy [Ha], forces [Ha/bohr]."""
 
     version: str
     energy: float
-    forces: np.ndarray
+    forces: Float[np.ndarray, "atoms 3"]
     scf_steps: int
-    safe: bool = False  # whether it took the safer solver
-    wall: float = np.nan  # s that the run took
+    safe: bool = False  # whether the safer solver was needed
+    wall: float = np.nan  # wall time of the run [s]
 
 
 def parse(
@@ -51,10 +57,10 @@ def parse(
     version: str | None = None,
     operator: str | None = None,
 ) -> Output:
-    """Read an output and check it against the calculation asked for.
+    """Read an output and check it against the calculation that was asked for.
 
-    `symbols` are the elements in order; `field` is the electric field asked for in atomic units,
-    None for none; `version` is that of the program that was run and `operator` that of the field, as
+    `symbols` are the elements in order; `field` [3] is the electric field in atomic units, None without
+    one; `version` is that of the installed program and `operator` the kind of field, as in
     `input_file.operator` (None: any). Raises Rejected with the first reason found.
     """
     for mark, reason in (
@@ -87,7 +93,7 @@ def parse(
 
 
 def abort_reason(text: str) -> str | None:
-    """What the box around `[ABORT]` says, None without one; from 2024.1 on it holds a failed SCF too."""
+    """The text in the box around `[ABORT]`, None without one; from 2024.1 on a failed SCF aborts too."""
     box = ABORT_BOX.search(text)
     if not box:
         return "CP2K aborted" if "[ABORT]" in text else None
@@ -97,10 +103,10 @@ def abort_reason(text: str) -> str | None:
     return f"CP2K aborted: {' '.join(words.split())}"
 
 
-def _one(found: list, what: str):
-    if len(found) != 1:
-        raise Rejected(f"{len(found)} times a {what} in the output, expected once")
-    return found[0]
+def _one(matches: list[Match], what: str) -> Match:
+    if len(matches) != 1:
+        raise Rejected(f"{len(matches)} times a {what} in the output, expected once")
+    return matches[0]
 
 
 def _number(word: str, what: str) -> float:
@@ -113,30 +119,15 @@ def _scf_steps(text: str) -> int:
     inner, outer = CONVERGED.findall(text), OUTER_CONVERGED.findall(text)
     steps = int(outer[-1][1] if outer else inner[-1]) if inner else 0
     if not steps:
-        raise Rejected("no line says that the SCF converged")
+        raise Rejected("no line reports that the SCF converged")
     return steps
 
 
-def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
+def _forces(text: str, symbols: Sequence[str]) -> Float[np.ndarray, "atoms 3"]:
     old, new = list(OLD_FORCE_HEADER.finditer(text)), list(NEW_FORCE_HEADER.finditer(text))
     if len(old) + len(new) != 1:
         raise Rejected(f"{len(old) + len(new)} force blocks in the output, expected one")
-    rows = []
-    if old:
-        for line in text[old[0].end() :].splitlines():
-            if line.startswith(" SUM OF ATOMIC FORCES"):
-                break
-            match = OLD_FORCE_ROW.match(line)
-            if match:
-                rows.append((int(match[1]), match[2], match.groups()[2:], None))
-    else:
-        if new[0][1].lower() not in ("hartree/bohr", "a.u."):
-            raise Rejected(f"forces are printed in {new[0][1]}, expected hartree/bohr")
-        for line in text[new[0].end() :].splitlines():
-            match = NEW_FORCE_ROW.match(line)
-            if match:
-                number = int(match[1])
-                rows.append((number, symbols[(number - 1) % len(symbols)], match.groups()[1:4], match[5]))
+    rows = _old_rows(text, old[0]) if old else _new_rows(text, new[0], symbols)
     if [row[0] for row in rows] != list(range(1, len(symbols) + 1)):
         raise Rejected(f"forces of {len(rows)} atoms, {len(symbols)} expected in order")
     if [row[1] for row in rows] != list(symbols):
@@ -144,25 +135,49 @@ def _forces(text: str, symbols: Sequence[str]) -> np.ndarray:
     forces = np.array([[_number(word, f"force on atom {row[0]}") for word in row[2]] for row in rows])
     for force, (number, *_, size) in zip(forces, rows, strict=True):
         if size and abs(np.linalg.norm(force) - _number(size, f"force on atom {number}")) > 1e-7:
-            raise Rejected(f"the force on atom {number} is {force.tolist()}, its size is said to be {size}")
+            raise Rejected(f"the force on atom {number} is {force.tolist()}, its printed magnitude is {size}")
     total = [_number(word, "sum of forces") for word in _one(FORCE_SUM.findall(text), "sum of forces")]
     rounding = 1e-8 * np.abs(forces).sum() + 1e-10  # nine digits are printed at least
     if not np.allclose(forces.sum(axis=0), total, rtol=0, atol=rounding):
-        raise Rejected(f"forces add up to {forces.sum(axis=0).tolist()}, the output says {total}")
+        raise Rejected(f"forces add up to {forces.sum(axis=0).tolist()}, the printed sum is {total}")
     return forces
 
 
+def _old_rows(text: str, header: re.Match[str]) -> list[Row]:
+    rows: list[Row] = []
+    for line in text[header.end() :].splitlines():
+        if line.startswith(" SUM OF ATOMIC FORCES"):
+            break
+        if match := OLD_FORCE_ROW.match(line):
+            rows.append((int(match[1]), match[2], match.groups()[2:], None))
+    return rows
+
+
+def _new_rows(text: str, header: re.Match[str], symbols: Sequence[str]) -> list[Row]:
+    """Rows of the format without elements, which get those of the structure."""
+    if header[1].lower() not in ("hartree/bohr", "a.u."):
+        raise Rejected(f"forces are printed in {header[1]}, expected hartree/bohr")
+    rows: list[Row] = []
+    for line in text[header.end() :].splitlines():
+        if match := NEW_FORCE_ROW.match(line):
+            number = int(match[1])
+            symbol = symbols[(number - 1) % len(symbols)]
+            rows.append((number, symbol, match.groups()[1:4], match[5]))
+    return rows
+
+
 def _check_elements(text: str, symbols: Sequence[str]) -> None:
-    """The input that the program read, which it echoes, has the structure's elements in order."""
+    """Raise Rejected unless the echoed input has the structure's elements in order."""
     lines = [[line.split() for line in body.splitlines()] for body in COORDINATES.findall(text)]
     echoed = [[words[0] for words in block if len(words) == 4] for block in lines]  # others are keywords
     if not echoed:
         raise Rejected("the echo of the coordinates is missing")
-    if any(found != list(symbols) for found in echoed):
+    if any(elements != list(symbols) for elements in echoed):
         raise Rejected("the order of the atoms differs from the structure's")
 
 
 def _check_field(text: str, field: Sequence[float] | None, operator: str | None) -> None:
+    """Raise Rejected unless the echoed input has the field that was asked for."""
     echoed = []
     for section, body in FIELD_SECTION.findall(text):
         if operator is not None and section != FIELD_SECTIONS[operator]:

@@ -1,4 +1,4 @@
-"""CP2K as a program: finding it, its identity, checking an input with its own grammar, running one."""
+"""The installed CP2K: where it is, which version it is, checking an input with its grammar, running it."""
 
 import ctypes
 import functools
@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 from ....errors import BornflowError, Rejected
-from ....io.files import LOCKS
+from ....io.files import HELD_LOCKS
 from . import input_file
 from .output_file import abort_reason
 
-# Statuses of a program that crashed, by itself and through a launcher: abort, floating point, segment. (A bus
-# error is what a full /dev/shm ends in.)
+# Exit statuses of a program that crashed (abort, floating-point exception, segmentation fault), started
+# directly or by a launcher. A bus error is not among them: a full /dev/shm causes it.
 CRASHED = {sign * signum + offset for signum in (6, 8, 11) for sign, offset in ((-1, 0), (1, 128))}
 DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/data")
 
@@ -28,9 +28,9 @@ DATA_DIRECTORIES = ("/usr/share/cp2k", "/usr/local/share/cp2k/data", "/opt/cp2k/
 class Program:
     """An installed CP2K.
 
-    `command` launches it, with {ranks} in place of the number of MPI processes; `threads` cores
-    become so many processes of one OpenMP thread each, which is the fastest split for labels. A run that
-    takes more than `hours` is ended.
+    `command` launches it, with {ranks} in place of the number of MPI processes. `threads` cores run as
+    many processes of one OpenMP thread each, which is the fastest split for labels. A run that takes more
+    than `hours` is ended.
     """
 
     def __init__(self, command: str, threads: int = 1, hours: float = math.inf):
@@ -69,7 +69,7 @@ class Program:
         words = printed.split()
         if words[:2] != ["CP2K", "version"]:
             raise BornflowError(
-                f"`{self.executable} --version` printed '{printed[:80]}' and no version of CP2K; "
+                f"`{self.executable} --version` printed '{printed[:80]}' in place of CP2K's version; "
                 "labels.cp2k.command must end with the program's name"
             )
         return words[2]
@@ -87,8 +87,9 @@ class Program:
     @functools.cached_property
     def data_directory(self) -> Path:
         """Where the program looks for its data files."""
-        beside = Path(shutil.which(self.executable)).resolve().parent.parent / "share/cp2k/data"
-        places = [os.environ.get("CP2K_DATA_DIR"), beside, *DATA_DIRECTORIES]
+        binary = Path(shutil.which(self.executable) or self.executable)
+        installed = binary.resolve().parent.parent / "share/cp2k/data"
+        places = [os.environ.get("CP2K_DATA_DIR"), installed, *DATA_DIRECTORIES]
         for place in places:
             if place and (Path(place) / input_file.BASIS_FILE).exists():
                 return Path(place)
@@ -103,7 +104,7 @@ class Program:
         return hashlib.sha256(identity.encode()).hexdigest()
 
     def check(self, text: str, directory: Path) -> None:
-        """Have CP2K's own parser read an input (`-c`); raise BornflowError with its complaint."""
+        """Have CP2K's own parser read an input (`-c`); raise BornflowError with its message."""
         path = directory / "check.inp"
         path.write_text(text, encoding="utf-8")
         result = subprocess.run(
@@ -116,14 +117,14 @@ class Program:
         )
         path.unlink()
         if "SUCCESS" not in result.stdout:
-            complaint = "\n".join(result.stdout.strip().splitlines()[-20:])
-            raise BornflowError(f"CP2K {self.version} rejects the input:\n{complaint}")
+            message = "\n".join(result.stdout.strip().splitlines()[-20:])
+            raise BornflowError(f"CP2K {self.version} rejects the input:\n{message}")
 
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
-        """Run an input in `directory`; its output's text and the wall time in seconds.
+        """Run an input in `directory`; return the text of its output and the wall time in seconds.
 
-        Raises Rejected if the program aborts with a reason, crashes or takes too long. Whatever else ends it
-        (a signal, a launcher that fails) says nothing of the structure: BornflowError.
+        Raises Rejected if the program aborts with a reason, crashes or takes too long. Any other end (a
+        signal, a launcher that fails) has no cause in the structure: BornflowError.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
@@ -136,9 +137,10 @@ class Program:
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
-                env=_environment() | {"CP2K_DATA_DIR": str(self.data_directory)},  # what `data_hashes` are of
+                env=_environment()
+                | {"CP2K_DATA_DIR": str(self.data_directory)},  # the files of `data_hashes`
                 preexec_fn=_end_with_parent,
-                pass_fds=tuple(LOCKS),  # its directory is locked until it has ended
+                pass_fds=tuple(HELD_LOCKS),  # keeps its folder locked until it has ended
                 timeout=None if math.isinf(self.hours) else 3600 * self.hours,
             )
         except subprocess.TimeoutExpired as error:
@@ -150,7 +152,7 @@ class Program:
                 raise BornflowError(
                     f"'{shlex.join(self.command)}' ended with status {result.returncode} in {directory}, and "
                     "CP2K gave no reason: it was killed or not launched. More memory, a longer time limit or "
-                    "another labels.cp2k.command may be needed; run again to go on from what is finished. "
+                    "another labels.cp2k.command may be needed; run again: finished calculations are kept. "
                     f"It printed: {result.stderr.strip()[-300:] or 'nothing'}"
                 )
             reason = reason or (result.stderr + printed).strip()[-300:]
@@ -165,7 +167,7 @@ def _end_with_parent() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """One OpenMP thread a process; Open MPI told that root and a few cores are fine."""
+    """One OpenMP thread in each process; Open MPI may run as root and with more processes than cores."""
     return os.environ | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

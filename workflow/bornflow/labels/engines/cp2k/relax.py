@@ -1,45 +1,50 @@
-"""Relaxing a structure with CP2K's own optimiser, with the forces that its labels have."""
+"""Relaxation of a structure by CP2K's own optimiser, with the forces that its label would have."""
 
 import contextlib
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from ....errors import Rejected
 from ....units import BOHR, FORCE_AU
+from ...settings import CP2KSettings
 from . import input_file
 from .cache import Cache, once
 from .program import Program
 
 STEPS_FILE = f"{input_file.PROJECT}-pos-1.xyz"
 STATE_FILE = f"{input_file.PROJECT}-1.restart"
-LARGEST_STEP = 0.05  # Å, of any atom in the last step: soft modes move far at small forces
+LARGEST_STEP = 0.05  # Å, displacement of an atom in the last step: soft modes move far at small forces
 TRUST_RADIUS = 0.1  # Å
 
 
-def build_input(atoms: Atoms, settings: Mapping) -> str:
+def build_input(atoms: Atoms, settings: CP2KSettings) -> str:
     """The text of a CP2K input that relaxes the atoms in a fixed cell.
 
     `settings` is the section `labels.cp2k`. BFGS runs until no component of a force is above
-    `relaxed_force` [eV/Å], at the cutoff that their forces have.
+    `relaxed_force` [eV/Å], at the cutoff that the forces of labels have.
     """
-    cutoff = max(settings["cutoff"], settings["force_cutoff"])
-    tree = input_file.tree(atoms, dict(settings) | {"cutoff": cutoff})
+    cutoff = max(settings.cutoff, settings.force_cutoff)
+    tree = input_file.tree(atoms, replace(settings, cutoff=cutoff))
     tree["global"]["run_type"] = "GEO_OPT"
-    force, step = settings["relaxed_force"] / FORCE_AU, LARGEST_STEP / BOHR
+    force, step = settings.relaxed_force / FORCE_AU, LARGEST_STEP / BOHR
     limits = {"max_force": force, "rms_force": force, "max_dr": step, "rms_dr": step}
-    bfgs = {"trust_radius": TRUST_RADIUS}  # soft hydrogen bonds: CP2K's own is too wide
+    bfgs = {"trust_radius": TRUST_RADIUS}  # CP2K's default is too wide for soft hydrogen bonds
     tree["motion"] = {"geo_opt": {"optimizer": "BFGS", "max_iter": 500, "bfgs": bfgs} | limits}
     return input_file.write(tree)
 
 
-def relax(program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings: Mapping) -> np.ndarray:
-    """Positions [N, 3] in Å of the relaxed structure, at the place of the given one.
+def relax(
+    program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings: CP2KSettings
+) -> Float[np.ndarray, "atoms 3"]:
+    """Positions [Å] of the relaxed structure, with the centre of the given one.
 
-    A relaxation that was killed goes on from its last step in its folder under `workdir`; a finished one
+    A relaxation that was killed resumes from its last step in its folder under `workdir`; a finished one
     is taken from the cache. Raises Rejected if it does not converge.
     """
     text = build_input(atoms, settings)
@@ -48,17 +53,17 @@ def relax(program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings:
     return np.array(stored["positions"])
 
 
-def _optimise(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict, float]:
+def _optimise(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict[str, Any], float]:
     if (directory / STATE_FILE).exists():
         resumed = text + f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
-        with contextlib.suppress(Rejected):  # a kill may have cut its state off: from the beginning, then
+        with contextlib.suppress(Rejected):  # a kill may have cut its state off: start again then
             return _run(program, resumed, atoms, directory)
         (directory / STATE_FILE).unlink()
         (directory / STEPS_FILE).unlink(missing_ok=True)
     return _run(program, text, atoms, directory)
 
 
-def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict, float]:
+def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict[str, Any], float]:
     printed, wall = program.run(text, directory, "relax")
     for mark in ("OPTIMIZATION STEP", "GEOMETRY OPTIMIZATION COMPLETED", "PROGRAM ENDED AT"):
         if mark not in printed:
@@ -70,8 +75,8 @@ def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[di
     return {"positions": positions.tolist()}, wall
 
 
-def _last_step(path: Path, atoms: int) -> np.ndarray:
-    """Positions of the last frame; earlier ones may have been cut off by a kill."""
+def _last_step(path: Path, atoms: int) -> Float[np.ndarray, "atoms 3"]:
+    """Positions [Å] of the last frame; a kill may have cut off earlier ones."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-atoms - 2 :]
     rows = [line.split()[1:] for line in lines[2:]]
     if len(rows) != atoms or lines[0].split() != [str(atoms)] or any(len(row) != 3 for row in rows):

@@ -1,122 +1,140 @@
-"""One accepted calculation of energy and forces by CP2K, with or without a field."""
+"""The runs of CP2K that one label is made of: energy and forces, with or without an electric field."""
 
+import logging
 import shutil
-import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ase import Atoms
 
 from ....errors import BornflowError, Rejected
+from ...finite_field import Direction
+from ...settings import CP2KSettings
 from . import input_file
 from .cache import Cache
 from .output_file import Output, parse
 from .program import Program
 from .wavefunction import write_mirrored
 
+logger = logging.getLogger(__name__)
+
 RESTART_FILE = f"{input_file.PROJECT}-RESTART.wfn"
 FIELD_FREE = "field-free.wfn"
-# What an SCF that diverges ends in, by version; a safer solver may do better.
+# How an SCF that diverges ends, by version of CP2K; a safer solver may converge.
 DIVERGED = ("converge", "abnormal value", "Cholesky", "not a finite number")
 
 
-def calculate(
-    program: Program,
-    cache: Cache,
-    directory: Path,
-    atoms: Atoms,
-    settings: Mapping,
-    field: tuple[int, int] | None = None,
-    fine: bool = False,
-) -> Output:
-    """The result of one accepted calculation, from the cache or from CP2K.
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one structure with one choice of settings, in one folder.
 
-    `field` and `fine` choose the run as for `input_file.build_input`. A run whose SCF does not converge
-    is tried once more with a safer setting before Rejected is raised. The wave functions of the field-free
-    run and of those in +E stay in `directory`, for the runs that start from them; the former's input is part
-    of the identity of these.
+    The wave functions of the field-free run and of those in +E stay in `directory`, for the runs that
+    start from them. `settings` is the section `labels.cp2k`.
     """
-    vector = None
-    if field is not None:
-        vector = [settings["field"] * field[1] if axis == field[0] else 0.0 for axis in range(3)]
-        name = f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
-    else:
-        name = "fine" if fine else "field-free"
-    texts = [input_file.build_input(atoms, settings, field, fine, safe) for safe in (False, True)]
-    start = "" if name == "field-free" else input_file.build_input(atoms, settings)
-    for text in texts:
-        stored = cache.get(program.key(start + text), len(atoms))
-        if stored is not None:
-            return stored
-    directory.mkdir(parents=True, exist_ok=True)
-    if name == "field-free":
-        (directory / FIELD_FREE).unlink(missing_ok=True)
-    else:
-        _provide_start(program, cache, directory, atoms, settings, field)
-    for text, safe in zip(texts, (False, True), strict=True):
-        program.check(text, directory)
-        try:
-            printed, wall = program.run(text, directory, name)
-            output = parse(
-                printed,
-                atoms.get_chemical_symbols(),
-                vector,
-                program.version,
-                input_file.operator(atoms, settings),
-            )
-        except Rejected as error:
-            if safe or not any(word in str(error) for word in DIVERGED):
-                raise Rejected(f"{name} run: {error} ({directory / name}.out)") from error
-            continue
+
+    program: Program
+    cache: Cache
+    directory: Path
+    atoms: Atoms
+    settings: CP2KSettings
+
+    def calculate(self, field: Direction | None = None, fine: bool = False) -> Output:
+        """The result of one accepted run, from the cache or from CP2K.
+
+        `field` and `fine` choose the run as for `input_file.build_input`. A run whose SCF does not converge
+        is tried once more with a safer solver before Rejected is raised. The input of the field-free run is
+        part of the identity of all runs that start from its wave function.
+        """
+        name = _name(field, fine)
+        texts = [self._input(field, fine, safe) for safe in (False, True)]
+        start = "" if name == "field-free" else self._input()
+        keys = [self.program.key(start + text) for text in texts]
+        for key in keys:
+            stored = self.cache.get(key, len(self.atoms))
+            if stored is not None:
+                return stored
+        self.directory.mkdir(parents=True, exist_ok=True)
         if name == "field-free":
-            (directory / RESTART_FILE).replace(directory / FIELD_FREE)
+            (self.directory / FIELD_FREE).unlink(missing_ok=True)
+        else:
+            self._provide_start(field)
+        output = self._run_twice(name, texts, field)
+        if name == "field-free":
+            (self.directory / RESTART_FILE).replace(self.directory / FIELD_FREE)
         elif field is not None and field[1] > 0:
-            (directory / RESTART_FILE).replace(_in_field(program, directory, atoms, settings, field[0]))
-        output = replace(output, safe=safe, wall=wall)
-        cache.put(program.key(start + text), output)
+            (self.directory / RESTART_FILE).replace(self._in_field(field[0]))
+        self.cache.put(keys[output.safe], output)
         return output
 
+    def _input(self, field: Direction | None = None, fine: bool = False, safe: bool = False) -> str:
+        return input_file.build_input(self.atoms, self.settings, field, fine, safe)
 
-def _in_field(program: Program, directory: Path, atoms: Atoms, settings: Mapping, axis: int) -> Path:
-    """Where the wave function in +E along an axis is kept: by its input, since studies vary the field."""
-    return directory / f"{program.key(input_file.build_input(atoms, settings, (axis, 1)))[:16]}.wfn"
-
-
-def _provide_start(
-    program: Program,
-    cache: Cache,
-    directory: Path,
-    atoms: Atoms,
-    settings: Mapping,
-    field: tuple[int, int] | None,
-) -> None:
-    """Put the wave function to start from where inputs name it: the mirrored one in −E if +E is there."""
-    start, field_free = directory / input_file.START_WAVEFUNCTION, directory / FIELD_FREE
-    if not field_free.exists():
-        _remake_wavefunction(program, cache, directory, atoms, settings)
-    if field is not None and field[1] < 0:
-        opposite = _in_field(program, directory, atoms, settings, field[0])
-        if opposite.exists():
+    def _run_twice(self, name: str, texts: list[str], field: Direction | None) -> Output:
+        """The output of the first of two inputs (the usual solver, the safe one) that converges."""
+        for safe, text in enumerate(texts):
+            self.program.check(text, self.directory)
             try:
-                return write_mirrored(field_free, opposite, start)
-            except BornflowError as error:
-                print(f"{error}: this run starts from the one without a field", file=sys.stderr, flush=True)
-    shutil.copyfile(field_free, start)
+                output = self._run(name, text, field)
+            except Rejected as error:
+                if safe or not any(word in str(error) for word in DIVERGED):
+                    raise Rejected(f"{name} run: {error} ({self.directory / name}.out)") from error
+            else:
+                break
+        return replace(output, safe=bool(safe))
+
+    def _run(self, name: str, text: str, field: Direction | None) -> Output:
+        printed, wall = self.program.run(text, self.directory, name)
+        vector = None
+        if field is not None:
+            vector = [self.settings.field * field[1] if axis == field[0] else 0.0 for axis in range(3)]
+        output = parse(
+            printed,
+            self.atoms.get_chemical_symbols(),
+            vector,
+            self.program.version,
+            input_file.operator(self.atoms, self.settings),
+        )
+        return replace(output, wall=wall)
+
+    def _in_field(self, axis: int) -> Path:
+        """Where the wave function in +E along an axis is kept: by its input, since studies vary the field."""
+        return self.directory / f"{self.program.key(self._input((axis, 1)))[:16]}.wfn"
+
+    def _provide_start(self, field: Direction | None) -> None:
+        """Put the wave function to start from where inputs name it.
+
+        A run in −E starts from the mirrored wave function if that in +E is there, every other run from
+        the field-free one.
+        """
+        start, field_free = self.directory / input_file.START_WAVEFUNCTION, self.directory / FIELD_FREE
+        if not field_free.exists():
+            self._repeat_field_free()
+        if field is not None and field[1] < 0:
+            opposite = self._in_field(field[0])
+            if opposite.exists():
+                try:
+                    return write_mirrored(field_free, opposite, start)
+                except BornflowError as error:
+                    logger.warning("%s: this run starts from the one without a field", error)
+        shutil.copyfile(field_free, start)
+
+    def _repeat_field_free(self) -> None:
+        """Repeat the accepted field-free run, whose wave function a kill or another label has removed.
+
+        Without that file CP2K would start from atoms without a message.
+        """
+        texts = [self._input(safe=safe) for safe in (False, True)]
+        cached = [text for text in texts if self.cache.get(self.program.key(text), len(self.atoms))]
+        printed, _ = self.program.run((cached or texts)[0], self.directory, "field-free")
+        try:
+            parse(printed, self.atoms.get_chemical_symbols(), None, self.program.version)
+        except Rejected as error:
+            path = self.directory / "field-free.out"
+            raise Rejected(f"field-free run, repeated: {error} ({path})") from error
+        (self.directory / RESTART_FILE).replace(self.directory / FIELD_FREE)
 
 
-def _remake_wavefunction(
-    program: Program, cache: Cache, directory: Path, atoms: Atoms, settings: Mapping
-) -> None:
-    """Repeat the field-free run that was accepted, whose wave function a kill or another label has removed.
-
-    Without the file CP2K would fall back to atoms and say nothing.
-    """
-    texts = [input_file.build_input(atoms, settings, safe=safe) for safe in (False, True)]
-    text = next((text for text in texts if cache.get(program.key(text), len(atoms)) is not None), texts[0])
-    printed, _ = program.run(text, directory, "field-free")
-    try:
-        parse(printed, atoms.get_chemical_symbols(), None, program.version)
-    except Rejected as error:
-        raise Rejected(f"field-free run, repeated: {error} ({directory / 'field-free'}.out)") from error
-    (directory / RESTART_FILE).replace(directory / FIELD_FREE)
+def _name(field: Direction | None, fine: bool) -> str:
+    if field is not None:
+        return f"field-{'xyz'[field[0]]}{'+' if field[1] > 0 else '-'}"
+    return "fine" if fine else "field-free"

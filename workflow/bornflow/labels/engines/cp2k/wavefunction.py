@@ -1,4 +1,4 @@
-"""Wave functions as CP2K leaves them for a restart, and the one that a run in a field starts from."""
+"""CP2K's restart files of wave functions: the start of a run in a field −E from those in 0 and +E."""
 
 from pathlib import Path
 
@@ -15,16 +15,17 @@ SIZES, COUNTS, ORBITALS = 0, 4, 6
 
 
 def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
-    """Write the wave function in a field −E that follows from those without one and in +E.
+    """Write the wave function in a field −E, extrapolated from the field-free one and that in +E.
 
         C(−E) = 2 C(0) − R C(+E) + O(E²)
 
-    C [orbitals, basis functions] are occupied orbitals, which CP2K leaves in any rotation among themselves; R
-    is the one that brings them closest to C(0). What an SCF has left to find is of second order in the field.
-    Raises BornflowError for files of different systems and for what is no wave function of one spin.
+    C [orbitals, basis functions] are the occupied orbitals. CP2K writes them in any rotation among
+    themselves; the rotation R brings them closest to C(0). The difference left to the SCF is of second
+    order in the field. Raises BornflowError for files of different systems and for a file that is not a
+    wave function of one spin.
     """
     (records, free), (others, polarised) = _read(field_free), _read(in_field)
-    basis = [[record.tobytes() for record in of_run[:COUNTS]] for of_run in (records, others)]
+    basis = [[record.tobytes() for record in run[:COUNTS]] for run in (records, others)]
     if basis[0] != basis[1] or free.shape != polarised.shape:
         raise BornflowError(f"{in_field} and {field_free} are wave functions of different systems")
     rotation, _ = orthogonal_procrustes(polarised.T, free.T)
@@ -35,7 +36,7 @@ def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
 
 
 def _read(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """The records before the orbitals, as they are, and the orbitals, one record each."""
+    """The records before the orbitals, and the orbitals [orbitals, basis functions]."""
     records = []
     try:
         with FortranFile(path) as file:
@@ -52,7 +53,7 @@ def _read(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
     except (IndexError, ValueError) as error:
         raise BornflowError(f"{path} is cut off or no wave function of CP2K: {error}") from error
     if spins != 1:
-        raise BornflowError(f"{path} is a wave function of {spins} spins; one is understood")
+        raise BornflowError(f"{path} is a wave function of {spins} spins; a closed shell has one")
     if len(rows) != orbitals or any(row.nbytes != 8 * functions for row in rows):
-        raise BornflowError(f"{path} does not hold {orbitals} orbitals of {functions} basis functions")
+        raise BornflowError(f"{path} does not contain {orbitals} orbitals of {functions} basis functions")
     return head, np.array([row.view("f8") for row in rows])

@@ -1,0 +1,21 @@
+"""The dataclasses of the section `structures` have the keys that the schema describes."""
+
+from dataclasses import fields
+
+import pytest
+
+from bornflow.config.schema import schema
+from bornflow.structures.settings import PoolSettings, SoapSettings
+
+STRUCTURES = schema()["properties"]["structures"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "described"),
+    [
+        (PoolSettings, STRUCTURES["pools"]["additionalProperties"]["properties"]),
+        (SoapSettings, STRUCTURES["soap"]["properties"]),
+    ],
+)
+def test_fields_are_the_keys_of_the_schema(settings, described):
+    assert {field.name for field in fields(settings)} == set(described)

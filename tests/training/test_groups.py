@@ -1,0 +1,106 @@
+"""Copies, and the random split: related structures on one side, every kind and element in training."""
+
+import numpy as np
+from ase import Atoms
+from examples import jiggle, water
+from scipy.spatial.transform import Rotation
+
+from bornflow.io import frames
+from bornflow.training.copies import copies_across, find_copies
+from bornflow.training.groups import random_split
+
+
+def split(structures, *arguments, **more):
+    return random_split(structures, find_copies(structures), *arguments, **more)
+
+
+def energy(atoms: Atoms, value: float = 0.0) -> Atoms:
+    return frames.with_labels(atoms, {"energy": value})
+
+
+def moved(atoms: Atoms, seed: int) -> Atoms:
+    """The same structure: translated, rotated, mirrored, its atoms in another order."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(atoms))
+    turn = Rotation.random(random_state=rng).as_matrix() * (-1) ** seed
+    copy = Atoms(atoms.numbers[order], atoms.positions[order] @ turn.T + rng.normal(scale=5, size=3))
+    copy.info = {"structure": f"copy-{seed}"}
+    return copy
+
+
+def test_the_split_keeps_every_structure_once_and_both_kinds():
+    pool = [water(1, seed=s) for s in range(10)] + [water(8, 0.9, seed=s) for s in range(5)]
+    train, valid = split(pool, 0.8, seed=0)
+    assert len(train) == 12 and len(valid) == 3
+    assert {frames.kind(atoms) for atoms in valid} == {"cluster", "bulk"}
+    assert {id(a) for a in train + valid} == {id(a) for a in pool}
+
+
+def test_the_split_holds_out_some_of_every_kind_and_label():
+    pool = [energy(water(2, seed=s)) for s in range(8)] + [water(2, seed=s) for s in range(8, 10)]
+    pool += [water(8, 0.9, seed=0), water(8, 0.9, seed=1)]
+    train, valid = split(pool, 0.95, seed=0)
+    for part in (train, valid):
+        kinds = {(frames.kind(atoms), frames.label(atoms, "energy") is None) for atoms in part}
+        assert kinds == {("cluster", False), ("cluster", True), ("bulk", True)}
+    assert split([water(1)], 0.8, seed=0)[1] == [], "one structure is trained on"
+
+
+def test_copies_are_found_however_they_lie_and_near_ones_are_not():
+    pool = [water(n, seed=n) for n in (1, 2, 3)]
+    pool += [moved(pool[1], 0), moved(pool[2], 1), jiggle(pool[1], 1, width=0.02)]
+    box = water(8, 0.9)
+    shifted = box.copy()
+    shifted.positions += [1.0, 2.0, 3.0]
+    shifted.wrap()
+    pool += [box, shifted, water(8, 0.9, seed=1)]
+    assert sorted(tuple(sorted(pair)) for pair in find_copies(pool)) == [(1, 3), (2, 4), (6, 7)]
+
+
+def test_copies_are_found_through_files_of_three_decimals():
+    for atoms in (water(6), water(8, 0.9)):
+        rounded = atoms.copy()
+        rounded.positions = rounded.positions.round(3)
+        rounded.rotate(30, "z", rotate_cell=True)
+        rounded.positions = rounded.positions.round(3)
+        assert find_copies([atoms, rounded]) == [(0, 1)]
+
+
+def test_copies_under_two_names_stay_on_one_side():
+    pool = [water(2, seed=seed) for seed in range(20)]
+    pool += [moved(pool[seed], seed) for seed in range(20)]
+    for by_group in (True, False):
+        train, valid = split(pool, 0.8, seed=1, by_group=by_group)
+        assert len(train) == 32 and len(valid) == 8
+        assert not copies_across(train, valid)
+    assert len(copies_across(pool[:20], pool[20:])) == 20
+
+
+def test_groups_stay_on_one_side_and_the_fraction_is_kept_about():
+    pool = []
+    for index in range(60):
+        atoms = water(1, seed=index)
+        atoms.info["group"] = f"run-{index % 12}"
+        pool.append(atoms)
+    train, valid = split(pool, 0.8, seed=0)
+    groups = [{atoms.info["group"] for atoms in part} for part in (train, valid)]
+    assert not groups[0] & groups[1] and len(groups[1]) >= 2
+    assert abs(len(train) - 48) <= 5
+    by_structure = split(pool, 0.8, seed=0, by_group=False)
+    assert {a.info["group"] for a in by_structure[0]} & {a.info["group"] for a in by_structure[1]}
+
+
+def test_without_groups_and_copies_the_split_is_a_permutation():
+    """The split of today's sets: each kind by itself, in the order of the generator's permutation."""
+    pool = [water(1, seed=seed) for seed in range(10)]
+    order = np.random.default_rng(3).permutation(10)
+    train, valid = split(pool, 0.7, seed=3)
+    assert [id(a) for a in train + valid] == [id(pool[index]) for index in order]
+    assert len(train) == 7
+
+
+def test_an_element_of_few_structures_is_trained_on():
+    for seed in range(10):
+        pool = [water(1, seed=s) for s in range(20)] + [Atoms("S", info={"structure": "sulphur"})]
+        train, _ = split(pool, 0.6, seed=seed)
+        assert any("S" in atoms.symbols for atoms in train)

@@ -1,0 +1,59 @@
+"""The interface of every program that labels structures, and the label that it gives."""
+
+import abc
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
+
+from ..finite_field import FiniteField
+from ..settings import LabelSettings
+
+
+@dataclass(frozen=True)
+class Label:
+    """Energy [eV], forces [eV/Å] and Born effective charges of one structure."""
+
+    energy: float
+    forces: Float[np.ndarray, "atoms 3"]
+    response: FiniteField
+    residuals: dict[str, float]  # those that the gate checks, with the keys of `labels.gate`
+    hash: str
+    provenance: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # wall time of each kind of run
+
+
+class Engine(abc.ABC):
+    """A program that labels and relaxes structures, with the settings of one configuration.
+
+    Creating an engine starts no program. Every method raises Rejected, with a reason, for a structure that
+    the program cannot calculate, and BornflowError for a mistake that concerns every structure.
+    """
+
+    def __init__(self, settings: LabelSettings, threads: int = 1):
+        self.settings, self.threads = settings, threads
+
+    @abc.abstractmethod
+    def identify(self, atoms: Atoms) -> str:
+        """The hash of the exact calculation: structure, settings, data files and version of the program.
+
+        Labels of equal hash are interchangeable.
+        """
+
+    @abc.abstractmethod
+    def label(self, atoms: Atoms, workdir: Path) -> Label:
+        """The label of a structure; scratch files lie under `workdir`."""
+
+    @abc.abstractmethod
+    def relax(self, atoms: Atoms, workdir: Path) -> Float[np.ndarray, "atoms 3"]:
+        """Positions [Å] of the nearest minimum of the energy; scratch files lie under `workdir`."""
+
+
+def text_hash(key: str) -> str:
+    """The first 64 bits of a SHA-256 in hexadecimal, with a prefix that keeps it text.
+
+    Without the prefix, a hash of digits alone, or with one e, would be read as a number.
+    """
+    return f"sha256:{key[:16]}"

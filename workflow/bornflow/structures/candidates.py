@@ -1,0 +1,28 @@
+"""A pool of candidate structures that are read from files; `sample` makes those that are sampled."""
+
+import logging
+from collections.abc import Sequence
+
+from ase import Atoms
+
+from .. import constraints
+from ..io import frames
+
+logger = logging.getLogger(__name__)
+
+
+def read_candidates(paths: Sequence[str], relax: bool) -> list[Atoms]:
+    """The frames of extxyz files without labels and constraints.
+
+    Raises BornflowError for a frame with constraints if the pool will be relaxed (`relax`), since all atoms
+    move then; otherwise its constraints are left out, which is reported.
+    """
+    return [_candidate(atoms, relax) for atoms in frames.read_all(paths)]
+
+
+def _candidate(atoms: Atoms, relax: bool) -> Atoms:
+    if relax:
+        constraints.reject(atoms, frames.name(atoms), "the relaxation of the pool")
+    elif atoms.constraints:
+        logger.warning("%s: constraints are left out, since labels do not move atoms", frames.name(atoms))
+    return frames.without_labels(atoms)
