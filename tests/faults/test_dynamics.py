@@ -21,8 +21,8 @@ from bornflow.inference.calculator import BornflowCalculator
 from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
 from bornflow.labels import relax
-from bornflow.models.graph import list_pairs
 from bornflow.models.model import Model
+from bornflow.models.pairs import list_pairs
 from bornflow.spectra import response
 from bornflow.structures.candidates import read_candidates
 from bornflow.training import data

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .features import Features, split_degrees
+from .features import Features
 from .graph import Graph
 from .types import Spherical, Tensors
 
@@ -101,9 +101,10 @@ def _linear_map(
 ) -> Float[Array, "atoms lm {channels}"]:
     """An equivariant linear map: one matrix over channels for each degree."""
     blocks = []
-    for degree, block in enumerate(split_degrees(spherical, max_degree)):
-        shape = (spherical.shape[-1], channels)
-        blocks.append(block @ module.param(f"{name}_{degree}", nn.initializers.lecun_normal(), shape))
+    shape = (spherical.shape[-1], channels)
+    for degree in range(max_degree + 1):
+        weights = module.param(f"{name}_{degree}", nn.initializers.lecun_normal(), shape)
+        blocks.append(spherical[:, degree**2 : (degree + 1) ** 2] @ weights)
     return jnp.concatenate(blocks, axis=1)
 
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -39,7 +39,7 @@ class Prediction(NamedTuple):
 class Model:
     """A variant for given elements: it builds graphs on the host and evaluates them on the device."""
 
-    def __init__(self, variant: Variant | Mapping, elements: Sequence[str]) -> None:
+    def __init__(self, variant: Variant | Mapping[str, Any], elements: Sequence[str]) -> None:
         self.variant = variant if isinstance(variant, Variant) else Variant(**variant)
         self.elements = tuple(elements)
         self.network = Network(self.variant, len(self.elements))
