@@ -55,7 +55,7 @@ def _merge(base, change):
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (
             {"structures": {"pools": {"a": {"molecules": 1, "starts": 1, "steps": 9, "select": 2}}}},
-            ["structures.pools.a.select: 2", "holds 1"],
+            ["structures.pools.a.select: 2", "at most 1 structures"],
         ),
         (
             {"labels": {"studies": {"s": {"cases": [{"structures": ["a"], "variants": [{"cutof": 3}]}]}}}},

@@ -212,7 +212,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
                 "spectra": {"resolution": 1000, "highest": 1100},
                 "dynamics": {"timestep": 1, "velocity_interval": 15, "frame_interval": 15},
             },
-            "which no series with a step of 15 fs can have",
+            "which a series with a step of 15 fs cannot have",
         ),
         (pool(select=10**12), "structures.pools.a.select: 1000000000000 is greater than the maximum"),
         (pool(select=10**7), "make 2500000 jobs, 100000 at most can be planned"),

@@ -10,7 +10,7 @@ import yaml
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
 from examples import variant, water
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics import md
 from bornflow.dynamics.chunks import run_identity
 from bornflow.dynamics.initial_conditions import read_structure
@@ -30,7 +30,7 @@ from bornflow.units import spectral_steps
 
 CASES = Path("/work/shared/cases")
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 20}
-SETTINGS = SystemSettings.from_section(filled({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
+SETTINGS = SystemSettings.from_section(validate({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
 
 
 @pytest.fixture

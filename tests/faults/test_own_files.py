@@ -163,7 +163,7 @@ def test_complete_files_are_read_and_damaged_ones_are_not(name, tmp_path):
         (WAVENUMBER_COLUMN, "wavenumber [1/m]", "but 'wavenumber"),
         (CHI_COLUMN, "chi", "is no spectrum"),
         ("\n40,", "\n10,", "does not increase from 20 to 10"),
-        ("\n40,", "\n-40,", "above 0 expected"),
+        ("\n40,", "\n-40,", "above 0 is expected"),
         ("\n40,", "\nforty,", "'forty'"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from examples import PUBLISHED, ROOT
 
-from bornflow.connectivity import dangling, hydrogen_bonds
+from bornflow.connectivity import dangling_hydrogens, hydrogen_bonds
 from bornflow.io import frames
 from bornflow.structures.hexamers import (
     ISOMERS,
@@ -27,7 +27,7 @@ def test_hydrogens_are_placed_by_the_graph(name, bonds):
     for way in orientations(ISOMERS[name])[::20]:
         atoms = place_hydrogens(oxygens, way, rng)
         assert len(way) == bonds
-        assert hydrogen_bonds(atoms, reach=2.6) == set(way)
+        assert hydrogen_bonds(atoms, longest=2.6) == set(way)
         np.testing.assert_allclose([atoms.get_distance(0, 1), atoms.get_distance(0, 2)], 0.97)
 
 
@@ -50,7 +50,7 @@ def test_an_unknown_isomer_is_rejected():
 def test_shipped_hexamers_are_minima_with_their_hydrogen_bonds(name, bonds):
     (atoms,) = frames.read(ROOT / f"resources/structures/{name}.extxyz")
     assert len(hydrogen_bonds(atoms)) == bonds
-    assert dangling(atoms).sum() == 12 - bonds
+    assert dangling_hydrogens(atoms).sum() == 12 - bonds
     assert isomer(atoms) == name
     labelled = {
         frame.info["structure"]: frame for frame in frames.read(ROOT / "resources/labels/water.extxyz")

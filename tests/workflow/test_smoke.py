@@ -147,6 +147,11 @@ def test_stages_are_targets(run, target):
 )
 def test_the_other_configurations_have_a_complete_plan(run, config, target):
     folder, _ = run
+    if config == "provenance/hexamers":  # made by hand first, by the commands in the configuration
+        isomers = folder / "results/hexamers/isomers"
+        isomers.mkdir(parents=True)
+        for name in ("book", "cage", "prism"):
+            shutil.copy(ROOT / f"resources/structures/{name}.extxyz", isomers)
     result = snakemake(folder, target, "-n", "--quiet", "--configfile", f"config/{config}.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
 
