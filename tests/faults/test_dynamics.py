@@ -248,7 +248,7 @@ def test_a_training_names_the_structure_that_is_too_far_apart():
     atoms.info["structure"] = "flown"
     atoms.positions[0, 0] = 1e30
     with pytest.raises(BornflowError, match="structure flown: atom 0 has a coordinate"):
-        data.prepare([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
+        data.make_buckets([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
 
 
 @pytest.mark.parametrize("resolution", [1e300, 1e-320, 0.0, -5.0, float("nan"), float("inf"), 5e4])
