@@ -10,7 +10,7 @@ import yaml
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
 from examples import variant, water
 
-from bornflow.config.schema import filled
+from bornflow.config.schema import validate
 from bornflow.dynamics import md
 from bornflow.dynamics.chunks import run_identity
 from bornflow.dynamics.initial_conditions import read_structure
@@ -30,7 +30,7 @@ from bornflow.units import spectral_steps
 
 CASES = Path("/work/shared/cases")
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 20}
-SETTINGS = SystemSettings.from_section(filled({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
+SETTINGS = SystemSettings.from_section(validate({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_a_training_names_the_structure_that_is_too_far_apart():
     atoms.info["structure"] = "flown"
     atoms.positions[0, 0] = 1e30
     with pytest.raises(BornflowError, match="structure flown: atom 0 has a coordinate"):
-        data.prepare([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
+        data.make_buckets([atoms], Model(variant(), ("H", "O")), np.zeros(2), 10)
 
 
 @pytest.mark.parametrize("resolution", [1e300, 1e-320, 0.0, -5.0, float("nan"), float("inf"), 5e4])
