@@ -64,6 +64,18 @@ def test_every_variant_accepts_its_own_weights_only(backbone, charges, tmp_path,
             checkpoint.load(tmp_path)
 
 
+def test_earlier_formats_get_the_settings_that_their_models_had(folder, trained):
+    def earlier(text):
+        text["format"] = 7
+        del text["variant"]["tensor_degree"]
+
+    edit(folder, earlier, fitting=True)
+    assert checkpoint.load(folder).model.variant.tensor_degree == 2
+    edit(folder, lambda text: text.update(format=8), fitting=True)
+    with pytest.raises(BornflowError, match="variant lacks tensor_degree"):
+        checkpoint.load(folder)
+
+
 def test_the_name_alone_may_be_changed(folder):
     edit(folder, lambda text: text.update(name="another"))
     checkpoint.load(folder)
@@ -129,10 +141,10 @@ def test_a_folder_of_the_previous_format_is_read_with_a_warning(folder, trained,
     assert "whose hash covers the weights alone" in caplog.text
 
 
-@pytest.mark.parametrize("found", [0, 5, 8, "7", None, [7], True, 7.5])
+@pytest.mark.parametrize("found", [0, 5, 9, "7", None, [7], True, 7.5])
 def test_another_format_is_rejected(found, folder):
     edit(folder, lambda text: text.update(format=found))
-    with pytest.raises(BornflowError, match=r"has format .*, this version reads 7 and 6; train again"):
+    with pytest.raises(BornflowError, match=r"has format .*, this version reads 6, 7, 8; train again"):
         checkpoint.load(folder)
 
 

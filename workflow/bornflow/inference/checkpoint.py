@@ -25,8 +25,11 @@ from ..models.model import Model
 from ..models.types import Parameters
 from .checkpoint_checks import REMEDY, checked_model, checked_parameters
 
-FORMAT = 7  # of the folder that is written
+FORMAT = 8  # of the folder that is written
+FORMATS = (6, 7, 8)  # that are read
 WEIGHTS_FORMAT = 6  # the oldest format with the same meaning of weights; its hash covers the weights alone
+# Settings that variants of earlier formats lack, with the values that their models had.
+ADDED = {"tensor_degree": 2}  # since format 8
 
 logger = logging.getLogger(__name__)
 
@@ -79,12 +82,14 @@ def load(directory: str | Path) -> Checkpoint:
     except BornflowError as error:
         raise BornflowError(f"config.yaml is damaged: {error}") from error
     version = description.get("format")
-    if version not in (FORMAT, WEIGHTS_FORMAT) or isinstance(version, bool):
+    if version not in FORMATS or isinstance(version, bool):
         raise BornflowError(
-            f"{config} has format {version}, this version reads {FORMAT} and {WEIGHTS_FORMAT}; train again"
+            f"{config} has format {version}, this version reads {', '.join(map(str, FORMATS))}; train again"
         )
     weights = parameters.read_bytes()
     _check_hashes(directory, description, weights)
+    if version < FORMAT and isinstance(description.get("variant"), dict):
+        description["variant"] = {**ADDED, **description["variant"]}
     model = checked_model(config, description)
     baseline = np.array(description["baseline"], dtype=float)
     return Checkpoint(model, checked_parameters(parameters, weights, model), baseline)

@@ -34,7 +34,7 @@ class Backbone(nn.Module):
     n_species: int
     radial: RadialBasis
     harmonics: str  # "unit": Y_lm of directions; "solid": of vectors in units of the cutoff
-    invariants: str  # "relative": see `rotational_invariants`; "published": those of the subclass
+    invariants: str  # see `rotational_invariants`
     max_degree: int
     embedding: int
     features: int
@@ -54,12 +54,20 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def rotational_invariants(self, spherical: Spherical) -> Invariants:
-        """|f_lc|² / √(⟨|f_lc'|²⟩_c' + SMALL_NORM²), the mean taken over channels; or `published_invariants`.
+        """Invariants of each degree l from products of channels, by the setting `invariants`.
 
-        It is of the size of |f_lc|. Unlike |f_lc| it has a continuous derivative where a channel vanishes.
+        - relative: |f_lc|² / √(⟨|f_lc'|²⟩_c' + SMALL_NORM²), the mean taken over channels. It is of the size
+          of |f_lc|. Unlike |f_lc| it has a continuous derivative where a channel vanishes.
+        - pairs: Σ_m f_lmc f_lmc' over the same root, for all pairs c ≤ c' of channels.
+        - published: `published_invariants`.
         """
         blocks = split_degrees(spherical, self.max_degree)
         powers = jnp.stack([jnp.sum(block**2, axis=1) for block in blocks], axis=1)
+        if self.invariants == "pairs":
+            rows, columns = np.triu_indices(self.channels)
+            products = [jnp.einsum("nma,nmb->nab", block, block)[:, rows, columns] for block in blocks]
+            scale = jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)
+            return jnp.stack(products, axis=1) / scale
         if self.invariants == "published":
             return self.published_invariants(powers)
         return powers / jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)

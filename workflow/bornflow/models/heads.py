@@ -22,6 +22,7 @@ class TensorHead(nn.Module):
 
     n_species: int
     channels: int
+    product_degree: int = 2  # highest degree of the features that `gated` multiplies
 
     def __call__(self, features: Features, graph: Graph) -> Tensors:
         """One tensor per atom."""
@@ -31,26 +32,25 @@ class TensorHead(nn.Module):
 class GatedTensor(TensorHead):
     """A linear path (l = 0, 2) and a quadratic path (l = 0, 1, 2), with an isotropic term added.
 
-    The quadratic path is the tensor product of two linear maps of the features. Only products of even total
-    degree count, so that the result is a true tensor. An MLP of the atom's scalars gives a gate that scales
-    each channel. The isotropic term is a mean for each element plus a linear map of the MLP's hidden layer.
+    The quadratic path is the tensor product of two linear maps of the features up to `product_degree`. Only
+    products of even total degree count, so that the result is a true tensor. An MLP of the atom's scalars
+    gives a gate that scales each channel. The isotropic term is a mean for each element plus a linear map of
+    the MLP's hidden layer.
     """
 
-    channels: int = 16
     hidden: int = 128
-    max_degree: int = 2  # of the features that are multiplied
 
     @nn.compact
     def __call__(self, features: Features, graph: Graph) -> Tensors:
         """One tensor per atom."""
         scalars = features.scalars
-        spherical = features.spherical[:, : (self.max_degree + 1) ** 2]
+        spherical = features.spherical[:, : (self.product_degree + 1) ** 2]
         hidden = jax.nn.silu(nn.Dense(self.hidden, name="gate_hidden")(scalars))
-        left = _linear_map(self, "left", spherical, self.max_degree, self.channels)
-        right = _linear_map(self, "right", spherical, self.max_degree, self.channels)
-        coupling = jnp.asarray(_even_coupling(self.max_degree), left.dtype)
+        left = _linear_map(self, "left", spherical, self.product_degree, self.channels)
+        right = _linear_map(self, "right", spherical, self.product_degree, self.channels)
+        coupling = jnp.asarray(_even_coupling(self.product_degree), left.dtype)
         quadratic = jnp.einsum("nac,nbc,abk->nkc", left, right, coupling)
-        linear = _linear_map(self, "linear", spherical[:, :9], 2, self.channels)
+        linear = _linear_map(self, "linear", features.spherical[:, :9], 2, self.channels)
         linear = linear.at[:, 1:4].set(0)  # vectors are odd, the antisymmetric part of a tensor is even
         gates = nn.Dense(2 * 3 * self.channels, name="gates")(hidden)
         gates = jnp.repeat(

@@ -18,7 +18,7 @@ Tensors = Float[Array, "atoms 3 3"]
 Scalars = Float[Array, "atoms features"]
 Spherical = Float[Array, "atoms lm channels"]
 Amplitudes = Float[Array, "atoms lm species radial"]
-Invariants = Float[Array, "atoms degrees channels"]
+Invariants = Float[Array, "atoms degrees invariants"]
 
 HostOrDevice = np.ndarray | jax.Array
 Parameters = Any  # nested mappings of arrays, as flax makes them

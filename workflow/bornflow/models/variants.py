@@ -44,6 +44,7 @@ class Variant:
     channels: int
     tensor_head: str
     tensor_channels: int
+    tensor_degree: int
     neutral: bool
     ewald_accuracy: float
 
@@ -83,7 +84,9 @@ class Network(nn.Module):
         if self.is_coupled:
             self.screening = SCREENINGS[settings.charges]()
         else:
-            self.bec = HEADS[settings.tensor_head](self.n_species, settings.tensor_channels)
+            self.bec = HEADS[settings.tensor_head](
+                self.n_species, settings.tensor_channels, settings.tensor_degree
+            )
 
     def expand(self, vectors: Vectors, graph: Graph) -> Amplitudes:
         """Amplitudes of the density around each atom, from the edge vectors that leave it [Å]."""

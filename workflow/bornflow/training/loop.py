@@ -27,7 +27,7 @@ from .data import Bucket
 from .epoch import Run, progress_note, run_epoch, validate
 from .loss import LOSS_TERMS, terms_of_zero
 from .predict import BATCH_ATOMS
-from .schedule import adamw, decay_of_matrices, reason_to_end
+from .schedule import adamw, decay_of_matrices, muon, reason_to_end
 from .settings import TrainingSettings
 from .state import State, identity, restore, store
 from .step import build_step, loss_weights
@@ -85,8 +85,11 @@ def prepare(
     logger.info("%d structures, %d shapes, %.0f%% padding", len(structures), len(buckets), 100 * padding)
     parameters = _initial_parameters(model, buckets, structures, settings, seed, initial)
     vector, unravel = ravel_pytree(parameters)
-    decay = decay_of_matrices(parameters, settings.decay_of(model.variant.backbone))
-    optimiser = adamw(settings, data.steps_per_epoch(buckets), decay)
+    decay, steps = settings.decay_of(model.variant.backbone), data.steps_per_epoch(buckets)
+    if settings.optimiser == "muon":
+        optimiser = muon(settings, steps, decay, unravel)
+    else:
+        optimiser = adamw(settings, steps, decay_of_matrices(parameters, decay))
     weights = loss_weights(settings.loss, model)
     run = Run(
         model=model,

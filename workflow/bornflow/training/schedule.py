@@ -1,5 +1,6 @@
 """The optimiser, its learning rate over time, and the criteria that end training early."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -22,14 +23,7 @@ def adamw(
 
     with Adam's moments m and v, the learning rate η and the `decay` λ of each parameter (arXiv:1711.05101).
     """
-    total = settings.epochs * steps_per_epoch
-    if settings.schedule == "cosine":
-        warmup = min(round(settings.warmup * total), total - 1)
-        rate = optax.warmup_cosine_decay_schedule(
-            0.0, settings.learning_rate, warmup, total, settings.final_learning_rate
-        )
-    else:
-        rate = optax.linear_schedule(settings.learning_rate, settings.final_learning_rate, total)
+    rate = _learning_rate(settings, steps_per_epoch)
 
     def scaled(learning_rate: Any) -> optax.GradientTransformation:
         # optax's own decay takes one number for an array, and here all parameters are one vector.
@@ -39,6 +33,49 @@ def adamw(
     # As a part of the optimiser's state the rate is computed once a step, else once for each parameter.
     scheduled = optax.inject_hyperparams(scaled)(learning_rate=rate)
     return optax.chain(optax.clip_by_global_norm(settings.clip), scheduled)
+
+
+def muon(
+    settings: TrainingSettings, steps_per_epoch: int, decay: float, unravel: Callable[[jax.Array], Any]
+) -> optax.GradientTransformation:
+    """Muon for matrices and Adam for all other parameters, with clipped gradients and a scheduled rate.
+
+        W ← W − η (0.2 √max(n, m) O + λ W),    O = the nearest orthogonal matrix to the momentum of W [n, m]
+
+    The factor gives updates of the root mean square that Adam's have (arXiv:2502.16982). `unravel` turns the
+    vector of parameters into arrays; a matrix that embeds elements has Adam.
+    """
+
+    def orthogonalised(parameters: Any) -> Any:
+        def dimensions(path: Any, leaf: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+            is_matrix = leaf.ndim == 2 and path[-1].key != "embedding"
+            return optax.contrib.MuonDimensionNumbers() if is_matrix else None
+
+        return jax.tree_util.tree_map_with_path(dimensions, parameters)
+
+    inner = optax.contrib.muon(
+        _learning_rate(settings, steps_per_epoch),
+        weight_decay=decay,
+        consistent_rms=0.2,
+        muon_weight_dimension_numbers=orthogonalised,
+    )
+
+    def update(updates: jax.Array, state: Any, parameters: jax.Array) -> tuple[jax.Array, Any]:
+        arrays, state = inner.update(unravel(updates), state, unravel(parameters))
+        return ravel_pytree(arrays)[0], state
+
+    on_vector = optax.GradientTransformation(lambda parameters: inner.init(unravel(parameters)), update)
+    return optax.chain(optax.clip_by_global_norm(settings.clip), on_vector)
+
+
+def _learning_rate(settings: TrainingSettings, steps_per_epoch: int) -> optax.Schedule:
+    total = settings.epochs * steps_per_epoch
+    if settings.schedule == "linear":
+        return optax.linear_schedule(settings.learning_rate, settings.final_learning_rate, total)
+    warmup = min(round(settings.warmup * total), total - 1)
+    return optax.warmup_cosine_decay_schedule(
+        0.0, settings.learning_rate, warmup, total, settings.final_learning_rate
+    )
 
 
 def decay_of_matrices(parameters: Any, decay: float) -> Float[Array, " parameters"]:

@@ -69,6 +69,7 @@ class TrainingSettings:
     shapes: int
     # Loss and optimiser.
     loss: LossWeights
+    optimiser: str
     learning_rate: float
     final_learning_rate: float
     schedule: str
