@@ -200,11 +200,14 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ({"training": {"data": nested(300)}}, "nested more than 50 levels deep"),
         ({"training": {"data": bomb()}}, "over 50000 values"),
         ({"training": {"epochs": 10**7000}}, "training.epochs: a number with over 18 digits"),
-        ({"training": {"epochs": "1:30"}}, "'1:30' is not of type 'integer'"),
+        ({"training": {"epochs": "1:30"}}, "'1:30' found, but an integer from"),
         ({"training": {"epochs": float("inf")}}, "training.epochs: inf"),
         ({"spectra": {"resolution": "nan"}}, "spectra.resolution: nan found, a finite number expected"),
-        ({"training": []}, "training: [] is not of type 'object'"),
-        ({"training": {"data": ["a", "a"]}}, "training.data: ['a', 'a'] has non-unique elements"),
+        ({"training": []}, "training: [] found, but a table of keys and values is expected"),
+        (
+            {"training": {"data": ["a", "a"]}},
+            "training.data: ['a', 'a'] found, but a list with 1 or more entries without repetitions",
+        ),
         ({"spectra": {"resolution": "1e300"}}, "spectra.resolution: 1e+300 found"),
         ({"spectra": {"resolution": 900, "highest": 800}}, "900 cm⁻¹ is above spectra.highest = 800"),
         (
@@ -214,7 +217,10 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
             },
             "which a series with a step of 15 fs cannot have",
         ),
-        (pool(select=10**12), "structures.pools.a.select: 1000000000000 is greater than the maximum"),
+        (
+            pool(select=10**12),
+            "structures.pools.a.select: 1000000000000 found, but an integer from 1 to 1e+07",
+        ),
         (pool(select=10**7), "make 2500000 jobs, 100000 at most can be planned"),
         (pool(select=20000), "labels.batch_size: the batches make a list of files of"),
         (pool(files=["x" * 900] * 200), "structures.pools.a.files make a list of files of 180200 characters"),
@@ -329,7 +335,7 @@ def test_modules_read_configurations_strictly(tmp_path):
     with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' is given a second time"):
         config.load(path, "training")
     path.write_text("training: {epochs: 1.0e+12}\n")
-    with pytest.raises(BornflowError, match=r"c\.yaml: training\.epochs: 1000000000000 is greater"):
+    with pytest.raises(BornflowError, match=r"c\.yaml: training\.epochs: 1000000000000 found, but"):
         config.load(path, "training")
 
 

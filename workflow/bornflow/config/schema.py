@@ -7,7 +7,6 @@ import contextlib
 import difflib
 import functools
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,9 +20,16 @@ from ..io.strict_yaml import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, describe
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 MOST_MESSAGES = 5
-# Keywords of the schema that a message quotes where a value is outside them.
-BOUNDS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
-SHAPES = ("minItems", "maxItems", "uniqueItems", "pattern")
+# A rule of the schema in words, for messages on values outside it.
+TYPE_WORDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a table of keys and values",
+    "null": "null",
+}
 
 
 @functools.cache
@@ -141,12 +147,48 @@ def _explain(error: ValidationError) -> str:
         known = sorted(rule["properties"])
         unknown = [_with_nearest(key, known) for key in sorted(set(error.instance) - set(known))]
         return f"{place}: unknown key {', '.join(unknown)}; allowed are {', '.join(known)}"
+    if error.validator == "required":
+        missing = [key for key in rule["required"] if key not in error.instance]
+        return (
+            f"{place}: {' and '.join(missing)} missing; add a value. {rule.get('description', '')}".rstrip()
+        )
     reason = _plain_reason(error, rule)
     if "expected" in rule:
         return f"{place}: {reason or f'{_shorten(repr(error.instance))} found'}; expected: {rule['expected']}"
-    allowed = json.dumps({key: rule[key] for key in (*BOUNDS, *SHAPES) if key in rule})
-    description = rule.get("description", "")
-    return f"{place}: {reason or _shorten(error.message)}; allowed: {allowed}. {description}".rstrip()
+    found = reason or f"{_shorten(repr(error.instance))} found"
+    return f"{place}: {found}, but {_allowed(rule)} is expected. {rule.get('description', '')}".rstrip()
+
+
+def _allowed(rule: Mapping) -> str:
+    """The values that a rule of the schema allows, in words: `an integer from 1 to 64`."""
+    if "enum" in rule:
+        return f"one of {', '.join(map(str, rule['enum']))}"
+    kinds = [rule["type"]] if isinstance(rule.get("type"), str) else list(rule.get("type", []))
+    words = [" or ".join(TYPE_WORDS[kind] for kind in kinds) or "another value", *_range(rule)]
+    if "maxItems" in rule:
+        words.append(f"with {rule.get('minItems', 0)} to {rule['maxItems']} entries")
+    elif "minItems" in rule:
+        words.append(f"with {rule['minItems']} or more entries")
+    if rule.get("uniqueItems"):
+        words.append("without repetitions")
+    if "pattern" in rule:
+        words.append(f"that matches {rule['pattern']}")
+    return " ".join(words)
+
+
+def _range(rule: Mapping) -> list[str]:
+    """The bounds of a number: `from 2 to 64`, `above 0 and below 1`."""
+    words = []
+    if "minimum" in rule:
+        words.append(f"from {rule['minimum']:g}")
+    if "exclusiveMinimum" in rule:
+        words.append(f"above {rule['exclusiveMinimum']:g}")
+    if "maximum" in rule:
+        joint = "to" if "minimum" in rule else "and up to" if words else "up to"
+        words.append(f"{joint} {rule['maximum']:g}")
+    if "exclusiveMaximum" in rule:
+        words.append(f"{'and ' if words else ''}below {rule['exclusiveMaximum']:g}")
+    return words
 
 
 def _plain_reason(error: ValidationError, rule: Mapping) -> str:

@@ -18,6 +18,8 @@ from jaxtyping import Array, Float, Int
 from scipy.special import comb
 
 PairValues = Float[Array, "*rest pairs"]
+PairVectors = Float[Array, "3 *rest pairs"]
+RadialValues = Float[Array, "*rest radial pairs"]
 Harmonics = Float[Array, "*rest lm pairs"]
 # For each degree and m the terms (m', axis, coefficient) of ∂Y_lm/∂r.
 GradientTerms = list[list[list[tuple[int, int, float]]]]
@@ -57,8 +59,8 @@ def radial_functions(distances: PairValues, basis: RadialBasis) -> Float[Array, 
 
 @radial_functions.defjvp
 def _radial_jvp(
-    basis: RadialBasis, primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+    basis: RadialBasis, primals: tuple[PairValues], tangents: tuple[PairValues]
+) -> tuple[RadialValues, RadialValues]:
     (distances,), (tangent,) = primals, tangents
     slopes = radial_slopes(distances, basis)
     rows = [slopes[..., k, :] * tangent for k in range(basis.number)]
@@ -102,7 +104,7 @@ def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number}
     return powers * (_column(constant, x) - _column(linear, x) * x)
 
 
-def _column(values: Float[np.ndarray, " functions"], x: jax.Array) -> Float[Array, "functions 1"]:
+def _column(values: Float[np.ndarray, " functions"], x: Float[Array, "..."]) -> Float[Array, "functions 1"]:
     return jnp.asarray(values[:, None], x.dtype)
 
 
@@ -118,7 +120,7 @@ def _powers(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def solid_harmonics(vectors: Float[Array, "3 *rest pairs"], max_degree: int) -> Harmonics:
+def solid_harmonics(vectors: PairVectors, max_degree: int) -> Harmonics:
     """Real solid harmonics r^l Y_lm in e3x's order and normalisation, l = 0 … max_degree.
 
     Each degree follows from the one below, and so does its gradient:
@@ -137,8 +139,8 @@ def solid_harmonics(vectors: Float[Array, "3 *rest pairs"], max_degree: int) -> 
 
 @solid_harmonics.defjvp
 def _harmonics_jvp(
-    max_degree: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+    max_degree: int, primals: tuple[PairVectors], tangents: tuple[PairVectors]
+) -> tuple[Harmonics, Harmonics]:
     (vectors,), (tangent,) = primals, tangents
     values = solid_harmonics(vectors, max_degree)
     rows: list[Any] = [jnp.zeros_like(values[..., 0, :])]
@@ -151,9 +153,7 @@ def _harmonics_jvp(
     return values, jnp.stack(rows, axis=-2)
 
 
-def pull_back_harmonics(
-    values: Harmonics, cotangents: Harmonics, max_degree: int
-) -> Float[Array, "3 *rest pairs"]:
+def pull_back_harmonics(values: Harmonics, cotangents: Harmonics, max_degree: int) -> PairVectors:
     """Σ_lm g_lm ∂Y_lm/∂r from the `values` of the harmonics and the `cotangents` g."""
     total = [jnp.zeros_like(values[..., 0, :])] * 3
     for degree, terms in enumerate(_gradient_terms(max_degree), start=1):
