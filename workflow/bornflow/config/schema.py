@@ -150,7 +150,7 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "required":
         missing = [key for key in rule["required"] if key not in error.instance]
         return (
-            f"{place}: {' and '.join(missing)} missing; add a value. {rule.get('description', '')}".rstrip()
+            f"{place}: {' and '.join(missing)} missing: add it. {rule.get('description', '')}".rstrip()
         )
     reason = _plain_reason(error, rule)
     if "expected" in rule:
