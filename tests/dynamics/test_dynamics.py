@@ -186,7 +186,7 @@ def test_bad_structures_are_rejected(gentle, calculator):
     for wrong, reason in (
         (slab, r"periodic in \[True, True, False\]"),
         (stranger, "holds S; the model knows H, O only"),
-        (twice, "atoms 1 and 5 are in one place"),
+        (twice, "atoms 1 and 5 coincide"),
     ):
         known = water(len(wrong) // 3)  # of as many atoms
         known.calc = wrong.calc = calculator
