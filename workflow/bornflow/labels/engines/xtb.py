@@ -28,7 +28,7 @@ from ..finite_field import FIELDS, Direction, central_difference
 from ..settings import XTBSettings
 from .base import Engine, Label, text_hash
 
-# The gradients of tblite's default accuracy are too noisy for differences in a field.
+# At tblite's default accuracy, gradients are too noisy for finite differences in the field.
 METHOD, ACCURACY = "GFN2-xTB", 0.01
 
 Forces = Float[np.ndarray, "atoms 3"]
@@ -90,8 +90,8 @@ def key(atoms: Atoms, settings: XTBSettings) -> str:
 def calculate(atoms: Atoms, field: float) -> tuple[tuple[float, Forces], dict[Direction, Forces], str]:
     """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises Rejected as `reject_unsuited` does, where tblite
-    fails, and beyond the `limits`: atoms that overlap, and energies far from those of free atoms.
+    `field` and all results are in atomic units. Raises Rejected for unsuited structures (`reject_unsuited`),
+    for overlapping atoms or an energy far from that of free atoms (`limits`), and if tblite fails.
     """
     reject_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
