@@ -129,7 +129,7 @@ def test_a_subset_keeps_the_shares(structures):
     boxes = [water(8, 0.9, seed=seed) for seed in range(4)]
     chosen = data.spread_evenly([*structures, *boxes], 6)
     assert [frames.kind(atoms) for atoms in chosen].count("bulk") == 2 and len(chosen) == 6
-    with pytest.raises(BornflowError, match="asked for"):
+    with pytest.raises(BornflowError, match="there are only"):
         data.spread_evenly(structures, len(structures) + 1)
 
 

@@ -136,7 +136,7 @@ DAMAGES = {
     "energy not a number": (_replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1NaN"), "total energy is 'NaN'"),
     "stars for the energy": (_replace(r"(ENERGY\|.* )-?\d+\.\d+", r"\1*****"), r"total energy is '\*+'"),
     "no version": (_replace(r"^.*version string.*\n", ""), "version line found 0 times"),
-    "another version": (_replace(r"CP2K version 2023\.1", "CP2K version 2024.3"), "of CP2K 2024.3"),
+    "another version": (_replace(r"CP2K version 2023\.1", "CP2K version 2024.3"), "from CP2K 2024.3"),
     "no forces": (_replace(r"^ ATOMIC FORCES.*\n", ""), "0 force blocks"),
     "two force blocks": (_replace(r"^( ATOMIC FORCES.*\n)", r"\1\1"), "2 force blocks"),
     "forces in another unit": (

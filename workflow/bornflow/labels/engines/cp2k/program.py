@@ -39,8 +39,8 @@ class Program:
             self.command = shlex.split(command.format(ranks=threads))
         except (AttributeError, KeyError, IndexError, ValueError) as error:
             raise BornflowError(
-                f"labels.cp2k.command is {command!r} ({error}): quotes must come in pairs, and only {{ranks}} may "
-                "be in braces, for the number of MPI processes"
+                f"labels.cp2k.command is {command!r} ({error}): quotes must come in pairs, and only "
+                "{ranks} may be in braces, for the number of MPI processes"
             ) from error
         if not self.command:
             raise BornflowError("labels.cp2k.command is empty; give the command that launches CP2K")
