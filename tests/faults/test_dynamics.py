@@ -75,8 +75,8 @@ REJECTED = {
     "failed frames": ({"out": "old.h5", "structure": "old.failed.extxyz"}, "would be overwritten"),
     "parts file": ({"out": "file.h5"}, "file.parts is a file"),
     "parts of others": ({"out": "mine.h5"}, "mine.parts contains thesis.tex, which is no chunk of a run"),
-    "parent is a file": ({"out": "s.extxyz/r.h5"}, "nothing can be written to s.extxyz"),
-    "parent of the system": ({"out": "/proc/none/r.h5"}, "nothing can be written to /proc/none"),
+    "parent is a file": ({"out": "s.extxyz/r.h5"}, "the folder s.extxyz is not writable"),
+    "parent of the system": ({"out": "/proc/none/r.h5"}, "the folder /proc/none is not writable"),
 }
 
 
@@ -97,7 +97,7 @@ def test_arguments_are_rejected_before_the_model_is_loaded(folder, monkeypatch, 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_to_is_rejected(folder, monkeypatch, capsys):
     Path("locked").mkdir(mode=0o500)
-    assert "nothing can be written to locked" in rejection(monkeypatch, capsys, out="locked/r.h5")
+    assert "the folder locked is not writable" in rejection(monkeypatch, capsys, out="locked/r.h5")
 
 
 def test_without_a_fault_the_model_is_what_is_missing(folder, monkeypatch, capsys):
