@@ -120,7 +120,7 @@ def test_a_constraint_is_rejected_by_everything_that_moves_atoms(kind, model, pa
     atoms = water(2)
     atoms.set_constraint(make())
     calculator = BornflowCalculator(Checkpoint(model, parameters, np.zeros(2)))
-    expected = rf"water-2-0: constraints \({kind}\) hold {count} of 6 atoms, .* remove the constraints"
+    expected = rf"water-2-0: constraints \({kind}\) fix {count} of 6 atoms, .* remove the constraints"
     with pytest.raises(BornflowError, match=expected):
         md.simulate(atoms, calculator, SETTINGS, 0, tmp_path / "r.h5")
     with pytest.raises(BornflowError, match=expected):
@@ -139,9 +139,9 @@ def constrained_file(path) -> Path:
 def test_a_constrained_structure_of_a_file_is_rejected(folder, monkeypatch, capsys):
     constrained_file("held.extxyz")
     message = rejection(monkeypatch, capsys, structure="held.extxyz", frame=1)
-    assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) hold 2 of 24 atoms" in message
+    assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) fix 2 of 24 atoms" in message
     assert "move_mask" in message
-    with pytest.raises(BornflowError, match="hold 2 of 24"):
+    with pytest.raises(BornflowError, match="fix 2 of 24"):
         read_structure("held.extxyz", 1, [2, 1, 1])
 
 
@@ -260,7 +260,7 @@ def test_an_impossible_resolution_is_rejected(resolution):
 
 @pytest.mark.skipif(not (CASES / "files").is_dir(), reason="the cases that were found are not here")
 def test_the_cases_that_were_found():
-    with pytest.raises(BornflowError, match="hold 48 of 96 atoms"):
+    with pytest.raises(BornflowError, match="fix 48 of 96 atoms"):
         read_structure(CASES / "files/06-constraint/fixed.extxyz", 0, [1, 1, 1])
     ids = []
     for name in ("h2o", "d2o"):
