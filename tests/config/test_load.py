@@ -144,7 +144,7 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"dynamics": {"systems": {"a": {"steps": 30000}}}}, {"system-a"}),
         ({"dynamics": {"systems": {"a": {"title": "another"}}}}, set()),
         ({"dynamics": {"timestep": 0.25}}, {"system-a", "system-b"}),
-        ({"labels": {"max_rejected": 0.5}}, {"gather"}),
+        ({"labels": {"max_rejected": 0.5}}, {"join_batches"}),
         ({"labels": {"cp2k": {"cutoff": 500}}}, {"labels"}),
         ({"structures": {"pools": {"p": {"select": 4}}}}, set()),
         ({"structures": {"pools": {"p": {"molecules": 2}}}}, {"pool-p"}),
@@ -160,7 +160,7 @@ def test_a_change_reruns_only_the_jobs_that_read_it(change, reread):
         "structures": {"pools": {"p": {"molecules": 3, "select": 2}}},
     }
     before, after = (config.complete(_merge(base, update)) for update in ({}, change))
-    kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
+    kinds = ("structures", "labels", "join_batches", "spectra", "split", "response", "timing")
     names = (*kinds, "pool-p", "model-m", "model-n", *RECIPE, "system-a", "system-b")
     assert {name for name in names if sections.select(before, name) != sections.select(after, name)} == reread
 

@@ -228,7 +228,7 @@ def test_the_initial_response_to_a_field_is_that_of_free_charges(gentle):
 
 @pytest.mark.parametrize(
     ("changes", "wanted"),
-    [({"steps": 30}, r"is 30 steps long; .* 130 are needed"), ({"frame_interval": 300}, "has 1 frames")],
+    [({"steps": 30}, r"has 30 steps; .* needs 130"), ({"frame_interval": 300}, "has 1 frames")],
 )
 def test_a_run_too_short_for_a_response_is_rejected(calculator, settings, tmp_path, changes, wanted):
     simulate(water(2), calculator, settings(equilibration=0, **changes), 1, tmp_path / "r.h5")

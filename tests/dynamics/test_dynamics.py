@@ -185,8 +185,8 @@ def test_bad_structures_are_rejected(gentle, calculator):
     twice.positions[5] = twice.positions[1]
     for wrong, reason in (
         (slab, r"periodic in \[True, True, False\]"),
-        (stranger, "holds S; the model knows H, O only"),
-        (twice, "atoms 1 and 5 are in one place"),
+        (stranger, "contains S; the model knows H, O only"),
+        (twice, "atoms 1 and 5 coincide"),
     ):
         known = water(len(wrong) // 3)  # of as many atoms
         known.calc = wrong.calc = calculator

@@ -97,7 +97,7 @@ def test_an_attribute_that_is_missing_is_named_where_it_is_looked_up(tmp_path):
         ("kind", b"\xff", "bulk or cluster"),
         ("electric_field [V/Å]", [0, 0], "three finite numbers"),
         ("electric_field [V/Å]", [0, 0, np.inf], "three finite numbers"),
-        (VOLUME, np.nan, "above 0 expected of a bulk"),
+        (VOLUME, np.nan, "above 0 expected for a bulk"),
         (VOLUME, -1.0, "above 0"),
         ("kind", h5py.Empty("f"), "bulk or cluster"),
     ],

@@ -228,7 +228,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
             system(replicas=10000) | {"training": {"seeds": [*range(20)]}},
             "dynamics.systems, with every model",
         ),
-        ({"labels": {"cp2k": {"command": "mpiexec 'cp2k"}}}, "in which a quote is not closed"),
+        ({"labels": {"cp2k": {"command": "mpiexec 'cp2k"}}}, "where a quote is not closed"),
         (
             {"labels": {"cp2k": {"command": "cp2k {x}"}}},
             "labels.cp2k.command: 'cp2k {x}' found; expected: one line",

@@ -121,11 +121,11 @@ def test_one_frame_in_other_units_of_length_is_named(factor, few):
     assert [frames.name(atoms) for atoms in found[0].structures] == [frames.name(few[5])]
 
 
-def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
+def test_zero_forces_on_fixed_atoms_are_found(few):
     few[3].set_constraint(FixAtoms([0, 1]))
     assert what(few) == "", "a mask alone changes no label"
     few[3] = relabel(few[3], forces=lambda f: f * (np.arange(len(f)) > 1)[:, None])
-    assert "held by move_mask" in what(few)
+    assert "fixed by move_mask" in what(few)
 
 
 def test_sums_of_charges_that_scatter_everywhere_are_reported_and_trained_on(few, caplog):

@@ -307,7 +307,7 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
     [
         ("m-0.json", "[1, 2]", "but a mapping is expected"),
         ("m-0.json", "7", "but a mapping is expected"),
-        ("m-0.json", "{}", "holds no errors"),
+        ("m-0.json", "{}", "contains no errors"),
         ("m-0.json", '{"all": 3}', "'all' is 3, but a mapping is expected"),
         ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', but a number is expected"),
         ("m-0.json", '{"all": {"bec_mae": NaN}}', "NaN found"),

@@ -130,7 +130,7 @@ def test_a_subset_keeps_the_shares(structures):
     boxes = [water(8, 0.9, seed=seed) for seed in range(4)]
     chosen = data.spread_evenly([*structures, *boxes], 6)
     assert [frames.kind(atoms) for atoms in chosen].count("bulk") == 2 and len(chosen) == 6
-    with pytest.raises(BornflowError, match="asked for"):
+    with pytest.raises(BornflowError, match="there are only"):
         data.spread_evenly(structures, len(structures) + 1)
 
 
@@ -341,7 +341,7 @@ def test_checkpoints_are_restored_and_damaged_ones_rejected(structures, trained,
 def test_an_unknown_element_is_rejected(trained):
     stranger = water(1)
     stranger.symbols[0] = "S"
-    with pytest.raises(BornflowError, match="holds S; the model knows H, O only"):
+    with pytest.raises(BornflowError, match="contains S; the model knows H, O only"):
         predict_labels(trained[0], [stranger])
 
 
@@ -403,7 +403,7 @@ def test_elements_that_only_the_structures_held_out_have_are_rejected_first(stru
     arguments = ["--train", "t.extxyz", "--valid", "v.extxyz", "--config", "cfg.yaml", "--out", "m"]
     command = [sys.executable, "-m", "bornflow.training.train", "--model", "small", *arguments]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 1 and "holds S; the model knows H, O only" in result.stderr
+    assert result.returncode == 1 and "contains S; the model knows H, O only" in result.stderr
     assert not (tmp_path / "m").exists()
 
 

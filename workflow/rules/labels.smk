@@ -40,7 +40,7 @@ rule relax:
         " --threads {threads} --out {output.relaxed:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-rule collect:
+rule join_pools:
     input:
         TO_LABEL,
     output:
@@ -77,7 +77,7 @@ rule label:
         " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-# A rule of its own: `gather` fails where too many structures were rejected, and this table remains.
+# A rule of its own: `join_batches` fails where too many structures were rejected, and this table remains.
 rule rejections:
     input:
         expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
@@ -93,15 +93,15 @@ rule rejections:
         "python -m bornflow.labels.rejections --tables {input:q} --out {output:q} &> {log:q}"
 
 
-rule gather:
+rule join_batches:
     input:
         labelled=expand(f"{RESULTS}/labels/batches/{{batch}}.extxyz", batch=BATCHES),
         rejected=f"{RESULTS}/labels/rejected.csv",
-        config=f"{RESULTS}/settings/gather.yaml",
+        config=f"{RESULTS}/settings/join_batches.yaml",
     output:
         LABELLED,
     log:
-        f"{RESULTS}/logs/labels/gather.log",
+        f"{RESULTS}/logs/labels/join_batches.log",
     conda:
         "../../envs/cp2k.yaml"
     shell:

@@ -19,7 +19,7 @@ rule settings:
         "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"
 
 
-rule generate:
+rule sample:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
         files=lookup(dpath="structures/pools/{structure}/files", within=SETTINGS, default=[]),

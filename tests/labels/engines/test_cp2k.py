@@ -328,7 +328,7 @@ def test_a_wave_function_that_cannot_be_mirrored_is_reported_and_not_used(tmp_pa
             opposite.write_bytes(b"cut off")
         runs._provide_start((0, -1))
         assert (tmp_path / input_file.START_WAVEFUNCTION).read_bytes() == b"field-free"
-        assert ("starts from the one without a field" in caplog.text) == damaged
+        assert ("starts from the field-free wave function" in caplog.text) == damaged
 
 
 @needs_cp2k

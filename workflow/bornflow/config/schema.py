@@ -1,4 +1,4 @@
-"""Validation of each key by itself: defaults are filled in, wrong values are explained.
+"""Validation of each key: defaults are filled in, wrong values are explained.
 
 The rules are those of `workflow/schemas/config.schema.yaml`. `checks.py` compares keys with each other.
 """
@@ -41,7 +41,7 @@ def schema() -> dict:
 def validate(config: Mapping, name: str = "config") -> dict:
     """The configuration with all defaults.
 
-    Raises BornflowError with the key, the value found and what is allowed; each line begins with `name`.
+    Raises BornflowError with key, value found and allowed values; each line begins with `name`.
     """
     reject([*itertools.islice(_unsupported(config), MOST_MESSAGES)], name)
     full = _with_defaults(config, schema())
@@ -101,7 +101,7 @@ def _with_defaults(value: Any, node: Mapping) -> Any:
     full = {
         key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
         for key, item in value.items()
-        # A model, system or pool of null leaves out that of the configuration underneath.
+        # The value null removes a model, system or pool of the configuration file below.
         if not (item is None and key not in known and isinstance(free, Mapping))
     }
     for key, child in known.items():
@@ -115,9 +115,9 @@ def _with_defaults(value: Any, node: Mapping) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number in one form: 5 for 5.0 and 5e0, so that the way it is written changes no job and no hash.
+    """A number in one form, 5 for 5.0 and 5e0, so that its spelling changes no job and no hash.
 
-    YAML reads 1e-7 as text, and Snakemake does so with nested `--config` values.
+    Text is converted too: YAML reads 1e-7 as text, and so does Snakemake in nested `--config` values.
     """
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -140,7 +140,7 @@ def _not_finite(value: Any, place: str = "") -> Iterator[str]:
 
 
 def _explain(error: ValidationError) -> str:
-    """Key, value found and what is allowed, of an error of the validator."""
+    """The message for an error of the validator: key, value found and allowed values."""
     place = ".".join(map(str, error.absolute_path)) or "top level"
     rule = error.schema
     if error.validator == "additionalProperties" and "properties" in rule:
@@ -149,9 +149,7 @@ def _explain(error: ValidationError) -> str:
         return f"{place}: unknown key {', '.join(unknown)}; allowed are {', '.join(known)}"
     if error.validator == "required":
         missing = [key for key in rule["required"] if key not in error.instance]
-        return (
-            f"{place}: {' and '.join(missing)} missing: add it. {rule.get('description', '')}".rstrip()
-        )
+        return f"{place}: {' and '.join(missing)} missing: add it. {rule.get('description', '')}".rstrip()
     reason = _plain_reason(error, rule)
     if "expected" in rule:
         return f"{place}: {reason or f'{_shorten(repr(error.instance))} found'}; expected: {rule['expected']}"
@@ -192,7 +190,7 @@ def _range(rule: Mapping) -> list[str]:
 
 
 def _plain_reason(error: ValidationError, rule: Mapping) -> str:
-    """Plainer words than the validator's for long numbers, and for text that YAML reads as another type."""
+    """A plainer message for long numbers, and for text that YAML reads as another type."""
     value = error.instance
     if isinstance(value, int) and len(str(value)) > MAX_DIGITS:
         return f"{float(value):g} found"

@@ -1,4 +1,4 @@
-"""Frames of runs as extxyz with velocities, to look at, or to label structures that a model reached.
+"""Frames of runs as extxyz with velocities, to view them or to label structures that a model reached.
 
 python -m bornflow.dynamics.export --runs results/dynamics/bulk/*.h5 --every 20 --out met.extxyz
 """

@@ -1,7 +1,7 @@
 """A trained model as one folder: config.yaml, parameters.msgpack, and the reports of its training.
 
 `config.yaml` has everything needed to rebuild the model: format version, elements, variant and the energies
-of the baseline. `parameters.msgpack` has the weights. The hashes cover all of this except the model's name.
+of the baseline. `parameters.msgpack` has the weights. The hashes cover all of these except the model's name.
 `checkpoint_checks` compares what the files contain with the model that they describe.
 """
 
@@ -26,7 +26,7 @@ from ..models.types import Parameters
 from .checkpoint_checks import REMEDY, checked_model, checked_parameters
 
 FORMAT = 7  # of the folder that is written
-WEIGHTS_FORMAT = 6  # the oldest format with the same meaning of weights; its hash covers the weights alone
+WEIGHTS_FORMAT = 6  # the oldest readable format, with the same weights; its hash covers only the weights
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,8 @@
 
     Z[i, α, β] = (F_iβ(+E_α) − F_iβ(−E_α)) / (2 E)
 
-The first index of Z is the field's, the second the force's. Physics only: no files, no programs.
+The first index of Z is the field's, the second the force's. This module contains physics only, no files or
+programs.
 """
 
 from collections.abc import Mapping

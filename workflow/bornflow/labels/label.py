@@ -3,9 +3,9 @@
     python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
         --out labelled.extxyz
 
-A structure that does not pass the gate is rejected by name, with the reason; the others are labelled.
-Finished calculations stay in the cache, so that a killed job resumes where it stopped. A label that one of
-the files `labels.known` already has is taken from there.
+A structure that does not pass the gate is reported with its name and the reason; the others are labelled.
+Finished calculations stay in the cache, so that a killed job resumes where it stopped. A label that a file of
+`labels.known` already contains is taken from this file.
 """
 
 import logging
@@ -58,7 +58,7 @@ def _reject_charged(atoms: Atoms) -> None:
 
 
 def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
-    """The frame with the label that a file already has, None without one; Rejected by limits and gate."""
+    """The frame with its known label, or None. Raises Rejected if it fails the limits or the gate."""
     answer = known.get(engine.identify(atoms)) if known else None
     if answer is None or not _same_geometry(answer, atoms):
         return None
@@ -72,7 +72,7 @@ def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
 
 
 def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
-    """The frame with a label from the engine; Rejected by the engine, the limits or the gate."""
+    """The frame with a label from the engine. Raises Rejected as engine, limits and gate do."""
     label = engine.label(atoms, workdir)
     limits.reject(atoms, label.forces)
     accept(label.residuals, engine.settings.gate)
@@ -105,7 +105,7 @@ def _read_known(paths: Sequence[str]) -> Known:
 
 
 def _same_geometry(known: Atoms, atoms: Atoms) -> bool:
-    """Whether both have the same atoms at the same places; clusters may be shifted against each other."""
+    """Whether both have the same atoms at the same positions; clusters may be translated."""
     if list(known.symbols) != list(atoms.symbols) or not np.allclose(known.cell, atoms.cell):
         return False
     first, second = (each.positions - (0 if each.pbc.any() else each.positions[0]) for each in (known, atoms))

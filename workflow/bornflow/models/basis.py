@@ -1,9 +1,9 @@
 """Radial and angular functions of the density, as arrays [..., functions, pairs].
 
-Their derivatives are written out. Automatic derivatives would be right too, but they sum over functions in
-an order that takes several times as long as the functions themselves. So the sums here run over separate
-rows, and the cutoff function is a polynomial, which costs little where the compiler evaluates it once for
-every row.
+Their derivatives are written explicitly. Automatic derivatives give the same values, but sum over functions
+in an order that takes several times as long as the functions themselves. The sums here therefore run over
+separate rows. The cutoff function is a polynomial, so that it costs little even if the compiler evaluates it
+once per row.
 """
 
 import math
@@ -49,8 +49,8 @@ def cosine_cutoff(x: Float[Array, "..."]) -> Float[Array, "..."]:
 def radial_functions(distances: PairValues, basis: RadialBasis) -> Float[Array, "*rest {basis.number} pairs"]:
     """f_c(r) b_k(y) with Bernstein polynomials b_k = C(K−1, k) y^k (1−y)^(K−1−k), k = 0 … K−1.
 
-    Their sum is f_c(r). Without a decay (γ = 0) y = r/r_c, the paper's choice. With γ > 0
-    y = (1 − e^(−γr)) / (1 − e^(−γr_c)): the functions are narrow where atoms are close and forces steep,
+    Their sum is f_c(r). For γ = 0, y = r/r_c, as in the paper. For γ > 0,
+    y = (1 − e^(−γr)) / (1 − e^(−γr_c)): the functions are narrow at short distances, where forces are steep,
     and wide at larger distances (exponential Bernstein polynomials, doi 10.1038/s41467-021-27504-0).
     """
     y, _ = _scaled_distances(distances, basis)
@@ -93,7 +93,7 @@ def _bernstein(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs
 
 
 def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs"]:
-    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with the one term that remains at each end."""
+    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with a single term at each end."""
     if number == 1:
         return jnp.zeros_like(x)[..., None, :]
     k, last = np.arange(number), number - 1
@@ -123,7 +123,7 @@ def _powers(
 def solid_harmonics(vectors: PairVectors, max_degree: int) -> Harmonics:
     """Real solid harmonics r^l Y_lm in e3x's order and normalisation, l = 0 … max_degree.
 
-    Each degree follows from the one below, and so does its gradient:
+    Each degree and its gradient follow from the degree below:
         Y_lm = (1/l) r · ∇Y_lm,   ∂Y_lm/∂r_a = Σ_m' c[m', a, m] Y_{l−1,m'}
     """
     below: list[Any] = [jnp.ones_like(vectors[0])]

@@ -15,8 +15,8 @@ from . import experiment, tables
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, TERM_ERRORS, TERMS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
-# Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
-# the powers of neighbours by 4/9 and of next neighbours by 1/36, on either side.
+# Variance of a mean over neighbouring frequencies, divided by that of independent ones. With a Hann window
+# the correlation of powers is 4/9 between neighbours and 1/36 between next neighbours, on either side.
 CORRELATION = 35 / 18
 
 

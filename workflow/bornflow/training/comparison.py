@@ -1,4 +1,4 @@
-"""Errors of the trained models next to published ones, each with the data they were measured on.
+"""Errors of the trained models next to published errors, each with the data of its test.
 
     python -m bornflow.training.comparison --errors errors.csv --published published.csv \\
         --data valid.extxyz --out comparison.csv
@@ -17,7 +17,7 @@ from .tables import QUANTITIES, read_metrics_table, read_published
 
 
 def describe_labels(path: str, structures: Sequence[Atoms]) -> str:
-    """Labelled structures in words: how many, labelled by which programs, and how many have which label."""
+    """A description of labelled structures: their number, programs, and the number with each label."""
     programs = sorted({str(atoms.info.get("label_program", "programs not named")) for atoms in structures})
     counts = {key: sum(frames.label(atoms, key) is not None for atoms in structures) for key in frames.LABELS}
     labels = ", ".join(f"{key} of {count}" for key, count in counts.items())

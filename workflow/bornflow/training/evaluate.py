@@ -24,7 +24,7 @@ def main() -> None:
         main,
         "checkpoint",
         data=cli.option("labelled extxyz file"),
-        config=cli.option("configuration file; how its section training reads labels counts", None),
+        config=cli.option("configuration file; its section training determines how labels are read", None),
         out=cli.option("JSON file to write"),
         predictions=cli.option("extxyz file to write: the predicted labels", None),
     )

@@ -30,7 +30,7 @@ from ..moments import moments
 from ..settings import XTBSettings
 from .base import Engine, Label, text_hash
 
-# The gradients of tblite's default accuracy are too noisy for differences in a field.
+# At tblite's default accuracy, gradients are too noisy for finite differences in the field.
 METHOD, ACCURACY = "GFN2-xTB", 0.01
 
 
@@ -102,8 +102,8 @@ def key(atoms: Atoms, settings: XTBSettings) -> str:
 def calculate(atoms: Atoms, field: float) -> tuple[SinglePoint, dict[Direction, SinglePoint], str]:
     """The results without a field, those in six fields by (axis, sign), and the program's version.
 
-    `field` is in atomic units. Raises Rejected as `reject_unsuited` does, where tblite
-    fails, and beyond the `limits`: atoms that overlap, and energies far from those of free atoms.
+    `field` is in atomic units. Raises Rejected for unsuited structures (`reject_unsuited`), for overlapping
+    atoms or an energy far from that of free atoms (`limits`), and if tblite fails.
     """
     reject_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
