@@ -166,6 +166,8 @@ rule check_label:
     conda:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
+    resources:
+        mem_mb=label_memory,
     shell:
         "python -m bornflow.labels.check --shipped {input.shipped:q} --config {input.config:q}"
         " --threads {threads} --out {output:q} &> {log:q}"

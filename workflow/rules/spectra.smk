@@ -78,6 +78,8 @@ rule response:
         RESPONSE,
     log:
         f"{RESULTS}/logs/spectra/{{system}}/response-{{model}}-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/response/{{system}}/{{model}}-{{seed}}.tsv"
     conda:
         "../../envs/jax.yaml"
     resources:

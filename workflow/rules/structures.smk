@@ -26,7 +26,7 @@ rule sample:
     output:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
     log:
-        f"{RESULTS}/logs/structures/generate-{{structure}}.log",
+        f"{RESULTS}/logs/structures/sample-{{structure}}.log",
     conda:
         "../../envs/structures.yaml"
     resources:

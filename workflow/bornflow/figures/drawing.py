@@ -7,9 +7,6 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any, TypeVar
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
@@ -40,7 +37,11 @@ STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 
 def parse(main: Callable[[], None], **own: Mapping[str, Any]) -> argparse.Namespace:
-    """The arguments of a figure's program: its `own` options, `--style`, which is applied, and `--out`."""
+    """The arguments of a figure's program: its `own` options, `--style`, which is applied, and `--out`.
+
+    Figures are drawn without a window, whatever backend the environment asks for.
+    """
+    plt.switch_backend("Agg")
     args = cli.parse(
         main,
         **own,
