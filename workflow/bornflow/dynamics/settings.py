@@ -86,6 +86,7 @@ def select_system(section: Mapping[str, Any], system: str | None, file: str) -> 
         (system,) = systems
     if system not in systems:
         raise BornflowError(
-            f"--system is {system}, but dynamics.systems of {file} has {', '.join(systems) or 'no entries'}"
+            f"--system is {system}, but dynamics.systems of {file} has {', '.join(systems) or 'no entries'}; "
+            "choose one of these, or add it there"
         )
     return SystemSettings.from_section(section, system)

@@ -58,7 +58,9 @@ def style(path: str | Path = STYLE) -> None:
     try:
         plt.style.use(str(path))
     except (OSError, ValueError) as error:
-        raise BornflowError(f"{path} is not a style of matplotlib: {' '.join(str(error).split())}") from error
+        raise BornflowError(
+            f"{path} is not a style of matplotlib: {' '.join(str(error).split())}; give another --style"
+        ) from error
 
 
 def picture(path: str) -> str:

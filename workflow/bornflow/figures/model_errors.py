@@ -29,7 +29,10 @@ def draw(table: pd.DataFrame) -> Figure:
     """
     columns = [name for name in QUANTITIES if name in table and table[name].notna().any()]
     if not columns:
-        raise BornflowError("the table of errors contains no energies, forces or Born effective charges")
+        raise BornflowError(
+            "the table of errors contains no energies, forces or Born effective charges; make it again from "
+            "models that were evaluated on labelled structures (training.evaluate)"
+        )
     models = list(dict.fromkeys(table["model"]))
     size = (6.8 * len(columns) / 3, 0.9 + 0.22 * len(models))
     figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, sharey=True)

@@ -37,7 +37,10 @@ def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figu
     """
     screened = [[atoms for atoms in predicted if "screening" in atoms.arrays] for predicted in seeds]
     if not all(screened):
-        raise BornflowError("no structure has a screening: only models with charges: local predict one")
+        raise BornflowError(
+            "no structure has a screening: only models with charges: local predict one; give the predictions "
+            "of such a model"
+        )
     by_name = {atoms.info["structure"]: atoms for atoms in screened[0]}
     pictures = [by_name[name] for name in pictured if name in by_name]
     elements = sorted({symbol for atoms in screened[0] for symbol in atoms.get_chemical_symbols()})

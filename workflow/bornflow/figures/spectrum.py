@@ -143,7 +143,7 @@ def _check_panel(paths: Sequence[str], spectra: Sequence[pd.DataFrame], models: 
         if drawn_column(table) != drawn_column(spectra[0]):
             raise BornflowError(
                 f"{paths[number]} has {drawn_column(table)} where {paths[0]} has {drawn_column(spectra[0])}: "
-                "one panel shows one system"
+                "one panel shows one system; give spectra of one system for each panel"
             )
         seed = first.setdefault(model, number)
         if list(table) != list(spectra[seed]):

@@ -24,7 +24,7 @@ from ..errors import BornflowError
 class AttributeRule:
     """Rule for an attribute: a number, integer, text, flag (true or false) or vector (three numbers).
 
-    Numbers are finite, at least `minimum` and larger than `above`; `may_be_nan` allows NaN as a missing value.
+    Numbers are finite, at least `minimum` and above `above`; `may_be_nan` allows NaN for a missing value.
     """
 
     type: Literal["number", "integer", "text", "flag", "vector"]

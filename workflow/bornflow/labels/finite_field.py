@@ -88,4 +88,7 @@ def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
     """
     for name, value in residuals.items():
         if not value <= gate[name]:
-            raise Rejected(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")
+            raise Rejected(
+                f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name}): "
+                "tighten the settings of the engine, or leave the structure out"
+            )

@@ -54,7 +54,10 @@ def _reject_charged(atoms: Atoms) -> None:
     """Raise Rejected for ions and open shells, which the engines would calculate as neutral closed shells."""
     for key, expected in (("charge", 0), ("multiplicity", 1)):
         if (value := atoms.info.get(key, expected)) != expected:
-            raise Rejected(f"{key} is {value}; only structures of {key} {expected} can be labelled")
+            raise Rejected(
+                f"{key} is {value}; only structures of {key} {expected} can be labelled; "
+                "leave this structure out"
+            )
 
 
 def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
@@ -121,7 +124,7 @@ def _select_batch(
     if batch >= batches and not allow_empty:
         raise BornflowError(
             f"--batch is {batch}, but {path} contains {len(structures)} structures, "
-            f"{batches} batches of {size} (labels.batch_size), counted from 0"
+            f"{batches} batches of {size} (labels.batch_size), counted from 0; give a smaller number"
         )
     return structures[batch * size : (batch + 1) * size]
 
@@ -156,7 +159,8 @@ def main() -> None:
         rejections.write(args.rejected, rejected)
     elif rejected:
         raise BornflowError(
-            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} contains the others"
+            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} contains the others. "
+            "The reasons are above; --rejected FILE writes them to a table"
         )
 
 

@@ -56,7 +56,8 @@ def main() -> None:
     rejections.write(args.rejected, rejected)
     if structures and not relaxed:
         raise BornflowError(
-            f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}"
+            f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}; "
+            f"all reasons are in {args.rejected}: correct the structures or the settings of labels"
         )
     frames.write(args.out, relaxed)
 

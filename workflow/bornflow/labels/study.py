@@ -53,7 +53,7 @@ def differences_from_references(
     unknown = sorted(set(study.columns) - set(vars(engine.cp2k)))
     if unknown:
         raise BornflowError(
-            f"columns {', '.join(unknown)} are no settings of labels.cp2k, which are "
+            f"columns {', '.join(unknown)} are no settings of labels.cp2k; choose from "
             f"{', '.join(vars(engine.cp2k))}"
         )
     comparisons = list(_comparisons(study, engine))
@@ -83,7 +83,8 @@ def _reference(atoms: Atoms, engine: CP2K, workdir: Path, changes: Mapping[str, 
         return engine.label(atoms, workdir)
     except Rejected as error:
         raise BornflowError(
-            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}"
+            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}; choose "
+            "another reference"
         ) from error
 
 
@@ -133,7 +134,7 @@ def main() -> None:
     settings = load_settings(args.config)
     if args.study not in settings.studies:
         raise BornflowError(
-            f"{args.config}: --study is {args.study}, which is not a key of labels.studies; its keys: "
+            f"{args.config}: --study is {args.study}, which is not a key of labels.studies; choose from "
             f"{', '.join(settings.studies) or 'none'}"
         )
     study = settings.studies[args.study]

@@ -57,7 +57,8 @@ def list_pairs(
     if len(distances) and distances.min() < CLOSEST:
         pair = int(np.argmin(distances))
         raise BornflowError(
-            f"atoms {first[pair]} and {second[pair]} coincide: their distance is {distances[pair]:.2g} Å"
+            f"atoms {first[pair]} and {second[pair]} coincide: their distance is {distances[pair]:.2g} Å; "
+            "remove one of them, or check the positions and the cell"
         )
     group = first.astype(np.int64) * n_species + species[second]
     order = np.argsort(group, kind="stable")

@@ -80,7 +80,10 @@ class XTB(Engine):
             moved.calc = TBLite(method=METHOD, verbosity=0)
             converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
         if not converged:
-            raise Rejected(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
+            raise Rejected(
+                f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps; start from a structure "
+                "nearer to a minimum"
+            )
         return moved.positions
 
 
@@ -126,7 +129,8 @@ def reject_unsuited(atoms: Atoms) -> None:
         )
     if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
         raise Rejected(
-            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be labelled"
+            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be "
+            "labelled; leave this structure out"
         )
 
 

@@ -118,7 +118,9 @@ class Program:
         path.unlink()
         if "SUCCESS" not in result.stdout:
             message = "\n".join(result.stdout.strip().splitlines()[-20:])
-            raise BornflowError(f"CP2K {self.version} rejects the input:\n{message}")
+            raise BornflowError(
+                f"CP2K {self.version} rejects the input; correct the settings of labels.cp2k:\n{message}"
+            )
 
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; return the text of its output and the wall time in seconds.
