@@ -80,5 +80,5 @@ def test_clusters_that_fell_apart_are_left_out():
     assert is_connected(atoms, 20.0)
     atoms.positions[3:] += 30
     assert not is_connected(atoms, 20.0)
-    with pytest.raises(BornflowError, match="has 0 that have not fallen apart"):
+    with pytest.raises(BornflowError, match="only 0 of the pool have not fallen apart"):
         select([atoms], 1, SOAP, 4.0)
