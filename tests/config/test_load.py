@@ -118,12 +118,12 @@ def test_frames_need_the_velocities_of_their_step():
         config.complete({"dynamics": {"velocity_interval": 3}})
 
 
-def test_null_leaves_a_model_out():
+def test_null_removes_a_model():
     full = config.complete({"models": {"a": {"channels": 3}, "b": None}})
     assert list(full["models"]) == ["a"]
 
 
-def test_numbers_that_yaml_takes_for_text_are_numbers():
+def test_numbers_that_yaml_reads_as_text_are_numbers():
     given = yaml.safe_load("labels: {cp2k: {eps_scf: 1e-7}}")
     assert config.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7
 

@@ -1,4 +1,4 @@
-"""Hostile configurations: each ends in one clear error before any job, or is used as it is written."""
+"""Hostile configurations: each gives one clear error before any job, or is used exactly as written."""
 
 import datetime
 import re
@@ -100,7 +100,7 @@ def test_results_stay_inside_the_working_folder(results):
     rejected({"results": results}, "results: ", "expected: a folder inside the working folder")
 
 
-def test_the_repositorys_own_folders_are_rejected_for_results():
+def test_folders_of_the_repository_are_rejected_for_results():
     for path in ROOT.iterdir():
         if path.is_dir() and path.name not in ("results", "build") and not path.name.endswith(".egg-info"):
             rejected({"results": path.name}, "results: ")
@@ -156,11 +156,11 @@ def test_reserved_names_are_rejected(table, name):
 
 
 @pytest.mark.parametrize("name", ["deviations", "velocities-a", "response-a", "Response-a", "lorem-jax"])
-def test_models_cannot_have_the_names_of_our_files(name):
+def test_models_cannot_have_names_of_the_workflows_files(name):
     rejected({"models": {"a": {}, name: {}}}, f"models.{name}: this name cannot be used")
 
 
-def test_studies_cannot_have_the_names_of_our_files():
+def test_studies_cannot_have_names_of_the_workflows_files():
     rejected(study("linear_response"), "labels.studies.linear_response: this name cannot be used")
 
 
@@ -329,7 +329,7 @@ def test_snakemake_shows_one_line_and_no_traceback(tmp_path, text, words):
 
 def test_modules_read_configurations_strictly(tmp_path):
     path = tmp_path / "c.yaml"
-    path.write_text("# nothing but a comment\n")
+    path.write_text("# only a comment\n")
     assert config.load(path, "training") == config.load(None, "training")
     path.write_text("training: {epochs: 3}\ntraining: {}\n")
     with pytest.raises(BornflowError, match=r"c\.yaml, line 2: key 'training' is given a second time"):

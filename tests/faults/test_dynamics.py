@@ -1,4 +1,4 @@
-"""Impossible input of a run is rejected before a model is loaded, with one clear error."""
+"""Impossible input of a run gives one clear error before a model is loaded."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ SETTINGS = SystemSettings.from_section(validate({"dynamics": {"systems": {"s": S
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with a start structure and a configuration; there is no model that could be loaded."""
+    """A folder with a start structure and a configuration, but no model."""
     monkeypatch.chdir(tmp_path)
     frames.write("s.extxyz", [water(2), water(3)])
     Path("cfg.yaml").write_text(yaml.safe_dump({"dynamics": {"systems": {"s": SYSTEM}}}))
@@ -100,8 +100,8 @@ def test_a_folder_that_cannot_be_written_to_is_rejected(folder, monkeypatch, cap
     assert "the folder locked is not writable" in rejection(monkeypatch, capsys, out="locked/r.h5")
 
 
-def test_without_a_fault_the_model_is_what_is_missing(folder, monkeypatch, capsys):
-    """The rejections above come first, and not because everything is rejected."""
+def test_without_a_fault_only_the_model_is_missing(folder, monkeypatch, capsys):
+    """The arguments above are rejected because of their faults: valid ones reach the missing model."""
     for changes in ({}, {"frame": 1}, {"seed": 2**32 - 1}, {"out": "new/folder/r.h5"}):
         assert "no-model" in rejection(monkeypatch, capsys, **changes)
 
@@ -259,7 +259,7 @@ def test_an_impossible_resolution_is_rejected(resolution):
 
 
 @pytest.mark.skipif(not (CASES / "files").is_dir(), reason="the cases that were found are not here")
-def test_the_cases_that_were_found():
+def test_earlier_failures_are_rejected():
     with pytest.raises(BornflowError, match="fix 48 of 96 atoms"):
         read_structure(CASES / "files/06-constraint/fixed.extxyz", 0, [1, 1, 1])
     ids = []

@@ -1,4 +1,4 @@
-"""The padded arrays of a graph: their shapes and types, and the pair seen from its other end."""
+"""The padded arrays of a graph: shapes, types and opposite pairs."""
 
 import dataclasses
 from typing import Annotated, get_args, get_origin, get_type_hints

@@ -1,4 +1,4 @@
-# Figures, each as PDF and PNG. The style is an input: a new style redraws the figures and reruns nothing else.
+# Figures, each as PDF and PNG. The style is an input: a new style only redraws the figures.
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]
 COUPLED = [variant["backbone"] for variant in MODELS.values() if variant["charges"] != "uncoupled"]

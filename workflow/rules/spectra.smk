@@ -1,4 +1,4 @@
-# Infrared spectra from the currents of all replicas, and what they are compared with.
+# Infrared spectra from the currents of all replicas, and comparisons with them.
 SPECTRUM = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
 VELOCITIES = f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{{seed}}.csv"
 RESPONSE = f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv"

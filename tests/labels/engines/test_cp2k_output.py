@@ -248,7 +248,7 @@ def test_the_reason_of_an_abort_is_read_from_its_box():
     text = TEXT + BOX.format("CPASSERT failed", "")
     assert abort_reason(text) == "CP2K aborted: CPASSERT failed qs_collocate_density.F:2108"
     assert abort_reason(TEXT) is None
-    # As 2024.1 and later end a calculation that 2023.1 goes on with.
+    # The end of a calculation in 2024.1 and later versions; 2023.1 continues.
     words = "SCF run NOT converged. To continue the calculation regardless,"
     text = TEXT + BOX.format(words, "please set the keyword IGNORE_CONVERGENCE_FAILURE.")
     assert abort_reason(text) == "the SCF did not converge"

@@ -29,7 +29,7 @@ MOVE = 0.01  # Å, the displacement of an atom in a step of 0.5 fs at 300 K
 def water(atoms: int) -> Atoms:
     """A cluster of up to 20 molecules, or a periodic box; large boxes repeat one of 260 molecules.
 
-    Raises BornflowError for a number of atoms that no such repetition has.
+    Raises BornflowError for a number of atoms that no repetition gives.
     """
     rng = np.random.default_rng(0)
     molecules = atoms // 3

@@ -1,8 +1,8 @@
-"""Timing of models in interleaved rounds, each measurement in a process of its own.
+"""Timing of models in interleaved rounds, each measurement in a separate process.
 
-A process of its own gives each measurement its own compilation and peak memory. In interleaved rounds, a
-slow spell of the machine affects all models. The first round compiles; the second reads the compiled
-functions from disk.
+Separate processes give each measurement its own compilation and peak memory. With interleaved rounds, a
+temporarily slow machine affects all models. The first round compiles; the second reads the compiled functions
+from disk.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def check_arguments(args: argparse.Namespace) -> None:
 
 
 def has_peer() -> bool:
-    """Whether lorem-jax is installed, as `make bench` does."""
+    """Whether lorem-jax is installed; `make bench` installs it."""
     return importlib.util.find_spec("lorem") is not None
 
 
@@ -83,8 +83,8 @@ def measure_all(
 ) -> pd.DataFrame:
     """A table with one row for each of `jobs`, pairs of a model and a value of the option `case`.
 
-    `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. Of two rounds
-    the faster measurement counts. `first_step` is from the first round, where it compiles;
+    `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. The faster
+    measurement of two rounds is reported. `first_step` is from the first round, where it compiles;
     `first_step_cached` is from the second, where it reads the compiled functions. `times_as_fast` compares
     with PEER. Raises BornflowError if a measurement fails.
     """

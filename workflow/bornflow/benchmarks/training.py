@@ -52,7 +52,7 @@ def structures(batch: str) -> list[Atoms]:
 def bornflow_step(
     variant: Mapping[str, Any], options: Mapping[str, Any], labelled: Sequence[Atoms]
 ) -> Callable[[], None]:
-    """A step of a bornflow model on a batch, as `training.train` takes it."""
+    """A step of a bornflow model on a batch, as in `training.train`."""
     model = Model(variant, elements(labelled))
     atoms = sum(len(structure) for structure in labelled)
     (bucket,) = data.make_buckets(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)

@@ -1,4 +1,4 @@
-"""What all figures share: command line, style, panel letters, and saving in several formats."""
+"""Functions of all figures: command line, style, panel letters, and saving in several formats."""
 
 import argparse
 import string
@@ -22,7 +22,7 @@ from ..io.files import atomic_write
 
 T = TypeVar("T")
 
-# Formats that a figure can be written in, and the metadata that would differ from one run to the next.
+# Formats of figures, and metadata that must be fixed because they differ from run to run.
 FORMATS: dict[str, dict[str, None] | None] = {
     ".pdf": {"CreationDate": None},
     ".png": {"Software": None},
@@ -32,7 +32,7 @@ FORMATS: dict[str, dict[str, None] | None] = {
     ".tif": None,
     ".webp": None,
 }
-KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
+KINDS = {"bulk": "bulk", "cluster": "clusters"}  # names of structures on figures
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 
@@ -73,7 +73,7 @@ def picture(path: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Text of a user, to be drawn unchanged.
+    """A user's text, changed so that it is drawn literally.
 
     matplotlib reads text between two $ as a formula, and omits labels that begin with an underscore from
     legends.

@@ -22,10 +22,10 @@ MARKS = {"bulk": ("o", "C0"), "cluster": ("s", "C1")}
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """One panel a quantity, one row a model; bars are standard deviations over seeds.
+    """One panel per quantity, one row per model; bars are standard deviations over seeds.
 
     `table` has a row for each model, seed and kind of structure, as `training.metrics_table` writes it.
-    Raises BornflowError where it contains no errors.
+    Raises BornflowError if it contains no errors.
     """
     columns = [name for name in QUANTITIES if name in table and table[name].notna().any()]
     if not columns:

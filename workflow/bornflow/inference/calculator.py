@@ -166,7 +166,7 @@ class BornflowCalculator(Calculator):
         self.results = self._results(prediction, structure)
 
     def _copy_structure(self, atoms: Atoms | None, changes: Sequence[str]) -> Atoms:
-        """This calculator's own copy of the structure; only positions are copied if nothing else changed."""
+        """This calculator's own copy of the structure; if only positions changed, only these are copied."""
         if self._own_atoms is None or atoms is None or set(changes) - {"positions"}:
             super().calculate(atoms)
             copy: Any = self.atoms  # ASE has copied it

@@ -4,7 +4,7 @@
         attributes = hdf5.read_attributes(file, {"timestep [fs]": AttributeRule("number", above=0)}, remedy)
 
 Tables of rules (`AttributeRule`, `DatasetRule`) describe what a file contains. Other content is rejected; the
-message names the file, what was found and what is expected, and ends with the remedy that the caller gives.
+message names the file, the content found and the content expected, and ends with the caller's remedy.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from ..errors import BornflowError
 class AttributeRule:
     """Rule for an attribute: a number, integer, text, flag (true or false) or vector (three numbers).
 
-    Numbers are finite, at least `minimum` and above `above`; `may_be_nan` allows NaN for a missing value.
+    Numbers are finite, at least `minimum` and larger than `above`. `may_be_nan` allows NaN (no value).
     """
 
     type: Literal["number", "integer", "text", "flag", "vector"]

@@ -28,7 +28,7 @@ def compare_with_published(metrics: pd.DataFrame, published: pd.DataFrame, data:
     """Rows of each trained model by kind of structures, followed by the published row of that name, if any.
 
     Values of several seeds are given as their mean, with their standard deviation in another column.
-    `metrics` is the table of `training.metrics_table`; `data` describes what the models were tested on
+    `metrics` is the table of `training.metrics_table`; `data` describes the test structures of the models
     (`describe_labels`).
     """
     rows: list[dict[str, Any]] = []

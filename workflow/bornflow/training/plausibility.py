@@ -1,6 +1,6 @@
 """Checks of a labelled set before training: units, signs, damaged structures, missing labels.
 
-Each check returns findings: what is wrong with which structures, and the possible cause. Labels are not
+Each check returns findings: a problem, its possible cause, and the structures that have it. Labels are not
 corrected here; `labelled_sets` reports or rejects the findings.
 """
 

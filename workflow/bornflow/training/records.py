@@ -1,4 +1,4 @@
-"""Writing what a run recorded: history.csv and validation.csv of a model's folder.
+"""Writer of the records of a run: history.csv and validation.csv of a model's folder.
 
 `tables` reads them.
 """
