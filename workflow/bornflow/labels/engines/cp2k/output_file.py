@@ -66,10 +66,7 @@ def parse(
     for mark, reason in (
         ("SCF run NOT converged", "the SCF did not converge"),
         ("outer SCF loop FAILED to converge", "the SCF did not converge"),
-        (
-            "Density non-zero on the edges",
-            "the density reaches the edge of the cell: increase labels.cp2k.vacuum",
-        ),
+        ("Density non-zero on the edges", "the density reaches the edge of the cell: increase vacuum"),
         ("[ABORT]", abort_reason(text)),
     ):
         if mark in text:
