@@ -47,9 +47,9 @@ def test_an_atom_may_not_overlap_with_a_periodic_image():
 @pytest.mark.parametrize("name", ["H2", "N2", "CO", "C2H2", "H2O", "HCN", "P2", "LiF", "Na2", "SO2", "F2"])
 def test_molecules_are_within_all_limits(name):
     atoms = molecule(name)
-    (energy, forces), _, _ = xtb.calculate(atoms, 5e-4)
-    limits.reject(atoms, forces * FORCE_AU)
-    assert np.isfinite(energy)
+    free, _, _ = xtb.calculate(atoms, 5e-4)
+    limits.reject(atoms, free.forces * FORCE_AU)
+    assert np.isfinite(free.energy)
 
 
 def test_shipped_labels_are_within_all_limits():
@@ -79,7 +79,7 @@ def test_an_energy_far_from_that_of_free_atoms_is_rejected(apart):
 
 def test_hartree_in_place_of_electronvolt_is_rejected():
     atoms = water(1)
-    energy = xtb._single_point(atoms, np.zeros(3))[0]
+    energy = xtb._single_point(atoms, np.zeros(3)).energy
     with pytest.raises(Rejected, match="free atoms"):
         limits.reject_energy(atoms, energy, xtb._free_atom)
 

@@ -39,9 +39,10 @@ SMALL = variant(radial=6, max_degree=2, features=8, channels=2)
 
 
 def labelled(atoms):
-    free, forces, _ = xtb.calculate(atoms, 5e-4)
-    response = central_difference(forces, free[1], 5e-4)
-    values = {"energy": free[0] * HARTREE, "forces": free[1] * FORCE_AU, "bec": response.bec}
+    free, in_fields, _ = xtb.calculate(atoms, 5e-4)
+    forces = {direction: result.forces for direction, result in in_fields.items()}
+    response = central_difference(forces, free.forces, 5e-4)
+    values = {"energy": free.energy * HARTREE, "forces": free.forces * FORCE_AU, "bec": response.bec}
     return frames.with_labels(atoms, values)
 
 

@@ -15,6 +15,8 @@ HARTREE = si.physical_constants["Hartree energy in eV"][0]  # eV
 BOHR = si.physical_constants["Bohr radius"][0] / si.angstrom  # Å
 FORCE_AU = HARTREE / BOHR  # eV/Å, one hartree per bohr
 
+DEBYE = 1e-21 / si.speed_of_light / si.elementary_charge / si.angstrom  # e Å
+
 COULOMB = 14.399645478  # eV Å e⁻², 1/(4 π ε₀)
 
 BOLTZMANN = si.physical_constants["Boltzmann constant in eV/K"][0]  # eV/K

@@ -25,6 +25,7 @@ from bornflow.labels.label import label_structures
 from bornflow.labels.linear_response import compare_with_finite_fields
 from bornflow.labels.settings import LabelSettings, StudySettings, load_settings
 from bornflow.labels.study import differences_from_references
+from bornflow.units import BOHR
 
 needs_cp2k = pytest.mark.skipif(
     not shutil.which("cp2k.psmp") or not shutil.which("mpiexec"),
@@ -277,6 +278,7 @@ def test_the_label_of_a_monomer(tmp_path):
     np.testing.assert_allclose(oxygen - np.diag(np.diag(oxygen)), 0, atol=0.02)
     assert (np.diag(oxygen) < -0.3).all()
     assert label.energy == pytest.approx(-469, abs=3)
+    check_moments(engine, atoms, label, tmp_path)
     assert not list((tmp_path / "work").iterdir()), "scratch is left behind"
     steps = [int(number) for number in label.provenance["scf_steps"].split()]
     along, against = steps[1:7:2], steps[2:7:2]
@@ -287,6 +289,32 @@ def test_the_label_of_a_monomer(tmp_path):
     again = engine.label(atoms, tmp_path / "work")
     np.testing.assert_array_equal(again.response.bec, label.response.bec)
     assert {path: path.stat().st_mtime_ns for path in stored} == stored, "a finished run was repeated"
+
+
+@needs_cp2k
+@pytest.mark.slow
+def test_moments_of_a_periodic_structure(tmp_path):
+    """By the Berry phase; the polarization is that of an energy's derivative without a quantum."""
+    atoms = molecule("H2O", cell=[6.0, 6.5, 7.0], pbc=True)
+    atoms.info["structure"] = "periodic"
+    engine = create("cp2k", settings(tmp_path / "cache", cutoff=200, force_cutoff=200), threads=2)
+    check_moments(engine, atoms, engine.label(atoms, tmp_path / "work"), tmp_path)
+
+
+def check_moments(engine, atoms, label, folder) -> None:
+    """Dipole and polarizability are derivatives of the energies of the same runs, μ = −∂E/∂E_α."""
+    outputs, field = engine._calculate(atoms, folder / "work"), engine.cp2k.field
+    if atoms.pbc.any():
+        dipole = label.moments["polarization"] * atoms.get_volume() / BOHR
+    else:
+        dipole = label.moments["dipole"] / BOHR
+    polarizability = label.moments["polarizability"].reshape(3, 3) / BOHR**3
+    for axis in range(3):
+        along, against = (outputs.in_fields[axis, sign].energy for sign in (1, -1))
+        assert dipole[axis] == pytest.approx((against - along) / (2 * field), abs=1e-4)
+        curvature = (2 * outputs.free.energy - along - against) / field**2
+        assert polarizability[axis, axis] == pytest.approx(curvature, rel=0.01)
+    np.testing.assert_allclose(polarizability, polarizability.T, atol=0.01)
 
 
 @needs_cp2k

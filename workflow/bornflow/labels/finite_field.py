@@ -65,6 +65,22 @@ def central_difference(
     )
 
 
+def polarizability(
+    dipoles: Mapping[Direction, Float[np.ndarray, "3"]],
+    field: float,
+    quantum: Float[np.ndarray, "3 3"] | None = None,
+) -> Float[np.ndarray, "3 3"]:
+    """α[α, β] = (μ_β(+E_α) − μ_β(−E_α)) / (2 E), with the field's index first, from dipoles in six fields.
+
+    Dipoles of periodic structures are defined modulo the rows of `quantum` (e times the cell vectors); the
+    smallest differences are taken. All quantities must be in the same system of units.
+    """
+    differences = np.stack([dipoles[axis, 1] - dipoles[axis, -1] for axis in range(3)])
+    if quantum is not None:
+        differences -= np.round(differences @ np.linalg.inv(quantum)) @ quantum
+    return differences / (2 * field)
+
+
 def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
     """The gate: raise Rejected if a residual is above its limit or not a number.
 

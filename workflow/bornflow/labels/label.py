@@ -83,6 +83,7 @@ def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
     frame.info.update(label.provenance)
     frame.info["label_hash"] = label.hash
     frame.info.update({key: round(value, 10) for key, value in label.residuals.items()})
+    frame.info.update({key: values.round(10) for key, values in label.moments.items()})
     return frame
 
 

@@ -21,6 +21,8 @@ class Label:
     response: FiniteField
     residuals: dict[str, float]  # the values that the gate checks, with the keys of `labels.gate`
     hash: str
+    # Dipole or polarization, and polarizability, as `labels.moments` gives them.
+    moments: dict[str, Float[np.ndarray, "..."]] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # wall time of each kind of run
 

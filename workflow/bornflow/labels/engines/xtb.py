@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -25,13 +26,20 @@ from ...io.frames import name
 from ...units import BOHR, FORCE_AU, HARTREE
 from .. import limits
 from ..finite_field import FIELDS, Direction, central_difference
+from ..moments import moments
 from ..settings import XTBSettings
 from .base import Engine, Label, text_hash
 
 # At tblite's default accuracy, gradients are too noisy for finite differences in the field.
 METHOD, ACCURACY = "GFN2-xTB", 0.01
 
-Forces = Float[np.ndarray, "atoms 3"]
+
+class SinglePoint(NamedTuple):
+    """The results of one calculation, in atomic units."""
+
+    energy: float
+    forces: Float[np.ndarray, "atoms 3"]
+    dipole: Float[np.ndarray, "3"]
 
 
 class XTB(Engine):
@@ -45,14 +53,18 @@ class XTB(Engine):
     def label(self, atoms: Atoms, workdir: Path) -> Label:
         """Label from a field-free calculation and six in a field."""
         field = self.settings.xtb.field
-        (energy, forces), in_fields, program = calculate(atoms, field)
-        response = central_difference(in_fields, forces, field)
+        free, in_fields, program = calculate(atoms, field)
+        response = central_difference(
+            {direction: result.forces for direction, result in in_fields.items()}, free.forces, field
+        )
+        dipoles = {direction: result.dipole for direction, result in in_fields.items()}
         return Label(
-            energy=energy * HARTREE,
-            forces=forces * FORCE_AU,
+            energy=free.energy * HARTREE,
+            forces=free.forces * FORCE_AU,
             response=response,
             residuals=response.residuals,
             hash=self.identify(atoms),
+            moments=moments(atoms, free.dipole, dipoles, field),
             provenance={
                 "label_program": program,
                 "label_settings": f"GFN2-xTB field={field:g}au",
@@ -87,22 +99,22 @@ def key(atoms: Atoms, settings: XTBSettings) -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def calculate(atoms: Atoms, field: float) -> tuple[tuple[float, Forces], dict[Direction, Forces], str]:
-    """Field-free (energy, forces), forces in six fields by (axis, sign), and the program's version.
+def calculate(atoms: Atoms, field: float) -> tuple[SinglePoint, dict[Direction, SinglePoint], str]:
+    """The results without a field, those in six fields by (axis, sign), and the program's version.
 
-    `field` and all results are in atomic units. Raises Rejected for unsuited structures (`reject_unsuited`),
-    for overlapping atoms or an energy far from that of free atoms (`limits`), and if tblite fails.
+    `field` is in atomic units. Raises Rejected for unsuited structures (`reject_unsuited`), for overlapping
+    atoms or an energy far from that of free atoms (`limits`), and if tblite fails.
     """
     reject_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
     limits.reject_overlaps(atoms)
-    limits.reject_energy(atoms, free[0] * HARTREE, _free_atom)
-    forces = {}
+    limits.reject_energy(atoms, free.energy * HARTREE, _free_atom)
+    in_fields = {}
     for axis, sign in FIELDS:
         vector = np.zeros(3)
         vector[axis] = sign * field
-        forces[axis, sign] = _single_point(atoms, vector)[1]
-    return free, forces, version()
+        in_fields[axis, sign] = _single_point(atoms, vector)
+    return free, in_fields, version()
 
 
 def reject_unsuited(atoms: Atoms) -> None:
@@ -121,7 +133,7 @@ def reject_unsuited(atoms: Atoms) -> None:
 @functools.cache
 def _free_atom(symbol: str) -> float:
     """The energy [eV] of a free atom of the element, with the largest possible number of paired electrons."""
-    return _single_point(Atoms(symbol), np.zeros(3))[0] * HARTREE
+    return _single_point(Atoms(symbol), np.zeros(3)).energy * HARTREE
 
 
 @contextlib.contextmanager
@@ -132,7 +144,7 @@ def _rejections(atoms: Atoms) -> Iterator[None]:
         raise Rejected(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
 
 
-def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> tuple[float, Forces]:
+def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> SinglePoint:
     with _rejections(atoms):
         calculator = Calculator(METHOD, atoms.numbers, atoms.positions / BOHR)
         calculator.set("verbosity", 0)
@@ -140,4 +152,8 @@ def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> tuple[float, F
         if field.any():
             calculator.add("electric-field", ffi.new("double[3]", list(field)))
         result = calculator.singlepoint()
-    return float(result.get("energy")), -np.array(result.get("gradient"))
+    return SinglePoint(
+        energy=float(result.get("energy")),
+        forces=-np.array(result.get("gradient")),
+        dipole=np.array(result.get("dipole")),
+    )

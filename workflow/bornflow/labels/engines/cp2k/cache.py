@@ -22,7 +22,8 @@ from .program import Program
 
 logger = logging.getLogger(__name__)
 
-EXTRA = {"safe": bool, "key": str, "sha256": str}  # entries of earlier versions lack some of them
+# Entries of earlier versions lack some of these.
+EXTRA = {"safe": bool, "key": str, "sha256": str, "dipole": list}
 Shapes = Mapping[str, tuple[int, ...]]  # of the arrays of an entry, by name; () is a number
 
 
@@ -63,11 +64,13 @@ class Cache:
         stored = self.load(key, {"energy": (), "forces": (atoms, 3), "scf_steps": ()})
         if stored is None:
             return None
+        dipole = stored.get("dipole")
         return Output(
             version=stored["version"],
             energy=float(stored["energy"]),
             forces=np.array(stored["forces"], float),
             scf_steps=stored["scf_steps"],
+            dipole=None if dipole is None else np.array(dipole, float),
             safe=stored.get("safe", False),
             wall=stored["wall_s"],
         )
@@ -81,6 +84,8 @@ class Cache:
             "scf_steps": output.scf_steps,
             "safe": output.safe,
         }
+        if output.dipole is not None:
+            values["dipole"] = output.dipole.tolist()
         self.store(key, values, output.wall)
 
 
@@ -123,7 +128,8 @@ def _check(stored: Mapping[str, Any], key: str, shapes: Shapes) -> None:
         raise ValueError(f"it belongs to the calculation {stored['key']}")
     if not stored["version"] or stored["wall_s"] < 0:
         raise ValueError(f"version is {stored['version']!r}, wall_s is {stored['wall_s']}")
-    for name, shape in shapes.items():
+    optional = {"dipole": (3,)} if "dipole" in stored else {}
+    for name, shape in {**shapes, **optional}.items():
         if not _has_shape(stored[name], shape):
             raise ValueError(f"{name} does not have the shape {shape}, or has values that are not numbers")
     steps = stored.get("scf_steps", 1)

@@ -19,6 +19,7 @@ from ....io.files import locked
 from ....units import FORCE_AU, HARTREE
 from ... import limits
 from ...finite_field import FIELDS, Direction, FiniteField, central_difference
+from ...moments import moments
 from ...settings import CP2KSettings, LabelSettings
 from ..base import Engine, Label, text_hash
 from . import input_file, linear_response, relax
@@ -118,6 +119,12 @@ class CP2K(Engine):
             response=response,
             residuals=_residuals(outputs, response),
             hash=self.identify(atoms),
+            moments=moments(
+                atoms,
+                outputs.free.dipole,
+                {direction: output.dipole for direction, output in outputs.in_fields.items()},
+                self.cp2k.field,
+            ),
             seconds={
                 "field-free": outputs.free.wall,
                 "fields": sum(output.wall for output in outputs.in_fields.values()),

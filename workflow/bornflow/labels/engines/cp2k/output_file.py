@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ....errors import Rejected
+from ....units import BOHR, DEBYE
 
 NUMBER = r"[-+]?\d*\.?\d+(?:[EeDd][-+]?\d+)?"
 TOTAL_LINE = re.compile(r"^ +Total energy: +(\S+)", re.MULTILINE)  # where the SCF ends
@@ -34,18 +35,26 @@ FIELD_SECTIONS = {"position": "EFIELD", "berry": "PERIODIC_EFIELD"}  # by `input
 COORDINATES = re.compile(r"&COORD\n(.*?)&END", re.DOTALL)
 
 
+# The line after `Dipole moment [Debye]`: `X= -0.215E-06 Y= -0.544E-06 Z= -0.179E+01   Total= 1.790`.
+DIPOLE = re.compile(r"Dipole moment \[Debye\]\s*\n\s*X=\s*(\S+)\s+Y=\s*(\S+)\s+Z=\s*(\S+)\s+Total=")
+
 Match = TypeVar("Match")
 Row = tuple[int, str, tuple[str, ...], str | None]  # number, element, force, its magnitude if printed
 
 
 @dataclass(frozen=True)
 class Output:
-    """The results of one accepted output in atomic units: energy [Ha], forces [Ha/bohr]."""
+    """The results of one accepted output in atomic units: energy [Ha], forces [Ha/bohr], dipole [e bohr].
+
+    The dipole of a periodic structure is the Berry-phase dipole, modulo e times the cell vectors. It is None
+    if the output does not contain one.
+    """
 
     version: str
     energy: float
     forces: Float[np.ndarray, "atoms 3"]
     scf_steps: int
+    dipole: Float[np.ndarray, "3"] | None = None
     safe: bool = False  # whether the safer solver was needed
     wall: float = np.nan  # wall time of the run [s]
 
@@ -89,6 +98,7 @@ def parse(
         energy=energy,
         forces=_forces(text, symbols),
         scf_steps=_scf_steps(text),
+        dipole=_dipole(text),
     )
 
 
@@ -121,6 +131,13 @@ def _scf_steps(text: str) -> int:
     if not steps:
         raise Rejected("no line reports that the SCF converged")
     return steps
+
+
+def _dipole(text: str) -> Float[np.ndarray, "3"] | None:
+    rows = DIPOLE.findall(text)
+    if not rows:
+        return None
+    return np.array([_number(word, "dipole") for word in _one(rows, "dipole")]) * DEBYE / BOHR
 
 
 def _forces(text: str, symbols: Sequence[str]) -> Float[np.ndarray, "atoms 3"]:

@@ -46,9 +46,8 @@ class Runs:
         part of the identity of all runs that start from its wave function.
         """
         name = _name(field, fine)
-        texts = [self._input(field, fine, safe) for safe in (False, True)]
         start = "" if name == "field-free" else self._input()
-        keys = [self.program.key(start + text) for text in texts]
+        keys = [self.program.key(start + self._input(field, fine, safe)) for safe in (False, True)]
         for key in keys:
             stored = self.cache.get(key, len(self.atoms))
             if stored is not None:
@@ -58,7 +57,7 @@ class Runs:
             (self.directory / FIELD_FREE).unlink(missing_ok=True)
         else:
             self._provide_start(field)
-        output = self._run_twice(name, texts, field)
+        output = self._run_twice(name, field, fine)
         if name == "field-free":
             (self.directory / RESTART_FILE).replace(self.directory / FIELD_FREE)
         elif field is not None and field[1] > 0:
@@ -69,9 +68,10 @@ class Runs:
     def _input(self, field: Direction | None = None, fine: bool = False, safe: bool = False) -> str:
         return input_file.build_input(self.atoms, self.settings, field, fine, safe)
 
-    def _run_twice(self, name: str, texts: list[str], field: Direction | None) -> Output:
+    def _run_twice(self, name: str, field: Direction | None, fine: bool) -> Output:
         """The output with the usual solver or, if that does not converge, with the safe one."""
-        for safe, text in enumerate(texts):
+        for safe in (False, True):
+            text = input_file.build_input(self.atoms, self.settings, field, fine, safe, dipole=True)
             self.program.check(text, self.directory)
             try:
                 output = self._run(name, text, field)
@@ -80,7 +80,7 @@ class Runs:
                     raise Rejected(f"{name} run: {error} ({self.directory / name}.out)") from error
             else:
                 break
-        return replace(output, safe=bool(safe))
+        return replace(output, safe=safe)
 
     def _run(self, name: str, text: str, field: Direction | None) -> Output:
         printed, wall = self.program.run(text, self.directory, name)
