@@ -195,7 +195,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ({"training": {"data": [b"x"]}}, "training.data.0: b'x' found, which is a bytes"),
         (
             {"training": {"data": cycle()}},
-            "training.data.1: an alias (*) inside the value that it stands for",
+            "training.data.1: an alias (*) inside its own value",
         ),
         ({"training": {"data": nested(300)}}, "nested more than 50 levels deep"),
         ({"training": {"data": bomb()}}, "over 50000 values"),

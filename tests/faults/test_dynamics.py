@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
-from examples import variant, water
+from examples import ROOT, variant, water
 
 from bornflow.config.schema import validate
 from bornflow.dynamics import md
@@ -28,7 +28,7 @@ from bornflow.structures.candidates import read_candidates
 from bornflow.training import data
 from bornflow.units import spectral_steps
 
-CASES = Path("/work/shared/cases")
+CASES = ROOT.parent / "shared/cases"  # not part of the project
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 20}
 SETTINGS = SystemSettings.from_section(validate({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
 

@@ -30,7 +30,7 @@ def configure() -> None:
 def keep_memory() -> None:
     """Let glibc keep freed memory instead of returning it to the kernel; no effect with other C libraries.
 
-    A step needs some 0.2 MB per atom for a few milliseconds. To request this memory from the kernel again,
+    A step needs some 0.2 MB per atom for a few milliseconds. Requesting this memory from the kernel again,
     page by page, takes up to half of the step. The disadvantage is that the process uses up to twice as much
     memory. Call it before XLA starts its threads.
     """

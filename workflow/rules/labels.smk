@@ -77,7 +77,7 @@ rule label:
         " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-# A rule of its own: `join_batches` fails where too many structures were rejected, and this table remains.
+# A separate rule: this table remains if `join_batches` fails because too many structures were rejected.
 rule rejections:
     input:
         expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),

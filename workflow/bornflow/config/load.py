@@ -1,4 +1,4 @@
-"""Complete configurations: the entry point to `schema` (each key by itself), `checks`, `names` and `jobs`.
+"""Complete configurations: the entry point to `schema` (single keys), `checks`, `names` and `jobs`.
 
 A configuration file states only what differs from the defaults in `workflow/schemas/config.schema.yaml`.
 Unknown keys, wrong types and impossible values are rejected with key, value and allowed values.

@@ -19,7 +19,7 @@ RESERVED = {
 }
 RESERVED_EVERYWHERE = {
     r"none": "the workflow uses it where a table is empty",
-    r".*?(.{1,2})\1{19}": "Snakemake takes so many repetitions for a circular dependency",
+    r".*?(.{1,2})\1{19}": "Snakemake mistakes this many repetitions for a circular dependency",
 }
 
 

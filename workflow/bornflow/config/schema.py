@@ -64,7 +64,7 @@ def _unsupported(config: Any) -> Iterator[str]:
         if next(counter) > MAX_VALUES:
             yield f"{place}: over {MAX_VALUES} values, perhaps by aliases (*) of aliases; write them out"
         elif id(value) in above:
-            yield f"{place}: an alias (*) inside the value that it stands for makes a circle; remove it"
+            yield f"{place}: an alias (*) inside its own value makes a circle; remove it"
         elif len(above) > MAX_DEPTH:
             yield f"{place[:60]}…: nested more than {MAX_DEPTH} levels deep"
         elif isinstance(value, Mapping):

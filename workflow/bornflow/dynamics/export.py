@@ -64,7 +64,7 @@ def main() -> None:
         out=cli.option("extxyz file to write"),
     )
     if args.every < 1:
-        raise BornflowError(f"--every is {args.every}; 1 takes all frames, 2 every other")
+        raise BornflowError(f"--every is {args.every}; 1 selects all frames, 2 every second frame")
     selected = [atoms for path in args.runs for atoms in read_frames(path)[args.every - 1 :: args.every]]
     if not selected:
         raise BornflowError(f"the runs have fewer than {args.every} frames each; make --every smaller")

@@ -7,10 +7,8 @@ from pathlib import Path
 from ..errors import BornflowError
 
 SEEDS = 2**32  # seeds are smaller, as for most random number generators
-CHUNK_FILES = (
-    "identity",
-    "part-",
-)  # first letters of names in the folder of chunks; scratch files begin with a dot
+# First letters of names in the folder of chunks; scratch files begin with a dot.
+CHUNK_FILES = ("identity", "part-")
 
 
 def check_seed(seed: int) -> None:

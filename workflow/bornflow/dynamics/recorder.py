@@ -14,8 +14,7 @@ class Recorder:
     """Collects the series of `quantities.QUANTITIES`, chunk by chunk.
 
     The dipole M − M(0) [e Å] is the integral of the current [e Å/fs] by the trapezoidal rule, so a resumed
-    run continues from their values at the last recorded step, the `state`. `bonds` are those of
-    `thermostats.bond_temperature`.
+    run continues from the last values, the `state`. `bonds` are those of `thermostats.bond_temperature`.
     """
 
     def __init__(self, settings: SystemSettings, state: Mapping[str, Any], bonds: Sequence[np.ndarray]):

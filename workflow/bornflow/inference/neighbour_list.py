@@ -17,7 +17,7 @@ from ..models.model import Model
 from ..models.pairs import common_shape, pad
 
 SKIN = 0.5  # Å; the neighbour list is rebuilt when an atom has moved by half of it
-HEADROOM = 1.1  # factor of additional room for neighbours, so that functions are rarely recompiled
+HEADROOM = 1.1  # arrays have room for this factor times the neighbours; recompilation is then rare
 
 Cell = Float[np.ndarray, "3 3"]
 

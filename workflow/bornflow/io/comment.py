@@ -224,7 +224,7 @@ def _is_array(items: list) -> bool:
 
 
 def _python_takes_for_number(text: str) -> bool:
-    """Whether `float(text)` works, as many readers try it: true for 007 and 1_23."""
+    """Whether `float(text)`, which many readers use, accepts the text: true for 007 and 1_23."""
     try:
         float(text)
     except ValueError:

@@ -69,7 +69,7 @@ def _without_source(key: str) -> list[str]:
 
 
 def quantity_of_key(key: str) -> str | None:
-    """The quantity of SYNONYMS that a key of a file stands for, or None."""
+    """The quantity of SYNONYMS that a key of a file means, or None."""
     name = "".join(_without_source(key))
     return next((quantity for quantity, known in SYNONYMS.items() if name in known), None)
 

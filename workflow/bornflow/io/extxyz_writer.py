@@ -14,7 +14,7 @@ from .columns import Column
 from .files import atomic_write
 
 RENAMED = {"charges": "charge"}  # arrays that ASE expects under another name in files
-SMALL = 0.01  # columns with smaller numbers would lose digits with eight decimals
+SMALL = 0.01  # a column whose largest number is smaller would lose digits with eight decimals
 # Kind of a numpy type: its letter in `Properties`, and how a value is written.
 FORMATS = {
     "f": ("R", "{:16.8f}"),

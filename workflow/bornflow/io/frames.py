@@ -125,7 +125,7 @@ def _stem(path: Path) -> str:
 
 
 def _file_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file, with as many of its folders as make it different from the others.
+    """A name for each file, with enough of its folders to distinguish it from the others.
 
     `a/train.xyz` and `b/train.xyz` become `a-train` and `b-train`.
     """

@@ -48,7 +48,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """The mapping in `text`; `name` stands for the file in messages. Raises BornflowError as `read` does."""
+    """The mapping in `text`; messages call the file `name`. Raises BornflowError as `read` does."""
     try:
         value = _parse_json(text, name) if text.lstrip().startswith("{") else _parse_yaml(text, name)
     except RecursionError as error:
@@ -146,9 +146,11 @@ class _Constructor:
         """The value of a node and of all nodes in it."""
         self.values += 1
         if self.values > MAX_VALUES:
-            raise self.error(node, f"its aliases (*) stand for over {MAX_VALUES} values; write these out")
+            raise self.error(
+                node, f"its aliases (*) expand to over {MAX_VALUES} values; write the values themselves"
+            )
         if id(node) in self.enclosing:
-            raise self.error(node, "an alias (*) inside the value it stands for makes a circle; remove it")
+            raise self.error(node, "an alias (*) inside its own value makes a circle; remove it")
         self.enclosing.append(id(node))
         try:
             if isinstance(node, yaml.ScalarNode):

@@ -35,7 +35,7 @@ def join(structures: Sequence[Atoms]) -> list[Atoms]:
             raise BornflowError(
                 f"{first.info['structure']} was labelled with\n  {first_method}\nand "
                 f"{atoms.info['structure']} with\n  {method}\nLabel one of them again, or keep two sets: "
-                "training.data takes several."
+                "training.data accepts several."
             )
         joined.setdefault(atoms.info["label_hash"], atoms)
     frames.reject_duplicate_names(list(joined.values()))

@@ -58,7 +58,7 @@ class EnergyGradient(NamedTuple):
     by_scalars: Scalars  # eV
     by_edges: Vectors  # eV/Å
     by_positions: Float[Array, "atoms 3"]  # eV/Å, of the long-range sum alone
-    by_cell: Float[Array, "3 3"] | None = None  # eV/Å, likewise
+    by_cell: Float[Array, "3 3"] | None = None  # eV/Å, of the long-range sum alone
 
 
 class Energy(NamedTuple):

@@ -32,7 +32,7 @@ def band_deviations(table: pd.DataFrame) -> pd.DataFrame:
     standard errors. Raises BornflowError for a table that does not cover the bands with an even spacing.
     """
     if CHI_COLUMN not in table:
-        raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
+        raise BornflowError("deviations need χ'' of a periodic system, but this system is isolated")
     wavenumbers = table[WAVENUMBER_COLUMN]
     spacings = np.diff(wavenumbers)
     if not np.allclose(spacings, spacings[0], rtol=0.05):  # a file has six digits

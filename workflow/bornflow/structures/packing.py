@@ -38,7 +38,7 @@ def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None
         if not periodic and np.linalg.norm(place - edge / 2) > max(edge / 2, 0.1):
             continue
         rotation = Rotation.random(random_state=rng)
-        # Most positions are occupied; to test the heavy atoms alone takes a fraction of the time.
+        # Most positions are occupied, and a test of the heavy atoms alone takes a fraction of the time.
         away = packed.positions[::3] - place
         away -= edge * np.round(away / edge) if periodic else 0
         if np.any(np.sum(away**2, axis=1) <= CENTRES**2):

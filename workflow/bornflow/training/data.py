@@ -61,7 +61,7 @@ def spread_evenly(structures: Sequence[Atoms], count: int) -> list[Atoms]:
 
 
 def padded_sizes(sizes: Sequence[int], most: int) -> Int[np.ndarray, " structures"]:
-    """The size that each structure is padded to, with at most `most` different sizes and the least padding.
+    """The padded size of each structure, with at most `most` different sizes and the least padding.
 
     The optimum is exact, by dynamic programming over the sizes in ascending order.
     """

@@ -19,7 +19,7 @@ from .tables import read_screening
 
 @cli.command
 def main() -> None:
-    """Write the metrics of a model, the interval of a fitted γ and, if asked for, the predictions."""
+    """Write the metrics of a model, the interval of a fitted γ and, if requested, the predictions."""
     args = cli.parse(
         main,
         "checkpoint",

@@ -44,7 +44,7 @@ def align_energies(structures: Sequence[Atoms], several_methods: str) -> None:
     counts = ", ".join(f"{name} ({len(group)} structures)" for name, group in members.items())
     if several_methods == "reject":
         raise BornflowError(
-            f"energies are of several methods (label_program, label_settings): {counts}. Train on one of "
+            f"energies are from several methods (label_program, label_settings): {counts}. Train on one of "
             "them, or set training.several_methods: `same` if they are one method under several names, "
             "`baselines` to fit separate energies per element to each method (forces stay as they are)"
         )

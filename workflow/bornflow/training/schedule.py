@@ -32,7 +32,7 @@ def adamw(
         rate = optax.linear_schedule(settings.learning_rate, settings.final_learning_rate, total)
 
     def scaled(learning_rate: Any) -> optax.GradientTransformation:
-        # optax's own decay takes one number for an array, and here all parameters are one vector.
+        # optax's own decay is one number per array, but here all parameters are one vector.
         decayed = optax.stateless(lambda updates, parameters: updates + decay * parameters)
         return optax.chain(optax.scale_by_adam(), decayed, optax.scale_by_learning_rate(learning_rate))
 

@@ -4,7 +4,8 @@ Born effective charges are linear in γ: Z = γ U, with U those for γ = 1. The 
 
     Σ |z − γ u| = Σ |u| |z/u − γ|
 
-over all components is least at the median of z/u weighted by |u|. This is exact and needs no optimiser.
+over all components is smallest for γ equal to the median of z/u weighted by |u|. This is exact and needs no
+optimiser.
 """
 
 import logging
@@ -35,7 +36,7 @@ def weighted_median(values: Float[np.ndarray, " values"], weights: Float[np.ndar
 def best_screening(
     labels: Float[np.ndarray, " *components"], unscreened: Float[np.ndarray, " *components"]
 ) -> float:
-    """γ with the least Σ |labels − γ unscreened|. Raises BornflowError if all unscreened charges are zero."""
+    """γ with the smallest Σ |labels − γ unscreened|. Raises BornflowError if `unscreened` is zero."""
     weights = np.abs(np.ravel(unscreened))
     used = weights > 0
     if not used.any():

@@ -5,7 +5,7 @@
 
 To add an engine:
 
-1. Derive a class from `base.Engine` in a module of its own, with `identify`, `label` and `relax`.
+1. Derive a class from `base.Engine` in a new module, with `identify`, `label` and `relax`.
    `finite_field.central_difference` turns forces in six fields into Born effective charges. The label's
    `residuals` are `sum_rule` and `nonlinearity`; a further residual needs a limit under `labels.gate`.
    `provenance` contains `label_program`, `label_settings` and `field_operator`; `join_sets` joins only sets

@@ -136,7 +136,7 @@ def reject_unsuited(atoms: Atoms) -> None:
 
 @functools.cache
 def _free_atom(symbol: str) -> float:
-    """The energy [eV] of a free atom of the element, with as many electrons paired as possible."""
+    """The energy [eV] of a free atom of the element, with the largest possible number of paired electrons."""
     return _single_point(Atoms(symbol), np.zeros(3)).energy * HARTREE
 
 

@@ -68,7 +68,7 @@ def respond(
     """
     if atoms.pbc.any():
         raise BornflowError(
-            f"{atoms.info['structure']} is periodic; linear response takes isolated structures"
+            f"{atoms.info['structure']} is periodic, but linear response needs isolated structures"
         )
     text = build_input(atoms, settings)
 

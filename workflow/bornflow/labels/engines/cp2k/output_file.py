@@ -46,7 +46,7 @@ Row = tuple[int, str, tuple[str, ...], str | None]  # number, element, force, it
 class Output:
     """The results of one accepted output in atomic units: energy [Ha], forces [Ha/bohr], dipole [e bohr].
 
-    The dipole of a periodic structure is that of the Berry phase, modulo e times the cell vectors. It is None
+    The dipole of a periodic structure is the Berry-phase dipole, modulo e times the cell vectors. It is None
     if the output does not contain one.
     """
 
@@ -75,10 +75,7 @@ def parse(
     for mark, reason in (
         ("SCF run NOT converged", "the SCF did not converge"),
         ("outer SCF loop FAILED to converge", "the SCF did not converge"),
-        (
-            "Density non-zero on the edges",
-            "the density reaches the edge of the cell: increase labels.cp2k.vacuum",
-        ),
+        ("Density non-zero on the edges", "the density reaches the edge of the cell: increase vacuum"),
         ("[ABORT]", abort_reason(text)),
     ):
         if mark in text:
