@@ -1,7 +1,7 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
-# make test  the tests in under ten minutes; make test-slow the rest
-# make bench time of a step of dynamics and of training of every model, beside lorem-jax
+# make test  the fast tests, in under ten minutes; make test-slow: the others
+# make bench time of a step of dynamics and of training for every model, compared with lorem-jax
 # make lint  style and types of the code, style of the rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 

@@ -1,4 +1,4 @@
-# structures → labels → training → dynamics → spectra → figures, one rule file for each stage.
+# structures → labels → training → dynamics → spectra → figures: one rule file per stage.
 # `snakemake --cores N` makes the figures; `snakemake STAGE` stops after a stage.
 from snakemake.utils import min_version
 

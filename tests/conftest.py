@@ -1,13 +1,13 @@
-"""Shapes and types are checked in every test; shared fixtures live here."""
+"""Checks of shapes and types in every test, and shared fixtures."""
 
 import os
 
 from jaxtyping import install_import_hook
 
 install_import_hook("bornflow", "typecheck.check")
-# Small structures take most of their time to compile. Without LLVM's optimisation it is a third shorter, and
-# half of that if LLVM itself writes the fused loops.
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine threads wait long for each other
+# Tests on small structures spend most of their time on compilation. Without LLVM's optimisation it is a third
+# shorter, and half of that if LLVM itself generates the fused loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine threads would wait for each other
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import jax

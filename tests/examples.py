@@ -1,4 +1,4 @@
-"""Structures and small models that the tests share."""
+"""Structures and small models for several tests."""
 
 import os
 from functools import partial

@@ -119,7 +119,7 @@ PROGRAMS = sorted(
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_every_program_describes_itself(program, monkeypatch, capsys):
+def test_every_program_has_a_description(program, monkeypatch, capsys):
     main = importlib.import_module(program).main
     monkeypatch.setattr(sys, "argv", [program, "--help"])
     with pytest.raises(SystemExit) as end:

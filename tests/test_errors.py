@@ -1,4 +1,4 @@
-"""A command that fails ends in one line that names the file, and with exit status 1."""
+"""A command that fails ends with one line that names the file, and with exit status 1."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from bornflow.errors import BornflowError
 
 
 def last_line(monkeypatch, error: Exception, *arguments: str) -> str:
-    """The line with which a command ends that raises this error."""
+    """The last line of a command that raises this error."""
 
     def fail() -> None:
         raise error
@@ -72,7 +72,7 @@ def test_mistakes_in_the_code_keep_their_traceback(monkeypatch):
         command(fail)()
 
 
-def test_a_full_disk_names_the_file_and_leaves_none(tmp_path):
+def test_a_full_disk_names_the_file_and_leaves_no_file(tmp_path):
     """A limit on the size of files replaces the full disk: writing fails in the same place."""
     values = json.dumps({"models": {f"m{number}": {} for number in range(2000)}})
     result = subprocess.run(

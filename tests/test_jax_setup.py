@@ -43,7 +43,7 @@ def run(script: str, **environment: str) -> list[str]:
 
 
 def test_the_calculator_configures_jax_and_imports_do_not():
-    """Neither the allocator nor jax; in a process of its own, since the tests' process is configured."""
+    """Imports change neither allocator nor jax; in a new process, since that of the tests is configured."""
     after_imports, after_constructor = run(IMPORTS)
     assert after_imports.split() == ["False"]
     is_allocator_set, *changed = after_constructor.split()
@@ -51,7 +51,7 @@ def test_the_calculator_configures_jax_and_imports_do_not():
     assert "jax_default_matmul_precision" in changed
 
 
-def test_loops_by_llvm_are_an_option_that_changes_no_number():
+def test_the_option_of_llvm_loops_changes_no_number():
     options = plain_loops()
     assert options, "this XLA has no fusion emitters to turn off: jax_setup.plain_loops can go"
 
@@ -72,7 +72,7 @@ def test_an_xla_without_the_option_gets_no_option(monkeypatch):
 
 
 def test_compiled_functions_are_read_by_the_next_process(tmp_path):
-    """jax itself counts; the small model's step is stored however fast it compiles."""
+    """jax counts the hits; even a step that compiles quickly is stored."""
     script = (
         "import jax; from collections import Counter; from examples import variant, water\n"
         "from bornflow.benchmarks import dynamics\n"

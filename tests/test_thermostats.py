@@ -80,7 +80,7 @@ class Springs(Calculator):
 
 
 def test_cold_bonds_are_warmed_by_the_langevin_thermostat():
-    """Rescaling all velocities by one factor leaves them cold, since they exchange no energy."""
+    """If all velocities are rescaled by one factor, cold bonds stay cold: they exchange no energy."""
     means = {}
     for name, (make, _) in THERMOSTATS.items():
         rng = np.random.default_rng(1)
@@ -128,7 +128,7 @@ def test_a_linear_molecule_has_one_more_degree_of_freedom(name):
 
 
 def test_a_bent_frame_of_a_linear_molecule_bends_in_both_directions():
-    """At 300 K oxygens of CO2 are some 0.1 Å off its axis; angular momentum about it is that of bending."""
+    """At 300 K the oxygens of CO2 are 0.1 Å off the axis; angular momentum about it is due to bending."""
     atoms = molecule("CO2")
     atoms.positions[0, 0] += 0.1
     thermostats.thermalise(atoms, 300, np.random.default_rng(4))

@@ -1,4 +1,4 @@
-"""Steps are timed on structures of the requested size, and drawn."""
+"""Timings of steps on structures of the requested size, and their figure."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def test_structures_have_the_requested_size(atoms, is_periodic):
     assert bool(structure.pbc.all()) == is_periodic
 
 
-def test_a_size_that_no_box_has_is_rejected():
+def test_an_impossible_size_is_rejected():
     with pytest.raises(BornflowError, match="1560, 3120 or 6240"):
         dynamics.water(2000)
 
@@ -72,7 +72,7 @@ def test_models_are_timed_in_two_rounds(tmp_path):
 
 
 def test_every_prediction_has_the_requested_precision():
-    """Also where double precision is on for others; in a new process, where no compiled function is kept."""
+    """Also if double precision is on for others; in a new process without compiled functions."""
     script = (
         "import numpy as np; from examples import variant, water; from bornflow.benchmarks import dynamics\n"
         "for backbone in ('physical', 'lorem'):\n"

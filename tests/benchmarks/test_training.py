@@ -1,4 +1,4 @@
-"""Training steps are timed, on batches that fit their names."""
+"""Timings of training steps, on batches that fit their names."""
 
 import pytest
 from examples import variant

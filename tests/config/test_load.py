@@ -36,7 +36,7 @@ def _merge(base, change):
         ({"trainig": {}}, ["trainig", "did you mean 'training'"]),
         ({"training": {"epoch": 3}}, ["training", "'epoch'", "did you mean 'epochs'"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "many", "integer"]),
-        ({"training": {"epochs": 0}}, ["training.epochs", "minimum"]),
+        ({"training": {"epochs": 0}}, ["training.epochs", "from 1 to"]),
         ({"models": {"m": {"charges": "global", "neutral": True}}}, ["models.m.neutral", "charges: local"]),
         ({"labels": {"engine": "vasp"}}, ["labels.engine", "vasp", "cp2k"]),
         ({"labels": {"cp2k": {"cutoff": -1}}}, ["labels.cp2k.cutoff", "-1"]),
@@ -118,12 +118,12 @@ def test_frames_need_the_velocities_of_their_step():
         config.complete({"dynamics": {"velocity_interval": 3}})
 
 
-def test_null_leaves_a_model_out():
+def test_null_removes_a_model():
     full = config.complete({"models": {"a": {"channels": 3}, "b": None}})
     assert list(full["models"]) == ["a"]
 
 
-def test_numbers_that_yaml_takes_for_text_are_numbers():
+def test_numbers_that_yaml_reads_as_text_are_numbers():
     given = yaml.safe_load("labels: {cp2k: {eps_scf: 1e-7}}")
     assert config.complete(given)["labels"]["cp2k"]["eps_scf"] == 1e-7
 
@@ -144,7 +144,7 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"dynamics": {"systems": {"a": {"steps": 30000}}}}, {"system-a"}),
         ({"dynamics": {"systems": {"a": {"title": "another"}}}}, set()),
         ({"dynamics": {"timestep": 0.25}}, {"system-a", "system-b"}),
-        ({"labels": {"max_rejected": 0.5}}, {"gather"}),
+        ({"labels": {"max_rejected": 0.5}}, {"join_batches"}),
         ({"labels": {"cp2k": {"cutoff": 500}}}, {"labels"}),
         ({"structures": {"pools": {"p": {"select": 4}}}}, set()),
         ({"structures": {"pools": {"p": {"molecules": 2}}}}, {"pool-p"}),
@@ -160,7 +160,7 @@ def test_a_change_reruns_only_the_jobs_that_read_it(change, reread):
         "structures": {"pools": {"p": {"molecules": 3, "select": 2}}},
     }
     before, after = (config.complete(_merge(base, update)) for update in ({}, change))
-    kinds = ("structures", "labels", "gather", "spectra", "split", "response", "timing")
+    kinds = ("structures", "labels", "join_batches", "spectra", "split", "response", "timing")
     names = (*kinds, "pool-p", "model-m", "model-n", *RECIPE, "system-a", "system-b")
     assert {name for name in names if sections.select(before, name) != sections.select(after, name)} == reread
 

@@ -16,7 +16,7 @@ SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 300, "equilibrat
 
 @pytest.fixture(scope="session")
 def settings():
-    """Makes settings of a run, with changes; limits are wide, since a random model breaks bonds."""
+    """A function that makes settings of a run; limits are wide, since a random model breaks bonds."""
     section = validate({"dynamics": {"systems": {"s": SYSTEM}, "part_steps": 50}})["dynamics"]
     made = replace(SystemSettings.from_section(section, "s"), bond_limit=100, energy_limit=10, drift_limit=10)
     return lambda **changes: replace(made, **changes)
@@ -24,7 +24,7 @@ def settings():
 
 @pytest.fixture(scope="module")
 def gentle(model, parameters):
-    """The random model with a tenth of its weights in the readouts: forces an integrator can follow."""
+    """The random model with readout weights divided by ten: forces that an integrator can follow."""
 
     def shrink(path, leaf):
         return leaf * (0.3 if "'energy'" in str(path) or "'charge'" in str(path) else 1)

@@ -1,4 +1,4 @@
-"""Chunks of a run: whatever happens to one, the run resumes after the last intact chunk before it."""
+"""Chunks of a run: after any damage to a chunk, the run resumes after the last intact chunk before it."""
 
 import io
 import pickle
@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 
 def finish(folder, identity="this run"):
-    """Resume and finish as a run does; the step that it resumed after, and its series."""
+    """Resume and finish like a run; return the last step before it resumed, and the series."""
     chunks = Chunks(folder, identity)
     state = chunks.resume()
     for number in range(chunks.count, COUNT):

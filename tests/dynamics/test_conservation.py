@@ -29,7 +29,7 @@ RESPONSE = ResponseSettings(field=1e-3, length=6.0, pairs=4)
 NO_SPECTRUM = pd.DataFrame({"wavenumber [1/cm]": [], "chi_imaginary": []})
 
 
-def test_a_drift_is_found_under_oscillations():
+def test_a_drift_is_detected_despite_oscillations():
     time = np.arange(20_000) * 0.5
     rng = np.random.default_rng(0)
     noise = 0.02 * np.sin(time / 3) + rng.normal(scale=0.01, size=len(time))
@@ -79,7 +79,7 @@ def test_the_static_term_of_the_current_is_recorded(charges, settings, tmp_path)
     np.testing.assert_allclose(series["static_current"][4], charges @ series["velocities"][4], atol=1e-6)
 
 
-def test_a_resumed_run_in_a_field_equals_an_undisturbed_one(gentle, settings, tmp_path, monkeypatch):
+def test_a_resumed_run_in_a_field_equals_an_uninterrupted_one(gentle, settings, tmp_path, monkeypatch):
     wanted = settings(electric_field=[0.0, 0.05, 0.02], steps=100, part_steps=20)
 
     def run(name):
@@ -148,7 +148,7 @@ def test_a_field_does_not_move_the_centre_of_mass(gentle, settings, tmp_path):
     )
 
 
-def test_a_resumed_run_of_a_box_in_single_precision_equals_an_undisturbed_one(
+def test_a_resumed_run_of_a_box_in_single_precision_equals_an_uninterrupted_one(
     gentle, settings, tmp_path, monkeypatch
 ):
     """Arrays keep the padding of the first chunk, so that sums are taken in the same order."""
@@ -217,7 +217,7 @@ def test_a_spectrum_without_a_susceptibility_is_rejected(calculator, settings, t
 
 
 def test_the_initial_response_to_a_field_is_that_of_free_charges(gentle):
-    """⟨M⟩ = E t²/2 Σ_iβ Z[i, α, β]²/m_i with the centre of mass held, before the forces change."""
+    """⟨M⟩ = E t²/2 Σ_iβ Z[i, α, β]²/m_i with a fixed centre of mass, before the forces change."""
     calculator, atoms = BornflowCalculator(gentle, np.zeros(3), "float64"), water(8, 0.9)
     bec, masses = calculator.get_property("born_effective_charges", atoms), atoms.get_masses() * AMU
     of_centre = bec.sum(axis=0) ** 2 / masses.sum()
@@ -228,7 +228,7 @@ def test_the_initial_response_to_a_field_is_that_of_free_charges(gentle):
 
 @pytest.mark.parametrize(
     ("changes", "wanted"),
-    [({"steps": 30}, r"is 30 steps long; .* 130 are needed"), ({"frame_interval": 300}, "has 1 frames")],
+    [({"steps": 30}, r"has 30 steps; .* needs 130"), ({"frame_interval": 300}, "has 1 frames")],
 )
 def test_a_run_too_short_for_a_response_is_rejected(calculator, settings, tmp_path, changes, wanted):
     simulate(water(2), calculator, settings(equilibration=0, **changes), 1, tmp_path / "r.h5")
@@ -237,7 +237,7 @@ def test_a_run_too_short_for_a_response_is_rejected(calculator, settings, tmp_pa
         response.tabulate(tmp_path / "r.h5", tmp_path / "s.csv", calculator, RESPONSE)
 
 
-def test_the_response_to_a_field_is_exact_and_as_fluctuations_predict(gentle, settings, tmp_path):
+def test_the_response_to_a_field_is_exact_and_agrees_with_fluctuations(gentle, settings, tmp_path):
     """Atoms on springs of one frequency: the response in a field is known and has no noise."""
     atoms, omega, field = water(8, 0.9), 0.1, 1e-3  # rad/fs, V/Å
     home, masses = atoms.positions.copy(), atoms.get_masses() * AMU
@@ -264,7 +264,7 @@ def test_the_response_to_a_field_is_exact_and_as_fluctuations_predict(gentle, se
     exact = field * free * (1 - np.cos(omega * table["time [fs]"])) / omega**2
     size = exact.max()
     np.testing.assert_allclose(table["dipole_in_field [e Å]"], exact, atol=1e-3 * size)
-    # In one run each spring keeps the energy it had by chance, but the two predictions agree.
+    # In one run each spring keeps its random initial energy, but the two predictions agree.
     predicted = table["predicted [e Å]"]
     np.testing.assert_allclose(predicted / predicted.max(), exact / size, atol=0.05)
     np.testing.assert_allclose(table["from_spectrum [e Å]"], predicted, atol=0.05 * predicted.max())

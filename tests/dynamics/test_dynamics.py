@@ -30,7 +30,7 @@ from bornflow.models.model import Model
 @pytest.mark.parametrize(
     "density", [pytest.param(None, id="cluster", marks=pytest.mark.slow), pytest.param(0.9, id="box")]
 )
-def test_the_calculator_gives_what_a_coupled_model_predicts(density):
+def test_the_calculator_returns_the_predictions_of_a_coupled_model(density):
     model = Model(variant(backbone="lorem", charges="local", ewald_accuracy=1e-9), ("H", "O"))
     parameters = noisy_parameters(model)
     atoms = water(3 if density is None else 8, density)
@@ -39,7 +39,7 @@ def test_the_calculator_gives_what_a_coupled_model_predicts(density):
     np.testing.assert_allclose(atoms.get_forces()[[0, 4]], numerical, atol=1e-5)
     if density:
         np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-6)
-    atoms.get_forces()  # of the structure as it was
+    atoms.get_forces()  # of the unchanged structure
     out = model(parameters, graph_of(model, atoms))
     for name, key in (("born_effective_charges", "bec"), ("charges",) * 2, ("screening",) * 2):
         np.testing.assert_allclose(atoms.calc.get_property(name), getattr(out, key)[: len(atoms)], atol=1e-8)
@@ -78,7 +78,7 @@ def test_the_field_adds_its_force_and_its_work(gentle):
     assert change[1] - change[0] == pytest.approx(-np.sum(expected * step), abs=1e-8)
 
 
-def test_the_work_of_a_field_is_along_one_path(gentle):
+def test_the_work_of_a_field_is_integrated_along_one_path(gentle):
     calculator = BornflowCalculator(gentle, np.array([0.1, 0, 0.2]), "float64")
     atoms = water(8, 0.9)
     atoms.calc = calculator
@@ -114,7 +114,7 @@ def test_energy_is_conserved_and_the_error_falls_with_the_square_of_the_step(cal
     assert errors[1] < 0.4 * errors[0]
 
 
-def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
+def test_the_neighbour_list_is_kept_and_rebuilt_when_needed(calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.get_forces()
@@ -131,7 +131,7 @@ def test_the_neighbour_list_is_kept_and_renewed_when_needed(calculator):
     assert calculator.neighbours._listed is not listed
 
 
-def test_a_step_is_rarely_compiled_again_as_numbers_of_neighbours_change(calculator):
+def test_steps_are_rarely_recompiled_while_numbers_of_neighbours_change(calculator):
     atoms = water(8, 0.9)
     atoms.calc = calculator
     atoms.get_forces()
@@ -185,13 +185,13 @@ def test_bad_structures_are_rejected(gentle, calculator):
     twice.positions[5] = twice.positions[1]
     for wrong, reason in (
         (slab, r"periodic in \[True, True, False\]"),
-        (stranger, "holds S; the model knows H, O only"),
-        (twice, "atoms 1 and 5 are in one place"),
+        (stranger, "contains S; the model knows H, O only"),
+        (twice, "atoms 1 and 5 coincide"),
     ):
-        known = water(len(wrong) // 3)  # of as many atoms
+        known = water(len(wrong) // 3)  # with the same number of atoms
         known.calc = wrong.calc = calculator
         known.get_forces()
-        for _ in range(2):  # one that has but moved since is rejected again
+        for _ in range(2):  # a rejected structure that only moved is rejected again
             with pytest.raises(BornflowError, match=reason):
                 wrong.get_forces()
             wrong.positions += 0.01
@@ -223,7 +223,7 @@ def test_a_run_with_unphysical_motion_is_stopped_with_a_reason(calculator, setti
     assert (tmp_path / "r.failed.extxyz").exists()
 
 
-def test_a_killed_run_equals_an_undisturbed_one(gentle, tmp_path):
+def test_a_killed_run_equals_an_uninterrupted_one(gentle, tmp_path):
     checkpoint.save(tmp_path / "model", gentle, "m", {}, 0)
     frames.write(tmp_path / "s.extxyz", [water(3)])
     section = {

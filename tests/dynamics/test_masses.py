@@ -75,7 +75,7 @@ def test_a_run_of_other_isotopes_is_another_run(settings):
 def test_a_run_of_heavy_water_does_not_resume_from_chunks_of_light_water(
     calculator, settings, tmp_path, monkeypatch
 ):
-    """A run of D2O to the file of an unfinished run of H2O equals one that starts without chunks."""
+    """A run of D2O whose file has chunks of an H2O run equals a run that starts without chunks."""
 
     class Killed(Exception):
         pass
@@ -114,13 +114,13 @@ def test_masses_are_stored_with_their_unit_and_kept_by_exported_frames(run, tmp_
     np.testing.assert_allclose(again.get_velocities(), exported[0].get_velocities(), rtol=1e-4, atol=1e-6)
 
 
-def test_frames_of_standard_masses_have_no_column_of_them(calculator, settings, tmp_path):
+def test_frames_with_standard_masses_have_no_column_of_masses(calculator, settings, tmp_path):
     simulate(water(2), calculator, settings(steps=40), 0, tmp_path / "r.h5")
     assert not any(atoms.has("masses") for atoms in read_frames(tmp_path / "r.h5"))
 
 
 def test_spectra_of_velocities_use_the_masses_of_the_run(run, caplog):
-    """With the masses of H2O, hydrogens of D2O would have half of their degrees of freedom."""
+    """With the masses of H2O, the hydrogens of D2O would have half of their degrees of freedom."""
     table = velocities.spectrum([run], SPECTRA)
     assert "standard masses" not in caplog.text
     with h5py.File(run, "a") as file:
@@ -132,7 +132,7 @@ def test_spectra_of_velocities_use_the_masses_of_the_run(run, caplog):
 
 
 @pytest.mark.parametrize("spectrum", [velocities.spectrum, susceptibility.spectrum])
-def test_runs_of_different_isotopes_make_no_common_spectrum(spectrum, run, calculator, settings, tmp_path):
+def test_runs_of_different_isotopes_are_not_averaged(spectrum, run, calculator, settings, tmp_path):
     simulate(water(2), calculator, settings(**DENSE), 1, tmp_path / "light.h5")
     with pytest.raises(BornflowError, match=r"light.h5: atom 1 \(H\) has a mass of 1.008 amu, .* 2.014 amu"):
         spectrum([run, tmp_path / "light.h5"], SPECTRA)
@@ -168,7 +168,7 @@ def test_the_response_to_a_field_starts_with_the_masses_of_the_run(run, gentle):
     assert moved[0] / moved[1] == pytest.approx(2, rel=0.01)
 
 
-def test_isotopes_survive_copies_on_the_way_into_a_run(tmp_path):
+def test_isotopes_survive_copies_before_a_run(tmp_path):
     atoms = heavy(8, 0.9)
     atoms.info["structure"] = "w"
     for copy in (frames.without_labels(atoms), frames.with_labels(atoms, {}), atoms.repeat((2, 1, 1))):

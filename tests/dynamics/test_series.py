@@ -55,14 +55,14 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
         assert [file[name].attrs["unit"] for name in ("masses", "cell")] == ["amu", "Å"]
 
 
-def test_masses_are_needed_only_where_they_are_asked_for(tmp_path):
+def test_masses_are_needed_only_where_requested(tmp_path):
     path = write(tmp_path / "r.h5", masses=False)
     assert "masses" not in read_run(path, "current", optional=["masses"])[1]
     with pytest.raises(BornflowError, match=r"r\.h5 contains no masses; make the run again"):
         read_run(path, "masses")
 
 
-def test_an_attribute_that_is_missing_is_named_where_it_is_looked_up(tmp_path):
+def test_a_missing_attribute_is_named_when_it_is_looked_up(tmp_path):
     path = write(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         file.attrs["timestep [ps]"] = file.attrs["timestep [fs]"]
@@ -97,7 +97,7 @@ def test_an_attribute_that_is_missing_is_named_where_it_is_looked_up(tmp_path):
         ("kind", b"\xff", "bulk or cluster"),
         ("electric_field [V/Å]", [0, 0], "three finite numbers"),
         ("electric_field [V/Å]", [0, 0, np.inf], "three finite numbers"),
-        (VOLUME, np.nan, "above 0 expected of a bulk"),
+        (VOLUME, np.nan, "above 0 expected for a bulk"),
         (VOLUME, -1.0, "above 0"),
         ("kind", h5py.Empty("f"), "bulk or cluster"),
     ],

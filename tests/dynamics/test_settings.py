@@ -55,7 +55,7 @@ def test_unfinished_runs_of_earlier_versions_keep_their_identity(more, expected)
     assert run_identity(atoms, settings, 7, b"model") == expected
 
 
-def test_the_only_system_is_selected_and_of_several_one_is_named():
+def test_a_single_system_is_selected_and_one_of_several_must_be_named():
     assert select_system(section(s=SYSTEM), None, "c.yaml").structure == "s.extxyz"
     two = section(a=SYSTEM, b=SYSTEM | {"steps": 400})
     assert select_system(two, "b", "c.yaml").steps == 400

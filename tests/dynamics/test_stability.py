@@ -31,7 +31,7 @@ def monitor(atoms, limits, tmp_path):
 
 
 class Forces:
-    """Stands for a calculator whose forces were evaluated already."""
+    """Replaces a calculator whose forces are already evaluated."""
 
     def __init__(self, forces):
         self.forces = forces
@@ -46,7 +46,7 @@ def test_a_stable_run_passes(atoms, monitor):
     assert not monitor.failed.exists()
 
 
-def test_each_water_has_two_bonds_wherever_its_cell_ends(atoms, limits, tmp_path):
+def test_each_water_has_two_bonds_across_cell_boundaries(atoms, limits, tmp_path):
     moved = atoms.copy()
     if atoms.pbc.any():
         moved.positions += [1.0, 2.0, 3.0]
@@ -83,7 +83,7 @@ def test_a_jump_of_the_conserved_energy_is_reported_with_the_largest_force(atoms
         monitor.check(atoms, 2, energy, 300.0)
 
 
-def test_a_slow_drift_is_reported_by_a_resumed_run_too(atoms, limits, monitor):
+def test_a_slow_drift_is_also_reported_by_a_resumed_run(atoms, limits, monitor):
     per_step = 0.03 * len(atoms)
     atoms.calc = Forces(np.eye(len(atoms), 3))
     for step in range(4):

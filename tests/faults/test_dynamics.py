@@ -1,4 +1,4 @@
-"""Impossible input of a run is rejected before a model is loaded, with one clear error."""
+"""Impossible input of a run gives one clear error before a model is loaded."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from ase.constraints import FixAtoms, FixBondLength, FixCartesian, FixCom
-from examples import variant, water
+from examples import ROOT, variant, water
 
 from bornflow.config.schema import validate
 from bornflow.dynamics import md
@@ -28,14 +28,14 @@ from bornflow.structures.candidates import read_candidates
 from bornflow.training import data
 from bornflow.units import spectral_steps
 
-CASES = Path("/work/shared/cases")
+CASES = ROOT.parent / "shared/cases"  # not part of the project
 SYSTEM = {"structure": "s.extxyz", "temperature": 200, "steps": 20}
 SETTINGS = SystemSettings.from_section(validate({"dynamics": {"systems": {"s": SYSTEM}}})["dynamics"], "s")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with a start structure and a configuration; there is no model that could be loaded."""
+    """A folder with a start structure and a configuration, but no model."""
     monkeypatch.chdir(tmp_path)
     frames.write("s.extxyz", [water(2), water(3)])
     Path("cfg.yaml").write_text(yaml.safe_dump({"dynamics": {"systems": {"s": SYSTEM}}}))
@@ -75,8 +75,8 @@ REJECTED = {
     "failed frames": ({"out": "old.h5", "structure": "old.failed.extxyz"}, "would be overwritten"),
     "parts file": ({"out": "file.h5"}, "file.parts is a file"),
     "parts of others": ({"out": "mine.h5"}, "mine.parts contains thesis.tex, which is no chunk of a run"),
-    "parent is a file": ({"out": "s.extxyz/r.h5"}, "nothing can be written to s.extxyz"),
-    "parent of the system": ({"out": "/proc/none/r.h5"}, "nothing can be written to /proc/none"),
+    "parent is a file": ({"out": "s.extxyz/r.h5"}, "the folder s.extxyz is not writable"),
+    "parent of the system": ({"out": "/proc/none/r.h5"}, "the folder /proc/none is not writable"),
 }
 
 
@@ -97,11 +97,11 @@ def test_arguments_are_rejected_before_the_model_is_loaded(folder, monkeypatch, 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_to_is_rejected(folder, monkeypatch, capsys):
     Path("locked").mkdir(mode=0o500)
-    assert "nothing can be written to locked" in rejection(monkeypatch, capsys, out="locked/r.h5")
+    assert "the folder locked is not writable" in rejection(monkeypatch, capsys, out="locked/r.h5")
 
 
-def test_without_a_fault_the_model_is_what_is_missing(folder, monkeypatch, capsys):
-    """The rejections above come first, and not because everything is rejected."""
+def test_without_a_fault_only_the_model_is_missing(folder, monkeypatch, capsys):
+    """The arguments above are rejected because of their faults: valid ones reach the missing model."""
     for changes in ({}, {"frame": 1}, {"seed": 2**32 - 1}, {"out": "new/folder/r.h5"}):
         assert "no-model" in rejection(monkeypatch, capsys, **changes)
 
@@ -120,7 +120,7 @@ def test_a_constraint_is_rejected_by_everything_that_moves_atoms(kind, model, pa
     atoms = water(2)
     atoms.set_constraint(make())
     calculator = BornflowCalculator(Checkpoint(model, parameters, np.zeros(2)))
-    expected = rf"water-2-0: constraints \({kind}\) hold {count} of 6 atoms, .* remove the constraints"
+    expected = rf"water-2-0: constraints \({kind}\) fix {count} of 6 atoms, .* remove the constraints"
     with pytest.raises(BornflowError, match=expected):
         md.simulate(atoms, calculator, SETTINGS, 0, tmp_path / "r.h5")
     with pytest.raises(BornflowError, match=expected):
@@ -139,9 +139,9 @@ def constrained_file(path) -> Path:
 def test_a_constrained_structure_of_a_file_is_rejected(folder, monkeypatch, capsys):
     constrained_file("held.extxyz")
     message = rejection(monkeypatch, capsys, structure="held.extxyz", frame=1)
-    assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) hold 2 of 24 atoms" in message
+    assert "held.extxyz, frame 1 (water-8-0): constraints (FixAtoms) fix 2 of 24 atoms" in message
     assert "move_mask" in message
-    with pytest.raises(BornflowError, match="hold 2 of 24"):
+    with pytest.raises(BornflowError, match="fix 2 of 24"):
         read_structure("held.extxyz", 1, [2, 1, 1])
 
 
@@ -233,7 +233,7 @@ def test_atoms_too_far_away_are_rejected_and_do_not_kill_the_process(far, period
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        (5000 * np.eye(3), "waves of the long-range sum"),
+        (5000 * np.eye(3), "the long-range sum needs"),
         (0.1 * np.eye(3), "check the unit"),
         (1e300 * np.eye(3), "the cell"),
     ],
@@ -259,8 +259,8 @@ def test_an_impossible_resolution_is_rejected(resolution):
 
 
 @pytest.mark.skipif(not (CASES / "files").is_dir(), reason="the cases that were found are not here")
-def test_the_cases_that_were_found():
-    with pytest.raises(BornflowError, match="hold 48 of 96 atoms"):
+def test_earlier_failures_are_rejected():
+    with pytest.raises(BornflowError, match="fix 48 of 96 atoms"):
         read_structure(CASES / "files/06-constraint/fixed.extxyz", 0, [1, 1, 1])
     ids = []
     for name in ("h2o", "d2o"):

@@ -218,7 +218,7 @@ def test_a_last_line_without_a_line_break_is_reported(tmp_path, caplog):
 
 
 def test_a_file_cut_anywhere_is_read_without_loss_or_rejected(tmp_path):
-    """Wherever a file of two frames is cut, no frame loses a label in silence."""
+    """A file of two frames, cut at any position, never loses a label without a message."""
     text = GOOD + GOOD.replace("-17.0", "-18.0")
     for end in range(len(text)):
         try:
@@ -226,7 +226,7 @@ def test_a_file_cut_anywhere_is_read_without_loss_or_rejected(tmp_path):
         except BornflowError:
             continue
         energies = [frames.label(atoms, "energy") for atoms in found]
-        # The last number may lose digits, and blank lines are no frame: every other cut is noticed.
+        # A cut in the last number or in blank lines cannot be detected; every other cut is.
         assert energies in ([-17.0], [-17.0, -18.0])
         assert end >= len(GOOD) - 3 and (len(found) == 1 or end >= len(text) - 3)
         assert len(found) == 2 or not text[len(GOOD) : end].strip()
@@ -257,7 +257,7 @@ def test_energies_of_two_methods_are_not_mixed(tmp_path):
         read(tmp_path, GOOD.replace("forces:R:3", "local:R:3"), {"energy": "local"})
 
 
-def test_files_and_folders_with_one_name_give_different_names(tmp_path):
+def test_frames_of_files_with_the_same_name_get_different_names(tmp_path):
     paths = [tmp_path / folder / "data" / "train.xyz" for folder in "xy"]
     for path in paths:
         path.parent.mkdir(parents=True)
@@ -274,7 +274,7 @@ def test_files_and_folders_with_one_name_give_different_names(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["total_charge", "Charge", "net_charge", "qm_charge", "REF_total_charge"])
-def test_total_charges_have_many_names(key, tmp_path):
+def test_keys_of_total_charges_are_recognised(key, tmp_path):
     (atoms,) = read(tmp_path, with_comment(f"{PROPERTIES} {key}=1 spin_multiplicity=2"))
     assert atoms.info["charge"] == 1 and atoms.info["multiplicity"] == 2
 
@@ -289,7 +289,7 @@ def test_atomic_numbers_may_replace_symbols(tmp_path):
 
 
 @pytest.mark.parametrize("typo", ["ener0gy", "enrgy", "energy_pbe", "E"])
-def test_a_key_with_a_typing_error_loses_no_label_in_silence(typo, tmp_path, caplog):
+def test_a_misspelt_key_loses_no_label_without_a_message(typo, tmp_path, caplog):
     wrong = with_comment(f"{PROPERTIES} {typo}=-17")
     with pytest.raises(
         BornflowError, match=f"frame 1, line 7: no 'energy', which other frames have, but '{typo}'"
@@ -311,7 +311,7 @@ def test_masses_are_read_or_rejected(tmp_path):
                 read(tmp_path, file(key, wrong))
 
 
-def test_units_may_be_spelled_in_many_ways(tmp_path):
+def test_spellings_of_units_are_recognised(tmp_path):
     for unit in ("eV/Å", "eV/A", "ev/Ang", "eV/Angstrom", "eV / angstrom"):
         assert read(tmp_path, with_comment(f'{PROPERTIES} energy=1 forces_unit="{unit}"'))
 

@@ -34,7 +34,7 @@ def shipped():
 
 @pytest.fixture
 def few(shipped):
-    """Some twenty clusters and a box, copied."""
+    """Copies of about twenty clusters and a box."""
     return [relabel(atoms) for atoms in [*shipped[:16], *shipped[50:64]]]
 
 
@@ -86,13 +86,13 @@ WHOLE_SETS = {
 
 
 @pytest.mark.parametrize("case", WHOLE_SETS)
-def test_a_set_in_other_units_is_found(case, few):
+def test_a_set_in_other_units_is_detected(case, few):
     changes, message = WHOLE_SETS[case]
     assert message in what([relabel(atoms, **changes) for atoms in few])
 
 
 @pytest.mark.parametrize("factor", [1 / BOHR, 0.1, 10])
-def test_positions_in_other_units_are_found(factor, few):
+def test_positions_in_other_units_are_detected(factor, few):
     assert "bohr" in what([stretched(atoms, factor) for atoms in few]) or factor < 1
     assert what([stretched(atoms, factor) for atoms in few])
 
@@ -121,11 +121,11 @@ def test_one_frame_in_other_units_of_length_is_named(factor, few):
     assert [frames.name(atoms) for atoms in found[0].structures] == [frames.name(few[5])]
 
 
-def test_forces_of_held_atoms_that_were_set_to_zero_are_found(few):
+def test_zero_forces_on_fixed_atoms_are_found(few):
     few[3].set_constraint(FixAtoms([0, 1]))
     assert what(few) == "", "a mask alone changes no label"
     few[3] = relabel(few[3], forces=lambda f: f * (np.arange(len(f)) > 1)[:, None])
-    assert "held by move_mask" in what(few)
+    assert "fixed by move_mask" in what(few)
 
 
 def test_sums_of_charges_that_scatter_everywhere_are_reported_and_trained_on(few, caplog):
@@ -209,7 +209,7 @@ def test_zeros_in_place_of_labels_are_found(key, few):
     assert "zero" not in what([perfect])
 
 
-def test_methods_are_not_mixed_unless_asked_for(few, shipped):
+def test_methods_are_mixed_only_on_request(few, shipped):
     other = frames.read("resources/labels/water-xtb.extxyz")[:30]
     mixed = [*few, *other]
     for atoms in other:
@@ -254,18 +254,18 @@ def test_files_of_the_split_are_read_without_change(few, shipped, tmp_path):
         np.testing.assert_allclose(frames.label(atoms, "bec"), frames.label(truth, "bec"), atol=1e-8)
 
 
-def test_baselines_of_methods_are_brought_together_once(few, tmp_path):
+def test_baselines_of_methods_are_shifted_once(few, tmp_path):
     other = frames.read("resources/labels/water-xtb.extxyz")[:40]
     for atoms in other:
         atoms.info["structure"] = "xtb-" + frames.name(atoms)
     settings = replace(SETTINGS, several_methods="baselines")
     labelled_sets.check([*few, *other], settings)
-    frames.write(tmp_path / "t.extxyz", [*few, *other[:5]])  # now the other method has the majority
+    frames.write(tmp_path / "t.extxyz", [*few, *other[:5]])  # now the other method is more frequent
     back = labelled_sets.read([tmp_path / "t.extxyz"], settings)
     labelled_sets.check(back, settings)
     energies = [frames.label(atoms, "energy") for atoms in (*few, *other[:5])]
     assert [frames.label(atoms, "energy") for atoms in back] == energies
-    labelled_sets.check(back, SETTINGS)  # what was brought together is of one method
+    labelled_sets.check(back, SETTINGS)  # after the shift all energies count as one method
 
 
 def test_labels_without_a_method_are_not_mixed_with_named_ones(few, caplog):

@@ -1,4 +1,4 @@
-"""Tables, documents and runs that are damaged, cut or of another format end every command in one line."""
+"""Damaged or truncated tables, documents and runs, or other formats: every command gives one line."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ NU = np.arange(20.0, 4500, 20)
 
 
 def call(module, *arguments):
-    """Run a command in this process; the text of its error, or None where it ends well."""
+    """Run a command in this process; return its error message, or None if it succeeds."""
     main = importlib.import_module(f"bornflow.{module}").main
     before, sys.argv = sys.argv, [module, *map(str, arguments)]
     try:
@@ -35,7 +35,7 @@ def call(module, *arguments):
 
 def rejected(module, *arguments):
     said = call(module, *arguments)
-    assert said is not None, "nothing was said"
+    assert said is not None, "no message"
     assert said.startswith("error: ") and "\n" not in said, said
     return said
 
@@ -89,7 +89,7 @@ DAMAGES = {
 
 
 def tables(folder):
-    """Each command with the file that it reads first, which is complete, and its other arguments."""
+    """Each command with the (complete) file that it reads first, and its other arguments."""
     errors = "model,seed,structures_of,structures,energy_mae [meV/atom]\nm,0,all,3,1.5\n"
     (folder / "errors.csv").write_text(errors)
     (folder / "rejected.csv").write_text("structure,reason\na,it failed\n")
@@ -193,7 +193,7 @@ def test_spectra_of_one_panel_are_alike(tmp_path):
         ("spectra.velocities", "H [cm]"),
     ],
 )
-def test_spectra_of_runs_that_are_odd_are_not_made(module, path, tmp_path):
+def test_spectra_of_odd_runs_are_rejected(module, path, tmp_path):
     (tmp_path / "c.yaml").write_text("spectra: {resolution: 400, highest: 5000}")
     command = (
         module,
@@ -230,7 +230,7 @@ def test_spectra_of_runs_that_are_odd_are_not_made(module, path, tmp_path):
             assert reason in said and "\n" not in said
 
 
-def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_path):
+def test_a_run_without_masses_is_rejected_only_where_masses_are_needed(tmp_path):
     path = run(tmp_path / "r.h5")
     with h5py.File(path, "a") as file:
         del file["masses"]
@@ -241,7 +241,7 @@ def test_a_run_without_masses_is_rejected_by_none_that_does_not_need_them(tmp_pa
 
 
 @pytest.mark.parametrize("module", ["dynamics.conservation", "dynamics.export", "figures.conservation"])
-def test_runs_of_every_reader_are_checked(module, tmp_path):
+def test_every_reader_of_runs_checks_them(module, tmp_path):
     path = run(tmp_path / "r.h5")
     out = tmp_path / {"dynamics.export": "o.extxyz", "figures.conservation": "o.png"}.get(module, "o.csv")
     command = (module, "--runs", path, "--out", out)
@@ -295,7 +295,7 @@ def test_a_format_that_cannot_be_written_is_rejected_before_anything_is_read(nam
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"figure.figsize 3\n\0", None])
-def test_a_style_that_is_none_is_rejected(content, tmp_path):
+def test_a_file_that_is_not_a_style_is_rejected(content, tmp_path):
     if content is not None:
         (tmp_path / "s.mplstyle").write_bytes(content)
     rest = ("--style", tmp_path / "s.mplstyle", "--out", tmp_path / "o.png")
@@ -307,7 +307,7 @@ def test_a_style_that_is_none_is_rejected(content, tmp_path):
     [
         ("m-0.json", "[1, 2]", "but a mapping is expected"),
         ("m-0.json", "7", "but a mapping is expected"),
-        ("m-0.json", "{}", "holds no errors"),
+        ("m-0.json", "{}", "contains no errors"),
         ("m-0.json", '{"all": 3}', "'all' is 3, but a mapping is expected"),
         ("m-0.json", '{"all": {"bec_mae": "small"}}', "'bec_mae' is 'small', but a number is expected"),
         ("m-0.json", '{"all": {"bec_mae": NaN}}', "NaN found"),
@@ -390,7 +390,7 @@ def test_tables_of_rejections_may_be_empty_and_contain_any_text(tmp_path):
         ("field_operator", ",berry,", ",position,", "no label with the Berry phase"),
     ],
 )  # fmt: skip
-def test_tables_of_studies_have_what_is_drawn(study, old, new, reason, tmp_path):
+def test_tables_of_studies_contain_the_drawn_columns(study, old, new, reason, tmp_path):
     path = copy(tmp_path, f"labels/studies/{study}.csv")
     text = path.read_text()
     assert old in text

@@ -1,4 +1,4 @@
-"""Names from a user reach a shell as one word or are rejected: none is run, split or expanded."""
+"""A user's names reach the shell as one word or are rejected: none is run, split or expanded."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from bornflow.io import frames
 
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 # Fields of a command that contain no name and are not quoted.
-PLAIN = {"threads", "params.limit"}  # numbers of ours; `--limit SIZE`, two words
+PLAIN = {"threads", "params.limit"}  # the workflow's numbers; `--limit SIZE`, two words
 MARK = "pwned"
 NASTY = [
     "a b",
@@ -177,7 +177,7 @@ def test_names_in_all_other_commands_are_not_run(clone):
 
 
 def test_names_that_contain_each_other_share_no_file(clone):
-    """Every file of a plan belongs to one job, also where one name contains another one."""
+    """Every file of a plan belongs to one job, even if one name contains another."""
     start = {
         "structure": "resources/structures/cage.extxyz",
         "temperature": 10,

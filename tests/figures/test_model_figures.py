@@ -39,7 +39,7 @@ def test_parity_has_a_panel_for_each_kind_and_model():
     assert figure.axes[0].get_xlim() == figure.axes[1].get_ylim(), "one scale in a row"
 
 
-def test_parity_without_labels_says_so():
+def test_parity_without_labels_states_the_reason():
     figure = bec_parity.draw([water("a")], {"one": [[predicted("a", 0)]]})
     assert "no validation structure has" in figure.axes[0].texts[0].get_text()
 
@@ -55,7 +55,7 @@ def test_errors_are_means_over_seeds_with_their_spread():
         }
     )
     figure = model_errors.draw(table)
-    assert len(figure.axes) == 2, "no panel for forces, which nothing was predicted of"
+    assert len(figure.axes) == 2, "no panel for forces, which were not predicted"
     clusters = figure.axes[0].containers[1]
     np.testing.assert_allclose(clusters[0].get_xdata(), [2, 4])
     np.testing.assert_allclose(np.ptp([s[:, 0] for s in clusters[2][0].get_segments()], axis=1), [8**0.5, 0])
@@ -63,7 +63,7 @@ def test_errors_are_means_over_seeds_with_their_spread():
         model_errors.draw(table[["model", "seed", "structures_of"]])
 
 
-def test_screening_is_drawn_by_size_with_the_pictures_asked_for():
+def test_screening_is_drawn_by_size_with_the_requested_pictures():
     structures = [
         predicted("single", 0),
         predicted("pair", 0.5, molecules=2),

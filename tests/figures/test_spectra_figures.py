@@ -29,7 +29,7 @@ def labels(axis):
     return [line.get_label() for line in axis.get_lines() if not line.get_label().startswith("_")]
 
 
-def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
+def test_spectra_have_a_panel_each_and_measured_water_on_request():
     tables = [[table(True)] * 2, [table(False)] * 2]
     figure = spectrum.draw(tables, ["box", "cage"], ["one", "two"], ["water", "none"], 20)
     assert "lines 29 cm⁻¹ wide" in figure.axes[0].get_xlabel()
@@ -39,7 +39,7 @@ def test_spectra_have_a_panel_each_and_measured_water_where_asked_for():
     assert "molecule" in figure.axes[1].get_ylabel()
 
 
-def test_as_many_spectra_as_titles_and_models():
+def test_the_number_of_spectra_fits_titles_and_models():
     with pytest.raises(BornflowError, match="1 spectra for 1 titles and 2 models"):
         spectrum.read_panels(["a.csv"], ["box"], ["one", "two"])
 

@@ -1,4 +1,4 @@
-"""A model's folder: any damage ends in one clear error, and never loads another model."""
+"""A model's folder: any damage gives one clear error, and never loads another model."""
 
 import hashlib
 import pickle
@@ -30,7 +30,7 @@ def folder(trained, tmp_path):
 
 
 def edit(folder, change, old=False, fitting=False):
-    """Change config.yaml; make it one of the previous format (`old`), or give it a hash that fits."""
+    """Change config.yaml; convert it to the previous format (`old`), or give it a valid hash."""
     path = folder / "config.yaml"
     text = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(text)
@@ -127,7 +127,7 @@ ODD = {
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
 @pytest.mark.parametrize(("change", "reason"), ODD.values(), ids=ODD)
-def test_a_description_of_no_model_is_rejected_whatever_its_hash(change, reason, old, folder):
+def test_an_impossible_description_is_rejected_even_with_a_valid_hash(change, reason, old, folder):
     edit(folder, change, old=old, fitting=not old)
     with pytest.raises(BornflowError, match=reason) as caught:
         checkpoint.load(folder)

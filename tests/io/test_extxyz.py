@@ -1,4 +1,4 @@
-"""The reader and writer of extxyz files: everything that is written reads back, here and with ASE."""
+"""Reader and writer of extxyz files: written files are read back unchanged, here and with ASE."""
 
 import gzip
 
@@ -81,7 +81,7 @@ def test_values_keep_their_type(value, tmp_path):
     read = write_and_read(tmp_path / "a.extxyz", atoms)
     found = read.info["note"].tolist() if isinstance(read.info["note"], np.ndarray) else read.info["note"]
     assert found == value and type(found) is type(value)
-    other = ase.io.read(tmp_path / "a.extxyz")  # another reader does not lose the keys that follow either
+    other = ase.io.read(tmp_path / "a.extxyz")  # another reader keeps the following keys as well
     assert other.info["after"] == 1.5 and other.info["structure"] == atoms.info["structure"]
 
 

@@ -1,4 +1,4 @@
-"""Files appear completely, locks last as long as programs need them, a full disk is one line."""
+"""Files are written completely, locks last while programs need them, a full disk gives one line."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ with locked("d"):
 """
 
 
-def test_a_lock_lasts_until_the_program_that_a_killed_job_started_has_ended(tmp_path):
+def test_a_lock_lasts_until_the_program_of_a_killed_job_has_ended(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
     begun = time.monotonic()
     assert subprocess.run([sys.executable, "-c", JOB], cwd=tmp_path, env=environment).returncode == 9

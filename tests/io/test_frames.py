@@ -1,4 +1,4 @@
-"""extxyz files of labelled structures: labels read back, missing ones stay missing, damage is reported."""
+"""extxyz files of labelled structures: labels are kept, missing ones stay missing, damage is reported."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_keys_can_be_mapped(tmp_path):
     np.testing.assert_allclose(frames.label(back, "bec"), values["bec"], atol=1e-8)
 
 
-def test_unnamed_frames_of_files_with_one_name_get_different_names(tmp_path):
+def test_unnamed_frames_of_files_with_the_same_name_get_different_names(tmp_path):
     plain = labelled()[0]
     del plain.info["structure"]
     for folder in ("cold", "hot"):
@@ -65,7 +65,7 @@ def test_unnamed_frames_of_files_with_one_name_get_different_names(tmp_path):
 
 
 def test_labels_missing_under_a_mapped_key_are_not_taken_from_another(tmp_path):
-    """Half of a set by one method must not be completed by another's numbers."""
+    """A set labelled partly by one method must not be completed with labels of another."""
     atoms, values = labelled()
     both = frames.with_labels(atoms, {"energy": -1.0})
     both.info["dft_energy"] = values["energy"]
@@ -73,7 +73,7 @@ def test_labels_missing_under_a_mapped_key_are_not_taken_from_another(tmp_path):
     first, second = frames.read(tmp_path / "a.extxyz", {"energy": "dft_energy"})
     assert frames.label(first, "energy") == values["energy"]
     assert frames.label(second, "energy") is None
-    # Nor does the other method's number come back when what was read is written and read again.
+    # The other method's label must not return when the frames are written and read again.
     frames.write(tmp_path / "b.extxyz", [first, second])
     for keys in (None, {"energy": "dft_energy"}):
         assert [frames.label(atoms, "energy") for atoms in frames.read(tmp_path / "b.extxyz", keys)] == [

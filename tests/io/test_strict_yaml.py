@@ -75,7 +75,7 @@ BOMB = "a0: &a0 [x, x, x, x]\n" + "".join(
         ("a: &x [1, *x]", "makes a circle"),
         ("a: &x {b: {c: *x}}", "makes a circle"),
         ("a: *x", "undefined alias"),
-        (BOMB, "stand for over 50000 values"),
+        (BOMB, "expand to over 50000 values"),
         (f"a: {'[' * 20000}", "nested more than 50 levels"),
         (f"a: {'{a: ' * 20000}", "nested more than 50 levels"),
         ("- 1", "sections such as `training:` are expected at the top, found [1]"),

@@ -1,4 +1,4 @@
-"""A labelling run of real CP2K, killed again and again, ends as an undisturbed one and repeats nothing."""
+"""A CP2K labelling run, killed repeatedly, equals an uninterrupted run and repeats no calculation."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ class Run:
 @pytest.mark.skipif(
     not shutil.which("cp2k.psmp"), reason="CP2K is not installed (Debian: apt-get install cp2k)"
 )
-def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path):
+def test_a_run_killed_twenty_times_equals_an_uninterrupted_one(tmp_path):
     structures = [water(1, seed=seed) for seed in range(3)] + [water(2, seed=3)]
     undisturbed = Run(tmp_path / "undisturbed", structures)
     started = time.monotonic()
@@ -82,10 +82,10 @@ def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(tmp_path):
     kills = 0
     while kills < KILLS:
         job = killed.start()
-        # Long enough for a run to finish now and then, short enough that the last kill comes before the end.
+        # Long enough for some runs to finish, short enough that the last kill comes before the end.
         time.sleep(3 + wall / KILLS * rng.random())
         assert job.poll() is None, "the job ended before it was killed often enough"
-        # The job alone, as by the out-of-memory killer, or all it started, as by a batch system.
+        # Kill only the job, like the out-of-memory killer, or its process group, like a batch system.
         (os.kill, os.killpg)[kills % 2](job.pid, signal.SIGKILL)
         job.wait()
         kills += 1

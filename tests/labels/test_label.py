@@ -1,4 +1,4 @@
-"""The labelling job: rejected structures are named, known labels are taken, batches are joined."""
+"""The labelling job: rejected structures are named, known labels are used, batches are joined."""
 
 import re
 import subprocess
@@ -42,7 +42,7 @@ def test_the_gate_is_applied(tmp_path):
     assert "labels.gate.nonlinearity" in rejected[0][1]
 
 
-def test_a_kink_in_the_forces_that_the_sum_rule_does_not_see_is_rejected(tmp_path):
+def test_a_kink_in_the_forces_that_satisfies_the_sum_rule_is_rejected(tmp_path):
     shipped = next(a for a in frames.read(ROOT / "resources/labels/water.extxyz") if len(a) == 18)
     gate = SETTINGS.gate
     forces = {(axis, sign): np.zeros((18, 3)) for axis in range(3) for sign in (1, -1)}
@@ -63,7 +63,7 @@ def test_labels_carry_their_own_provenance_only(tmp_path):
     assert made.info["label_program"].startswith("tblite")
 
 
-def test_a_box_does_not_take_the_label_of_a_cluster(tmp_path):
+def test_a_box_does_not_get_the_label_of_a_cluster(tmp_path):
     (made,), _ = label_structures([water(1)], "xtb", SETTINGS, tmp_path)
     frames.write(tmp_path / "known.extxyz", [made])
     box = frames.read(tmp_path / "known.extxyz")[0]
@@ -116,7 +116,7 @@ def test_no_geometry_is_trained_on_twice():
         assert same is atoms, f"{atoms.info['structure']} is {same.info['structure']}"
 
 
-def test_a_known_label_is_taken_unchanged(tmp_path):
+def test_a_known_label_is_used_unchanged(tmp_path):
     path = tmp_path / "known.extxyz"
     frames.write(tmp_path / "s.extxyz", [water(2)])
     structures = frames.read(tmp_path / "s.extxyz")
@@ -132,11 +132,11 @@ def test_a_known_label_is_taken_unchanged(tmp_path):
     assert taken.info["structure"] == "again"
     assert taken.info["label_hash"] == made.info["label_hash"], "provenance is the label's"
     strict = replace(SETTINGS, known=[str(path)], gate={"sum_rule": 0.05, "nonlinearity": 1e-12})
-    assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate holds for all"
+    assert label_structures([renamed], "xtb", strict, tmp_path)[1][0][0] == "again", "the gate applies to all"
     spoilt = labels["bec"] + 0.2 * (np.arange(6) == 0)[:, None, None]
     frames.write(path, [frames.with_labels(made, labels | {"bec": spoilt})])
     ((_, reason),) = label_structures([renamed], "xtb", replace(SETTINGS, known=[str(path)]), tmp_path)[1]
-    assert reason.startswith("sum_rule is 0.2"), "what the file says of it is not trusted"
+    assert reason.startswith("sum_rule is 0.2"), "the value in the file is not trusted"
     for damaged in (frames.with_labels(made, {"energy": 1.25}), moved_hydrogen(marked)):
         frames.write(path, [damaged])
         (fresh,), _ = label_structures([renamed], "xtb", replace(SETTINGS, known=[str(path)]), tmp_path)
@@ -184,7 +184,7 @@ def test_relaxing_fails_if_every_structure_is_rejected(tmp_path):
         assert result.returncode == status, result.stderr
         assert "water-8-0," in (tmp_path / "r.csv").read_text()
     assert "every structure of s.extxyz was rejected, water-8-0: " in result.stderr
-    assert len(frames.read(tmp_path / "r.extxyz")) == 1, "what was there is kept"
+    assert len(frames.read(tmp_path / "r.extxyz")) == 1, "the existing file is kept"
 
 
 def test_xtb_relaxes_clusters_and_rejects_boxes(tmp_path):

@@ -61,7 +61,7 @@ def test_shipped_labels_are_within_all_limits():
 
 
 @pytest.mark.parametrize("size", [101.0, 1e6, np.nan, np.inf])
-def test_the_atom_with_too_large_a_force_is_named(size):
+def test_the_atom_with_a_too_large_force_is_named(size):
     forces = np.zeros((3, 3))
     forces[1, 2] = size
     with pytest.raises(Rejected, match=r"force on atom 1 \(H\) is .* eV/Å, 100 or less expected"):
@@ -84,7 +84,7 @@ def test_hartree_in_place_of_electronvolt_is_rejected():
         limits.reject_energy(atoms, energy, xtb._free_atom)
 
 
-def test_a_known_label_beyond_the_limits_is_not_taken(tmp_path):
+def test_a_known_label_beyond_the_limits_is_not_used(tmp_path):
     (made,), _ = label_structures([water(2)], "xtb", SETTINGS, tmp_path)
     labels = {key: frames.label(made, key) for key in frames.LABELS}
     spoilt = frames.with_labels(made, labels | {"forces": 1e4 * labels["forces"]})

@@ -1,4 +1,4 @@
-"""Every test of a model here runs for each of the six variants, four of them among the slow tests."""
+"""Every test of a model runs for each of the six variants; four of these are slow tests."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from examples import STRUCTURES, noisy_parameters, variant
 
 from bornflow.models.model import Model
 
-FAST = ("physical-uncoupled", "lorem-local")  # together they use all code of a model but the global γ
+FAST = ("physical-uncoupled", "lorem-local")  # together they use all code of a model except the global γ
 VARIANTS = [
     pytest.param((backbone, charges), id=name, marks=() if name in FAST else pytest.mark.slow)
     for backbone in ("physical", "lorem")
@@ -31,7 +31,7 @@ def sample(request) -> Atoms:
 def model(request) -> Iterator[Model]:
     backbone, charges = request.param
     yield Model(variant(backbone=backbone, charges=charges, ewald_accuracy=1e-9), ("H", "O"))
-    jax.clear_caches()  # all variants compiled are more than a process may map into memory
+    jax.clear_caches()  # all compiled variants exceed the memory maps of a process
 
 
 @pytest.fixture(scope="session")

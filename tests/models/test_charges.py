@@ -48,8 +48,8 @@ def test_one_reverse_pass_equals_finite_differences(model, parameters, where):
     else:
         unit = jiggle(water(2, 0.9), 5)
         unit.set_cell(unit.cell.array @ [[1, 0, 0], [0.2, 1, 0], [0.1, 0.15, 1]], scale_atoms=True)
-        # The model sees the small cell. The reference moves one atom of a supercell that is so large that no
-        # atom has two images of another one as neighbours.
+        # The model uses the small cell. The reference moves one atom of a supercell, which is so large that
+        # no atom has two images of another atom as neighbours.
         atoms = unit.repeat((3, 3, 3))
     found = np.asarray(model(parameters, graph_of(model, unit)).bec)
     for index in (0, len(unit) // 2):

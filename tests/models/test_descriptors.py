@@ -1,4 +1,4 @@
-"""Features from the density equal the sums over pairs that define them, with filters for every pair."""
+"""Features from the density equal the defining sums over pairs, with a filter for every pair."""
 
 import e3x
 import jax

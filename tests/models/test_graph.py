@@ -1,8 +1,9 @@
-"""The padded arrays of a graph: their shapes and types, and the pair seen from its other end."""
+"""The padded arrays of a graph: shapes, types and opposite pairs."""
 
 import dataclasses
 from typing import Annotated, get_args, get_origin, get_type_hints
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from examples import cell_of, graph_of, variant
 from jaxtyping import jaxtyped
 
 from bornflow.models.graph import Graph, at_opposite_pairs, edge_vectors
-from bornflow.models.model import Model
+from bornflow.models.model import Model, Prediction
 
 MODEL = Model(variant(), ("H", "O"))
 
@@ -31,6 +32,19 @@ def test_arrays_have_the_shapes_of_their_annotations(structure, extra_atoms):
     assert len(checked) == 8
     assert graph.neighbours.shape == (len(structure) + extra_atoms, sum(graph.blocks))
     assert (graph.waves is None) == (cell_of(structure) is None)
+
+
+def test_predictions_have_the_shapes_of_their_annotations(structure):
+    """With all fields of a coupled model; a batch has one more axis."""
+    model = Model(variant(charges="local"), ("H", "O"))
+    graph = graph_of(model, structure)
+    parameters = model.initialise(graph, 0)
+    batched = jax.tree.map(lambda leaf: leaf[None], graph)
+    for prediction in (model(parameters, graph), model.batch(parameters, batched)):
+        with jaxtyped("context"):
+            for name, hint in get_type_hints(Prediction).items():
+                assert isinstance(getattr(prediction, name), get_args(hint) or hint), name
+        assert prediction.forces.shape[-2:] == (len(structure), 3)
 
 
 def test_the_opposite_pair_has_the_opposite_vector(structure):

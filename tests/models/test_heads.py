@@ -1,4 +1,4 @@
-"""Tensor heads on random features: equivariant, with nine independent components, and truly deep."""
+"""Tensor heads on random features: equivariant, nine independent components, nonlinear layers."""
 
 import e3x
 import jax
@@ -47,7 +47,7 @@ def test_nine_components_are_independent(head):
 
 
 def test_only_the_published_head_is_quadratic_in_features_alone():
-    """Without a nonlinearity a tensor product of linear maps, biases aside, is of second degree."""
+    """Without a nonlinearity (and biases), a tensor product of linear maps is of second degree."""
     scalars, spherical = _features()
     for name, is_quadratic in (("published", True), ("dense", False)):
         module = HEADS[name](n_species=2, channels=4)

@@ -67,7 +67,7 @@ def test_forces_are_the_gradient_of_the_energy(model, parameters, structure):
     ],
 )
 def test_forces_and_virial_are_derivatives_on_the_mesh_too(backbone, charges, monkeypatch):
-    """Large cells take P3M; here a small one is forced to. Charges depend on the positions."""
+    """Large cells use P3M; here a small cell is forced to. Charges depend on the positions."""
     used = []
     mesh_sum = electrostatics._mesh_sum
     monkeypatch.setattr(electrostatics, "_mesh_sum", lambda *args: used.append(1) or mesh_sum(*args))
@@ -126,7 +126,7 @@ def test_single_precision_is_close_to_double_precision(model, parameters, sample
         )
 
 
-def test_a_structure_without_the_first_element_has_forces_too(model, parameters):
+def test_a_structure_without_the_first_element_has_correct_forces(model, parameters):
     atoms = Atoms("O2", [[0.0, 0.0, 0.0], [0.0, 0.3, 1.2]])
     forces = evaluate(model, parameters, atoms)["forces"]
 

@@ -1,4 +1,4 @@
-"""Products with the filters of each atom: they equal the written-out sum, and so do all derivatives."""
+"""Products with the filters of each atom, and all their derivatives, equal the explicit sum."""
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,7 @@ def test_the_filter_of_a_degree_acts_on_its_rows(factors):
 
 
 def test_derivatives_of_all_orders_are_those_of_the_sum(factors):
-    """Training takes derivatives of forces, which are derivatives; three orders use all three products."""
+    """Training needs derivatives of forces; three orders of derivatives use all three products."""
     check_grads(jax.jit(lambda *parts: jnp.sin(apply_filters(*parts))), factors, order=3, modes=["rev"])
 
 

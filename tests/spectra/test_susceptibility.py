@@ -157,7 +157,7 @@ def settings(**changes):
 
 
 def write_run(folder, currents, kind="bulk", static=None, name="run", n_molecules=2):
-    """A run whose current is given, as `dynamics.md` writes one."""
+    """A run with a given current, as `dynamics.md` writes it."""
     dipole = np.zeros_like(currents)
     dipole[1:] = np.cumsum(0.5 * (currents[1:] + currents[:-1]) / 2, axis=0)
     steps = len(currents)
@@ -243,7 +243,7 @@ def test_velocities_have_one_degree_of_freedom_in_each_direction(tmp_path):
     runs = [write_run(tmp_path, oscillator(40_000, 0.5, seed), name=f"r{seed}") for seed in (1, 2)]
     table = velocities.spectrum(runs, settings())
     nu, power = table[spectra.WAVENUMBER_COLUMN], table["H [cm]"]
-    hydrogen = 1.008 * AMU / MASS  # the oscillator has another mass than the atom it is written as
+    hydrogen = 1.008 * AMU / MASS  # the mass of the oscillator differs from that of its element
     assert np.trapezoid(power, nu) == pytest.approx(3 * hydrogen, rel=0.1)
     assert nu[power.argmax()] == pytest.approx(1650, abs=25)
 
@@ -326,7 +326,7 @@ def test_deviations_reject_logarithmic_bins(tmp_path):
         deviations.band_deviations(spectra.spectrum([run], settings(binning="logarithmic")))
 
 
-def test_deviations_of_measured_water_from_itself_vanish():
+def test_measured_water_has_no_deviation_from_itself():
     nu = np.arange(20.0, 4500, 10)
     chi = experiment.water(nu)
     table = {spectra.WAVENUMBER_COLUMN: nu, spectra.CHI_COLUMN: 1.2 * chi, spectra.ERROR_COLUMN: 0.2 * chi}

@@ -16,8 +16,8 @@ from bornflow.structures.settings import PoolSettings, SoapSettings
 SOAP = SoapSettings(**complete({})["structures"]["soap"])
 
 
-def test_a_box_of_water_has_the_density_asked_for():
-    assert box_edge(32, 0.997) == pytest.approx(9.866, abs=2e-3)  # the size that the literature uses
+def test_a_box_of_water_has_the_requested_density():
+    assert box_edge(32, 0.997) == pytest.approx(9.866, abs=2e-3)  # the size in the literature
 
 
 @pytest.mark.parametrize("density", [None, 0.997])
@@ -28,7 +28,7 @@ def test_packing_leaves_no_overlap(density):
     assert distances[molecules[:, None] != molecules].min() > 1.6
 
 
-def test_too_dense_a_box_is_rejected(monkeypatch):
+def test_a_too_dense_box_is_rejected(monkeypatch):
     monkeypatch.setattr("bornflow.structures.packing.ATTEMPTS", 500)
     with pytest.raises(BornflowError, match="lower the density"):
         pack_water(32, np.random.default_rng(0), 1.3)
@@ -80,5 +80,5 @@ def test_clusters_that_fell_apart_are_left_out():
     assert is_connected(atoms, 20.0)
     atoms.positions[3:] += 30
     assert not is_connected(atoms, 20.0)
-    with pytest.raises(BornflowError, match="has 0 that have not fallen apart"):
+    with pytest.raises(BornflowError, match="only 0 of the pool have not fallen apart"):
         select([atoms], 1, SOAP, 4.0)

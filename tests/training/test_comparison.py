@@ -33,7 +33,7 @@ def test_each_model_is_followed_by_the_published_one():
 
 
 def test_the_origin_of_labels_is_named():
-    """Next to published numbers, labels of a cheap method must not look like those of the reference."""
+    """Labels of a cheap method must be distinguishable from those of the published reference."""
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")[:3]
     cheap = frames.read(ROOT / "resources/labels/water-xtb.extxyz")[:1]
     unnamed = frames.with_labels(cheap[0], {"energy": 1.0})

@@ -32,7 +32,7 @@ def vectors(state):
     return [np.array(leaf) for leaf in jax.tree.leaves((state.parameters, state.average, state.optimiser))]
 
 
-def test_an_epoch_leaves_its_state_as_it_is_and_can_be_repeated():
+def test_an_epoch_does_not_change_its_state_and_can_be_repeated():
     run, first = prepare([labelled(seed) for seed in range(3)], SMALL, SETTINGS, 0, None, [])
     start = run_epoch(run, first)
     before = vectors(start)

@@ -1,4 +1,4 @@
-"""Copies, and the random split: related structures on one side, every kind and element in training."""
+"""Copies, and the random split: related structures together, every kind and element in training."""
 
 import numpy as np
 from ase import Atoms
@@ -46,7 +46,7 @@ def test_the_split_holds_out_some_of_every_kind_and_label():
     assert split([water(1)], 0.8, seed=0)[1] == [], "one structure is trained on"
 
 
-def test_copies_are_found_however_they_lie_and_near_ones_are_not():
+def test_copies_are_found_in_any_orientation_and_similar_structures_are_not():
     pool = [water(n, seed=n) for n in (1, 2, 3)]
     pool += [moved(pool[1], 0), moved(pool[2], 1), jiggle(pool[1], 1, width=0.02)]
     box = water(8, 0.9)
@@ -57,7 +57,7 @@ def test_copies_are_found_however_they_lie_and_near_ones_are_not():
     assert sorted(tuple(sorted(pair)) for pair in find_copies(pool)) == [(1, 3), (2, 4), (6, 7)]
 
 
-def test_copies_are_found_through_files_of_three_decimals():
+def test_copies_are_found_after_rounding_to_three_decimals():
     for atoms in (water(6), water(8, 0.9)):
         rounded = atoms.copy()
         rounded.positions = rounded.positions.round(3)
@@ -66,7 +66,7 @@ def test_copies_are_found_through_files_of_three_decimals():
         assert find_copies([atoms, rounded]) == [(0, 1)]
 
 
-def test_copies_under_two_names_stay_on_one_side():
+def test_copies_under_two_names_stay_together():
     pool = [water(2, seed=seed) for seed in range(20)]
     pool += [moved(pool[seed], seed) for seed in range(20)]
     for by_group in (True, False):
@@ -76,7 +76,7 @@ def test_copies_under_two_names_stay_on_one_side():
     assert len(copies_across(pool[:20], pool[20:])) == 20
 
 
-def test_groups_stay_on_one_side_and_the_fraction_is_kept_about():
+def test_groups_stay_together_at_about_the_requested_fraction():
     pool = []
     for index in range(60):
         atoms = water(1, seed=index)
@@ -91,7 +91,7 @@ def test_groups_stay_on_one_side_and_the_fraction_is_kept_about():
 
 
 def test_without_groups_and_copies_the_split_is_a_permutation():
-    """The split of today's sets: each kind by itself, in the order of the generator's permutation."""
+    """Each kind is split separately, in the order of the generator's permutation."""
     pool = [water(1, seed=seed) for seed in range(10)]
     order = np.random.default_rng(3).permutation(10)
     train, valid = split(pool, 0.7, seed=3)

@@ -20,7 +20,7 @@ def folder(path, model, seed, structures, error):
     return path / "metrics.json"
 
 
-def test_a_table_and_its_figure_hold_every_size_and_seed(tmp_path):
+def test_a_table_and_its_figure_contain_every_size_and_seed(tmp_path):
     runs = [(40, 0, 10.0), (10, 0, 20.0), (10, 1, 24.0)]
     paths = [folder(tmp_path / f"{number}", "one", seed, n, e) for number, (n, seed, e) in enumerate(runs)]
     table = learning_curve_table(paths)

@@ -1,4 +1,4 @@
-"""The loss is that of eqs. 13 and 14, and a divergence is found and named."""
+"""The loss of eqs. 13 and 14, and the detection of a divergence."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from bornflow.training.step import Outcome, loss_weights
 
 
 def batch(*second):
-    """Structures of two atoms and of one, with labels of zero; the second has those that are named."""
+    """Structures of two atoms and one atom, with labels of zero; the second has the given labels."""
     zeros = [{"energy": 0.0, "forces": np.zeros((n, 3)), "bec": np.zeros((n, 3, 3))} for n in (2, 1)]
     labels = (zeros[0], {key: zeros[1][key] for key in second})
     pair = (Atoms("OH", [[0, 0, 0], [1.0, 0, 0]]), Atoms("O"))
@@ -83,7 +83,7 @@ NO_HISTORY, NO_LOSS = np.zeros((0, 5)), np.zeros(5)
 
 
 def epoch(*losses):
-    """Outcomes of steps in which the forces make the loss, each with two structures."""
+    """Outcomes of steps with two structures each, where the loss is that of the forces."""
     return [
         Outcome(
             np.array([[x, 1.0, 2 * x, 0.2, 0.1], [1, 2, 2, 2, 2]]),
@@ -95,7 +95,7 @@ def epoch(*losses):
     ]
 
 
-def test_a_loss_that_runs_away_is_named():
+def test_a_diverging_loss_is_named():
     history = np.array([[1.0, 1.0, 1.0, np.nan, 0.1], [0.5, 0.6, 0.5, np.nan, 0.1]])
     assert find_divergence(epoch(0.5, 700.0), history, NO_LOSS) is None, "the epoch's mean is 350"
     outcomes = epoch(0.5, 1400.0)
@@ -104,12 +104,12 @@ def test_a_loss_that_runs_away_is_named():
     assert "epoch 2: forces of structure bad in step 5 grew most: the loss is 700" in words
 
 
-def test_a_loss_that_runs_away_in_the_first_epoch_is_found():
+def test_a_diverging_loss_in_the_first_epoch_is_detected():
     assert find_divergence(epoch(1.0, 900.0), NO_HISTORY, NO_LOSS) is None
     assert find_divergence(epoch(1.0, 9000.0), NO_HISTORY, NO_LOSS).step == 1
 
 
-def test_another_set_of_labels_is_no_loss_that_runs_away():
+def test_another_set_of_labels_is_not_a_divergence():
     """Mean squares of energy errors alone are 1e6 times below those of forces in later steps."""
     outcomes = epoch(1e-6, 1.0, 1e-6, 2.0)
     for outcome in outcomes[::2]:

@@ -45,14 +45,14 @@ def test_large_gradients_are_clipped():
     np.testing.assert_allclose(spoilt, usual, rtol=1e-5)
 
 
-def test_weights_of_matrices_decay_by_the_rate_times_themselves():
+def test_weights_of_matrices_decay_in_proportion_to_rate_and_weight():
     moves = steps(replace(SETTINGS, schedule="linear"), [0.0, 0.0], start=3.0, decay=0.1)
     np.testing.assert_allclose(moves[0], -2e-3 * 0.1 * 3.0, rtol=1e-5)
     layer = {"bias": jnp.ones(2), "kernel": jnp.ones((2, 3)), "scale": jnp.ones(())}
     np.testing.assert_allclose(decay_of_matrices(layer, 0.1), [0, 0, *6 * [0.1], 0])
 
 
-def test_a_plateau_is_a_loss_that_hardly_falls():
+def test_a_plateau_is_a_nearly_constant_loss():
     falling = np.exp(-np.arange(200) / 30) + 0.1
     ends = [n for n in range(1, 200) if has_plateaued(falling[:n], 10, 0.05)]
     assert ends == list(range(ends[0], 200)) and 100 < ends[0] < 160

@@ -52,7 +52,7 @@ def test_a_state_of_another_run_is_kept(path, caplog):
 
 
 def changed(change):
-    """A complete state with a correct checksum that no run could be in."""
+    """A complete but impossible state with a correct checksum."""
 
     def damage(path):
         content = serialization.msgpack_restore(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Training: masked labels, the baseline, resuming, and what is rejected."""
+"""Training: masked labels, the baseline, resumed runs, and rejected input."""
 
 import itertools
 import signal
@@ -84,10 +84,10 @@ def test_structures_are_padded_to_few_sizes_with_the_least_waste(seed):
     assert found.sum() == min(wasted)
 
 
-def test_padding_is_the_fraction_of_places_without_an_atom(structures):
+def test_padding_is_the_fraction_of_entries_without_an_atom(structures):
     model = Model(SMALL, ("H", "O"))
     buckets = data.make_buckets([*structures[:4], water(1)], model, np.zeros(2), batch_atoms=18)
-    # Four of six atoms in batches of three, one of three atoms in a batch of six.
+    # Four structures of six atoms in batches of three, one of three atoms in a batch of six.
     assert data.padding_fraction(buckets) == pytest.approx(1 - (4 * 6 + 3) / (2 * 3 * 6 + 6 * 3))
 
 
@@ -104,7 +104,7 @@ def test_charges_start_with_the_sign_and_size_of_born_effective_charges(structur
     assert not mean_charges([without(structures[0], "bec")], ("H", "O")).any()
 
 
-def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, caplog):
+def test_training_ends_on_a_plateau_or_at_its_time_limit(structures, caplog):
     caplog.set_level("INFO")
     _, end = train(structures[:2], SMALL, replace(SETTINGS, patience=2, improvement=1.0), seed=0)
     assert len(end.history) == 4
@@ -116,7 +116,7 @@ def test_training_ends_on_a_plateau_or_when_its_time_is_over(structures, caplog)
     assert "(training.hours)" in caplog.text
 
 
-def test_errors_of_the_structures_held_out_are_recorded(structures):
+def test_errors_of_held_out_structures_are_recorded(structures):
     train_on, held_out = structures[:3], structures[3:5]
     settings = replace(SETTINGS, validate_epochs=2)
     trained, end = train(train_on, SMALL, settings, seed=0, held_out=held_out)
@@ -130,7 +130,7 @@ def test_a_subset_keeps_the_shares(structures):
     boxes = [water(8, 0.9, seed=seed) for seed in range(4)]
     chosen = data.spread_evenly([*structures, *boxes], 6)
     assert [frames.kind(atoms) for atoms in chosen].count("bulk") == 2 and len(chosen) == 6
-    with pytest.raises(BornflowError, match="asked for"):
+    with pytest.raises(BornflowError, match="there are only"):
         data.spread_evenly(structures, len(structures) + 1)
 
 
@@ -146,8 +146,8 @@ def test_a_divergence_names_step_structure_and_loss_term(structures):
         train(data, SMALL, replace(SETTINGS, epochs=2), seed=0)
 
 
-def test_a_gradient_that_is_not_finite_is_no_step(structures, tmp_path, monkeypatch):
-    """The loss is finite, its derivative is not; the state before stays."""
+def test_no_step_is_made_with_a_gradient_that_is_not_finite(structures, tmp_path, monkeypatch):
+    """The loss is finite, its derivative is not; the previous state is kept."""
     state, spoilt = tmp_path / "state.msgpack", []
 
     def wrong(terms, batch):
@@ -341,7 +341,7 @@ def test_checkpoints_are_restored_and_damaged_ones_rejected(structures, trained,
 def test_an_unknown_element_is_rejected(trained):
     stranger = water(1)
     stranger.symbols[0] = "S"
-    with pytest.raises(BornflowError, match="holds S; the model knows H, O only"):
+    with pytest.raises(BornflowError, match="contains S; the model knows H, O only"):
         predict_labels(trained[0], [stranger])
 
 
@@ -394,7 +394,7 @@ def test_a_key_that_no_file_has_is_rejected(structures, tmp_path):
     assert "'dft' is 'low', not a number" in wrong.stderr
 
 
-def test_elements_that_only_the_structures_held_out_have_are_rejected_first(structures, tmp_path):
+def test_elements_only_in_held_out_structures_are_rejected_first(structures, tmp_path):
     stranger = water(1)
     stranger.symbols[0] = "S"
     frames.write(tmp_path / "t.extxyz", structures)
@@ -403,7 +403,7 @@ def test_elements_that_only_the_structures_held_out_have_are_rejected_first(stru
     arguments = ["--train", "t.extxyz", "--valid", "v.extxyz", "--config", "cfg.yaml", "--out", "m"]
     command = [sys.executable, "-m", "bornflow.training.train", "--model", "small", *arguments]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 1 and "holds S; the model knows H, O only" in result.stderr
+    assert result.returncode == 1 and "contains S; the model knows H, O only" in result.stderr
     assert not (tmp_path / "m").exists()
 
 

@@ -1,4 +1,4 @@
-"""Complete runs in a copy of the repository: every stage, no job twice, a clear error for a wrong key."""
+"""Complete runs in a copy of the repository: all stages, no repeated job, clear errors for wrong keys."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A finished smoke run and how long it took."""
+    """A finished smoke run and its duration."""
     folder = tmp_path_factory.mktemp("clone") / "bornflow"
     folder.mkdir()
     for name in COPIED:

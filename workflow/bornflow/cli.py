@@ -1,4 +1,4 @@
-"""Command lines: options that several programs share, limits of arguments, one line for each failure.
+"""Command lines: shared options, limits of arguments, and one line for each failure.
 
     @cli.command
     def main() -> None:
@@ -6,8 +6,8 @@
         args = cli.parse(main, "config", "out", study=cli.option("a key of labels.studies"))
 
 This program has the options `--config` and `--out` of the table SHARED and its own option `--study`.
-Messages go to stderr: `logger.info` as they are, `logger.warning` with the prefix `warning: `. A user's
-mistake ends in one line `error: …` and exit status 1.
+Messages are written to stderr: `logger.info` unchanged, `logger.warning` with the prefix `warning: `. A
+user's mistake ends the program with one line `error: …` and exit status 1.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from .errors import BornflowError, explain
 
 
 def command(main: Callable[[], None]) -> Callable[[], None]:
-    """Make `main()` a program: it logs to stderr, and a user's mistake or a full disk ends in one line."""
+    """Make `main()` a program that logs to stderr and reports a user's mistake or a full disk in one line."""
 
     @functools.wraps(main)
     def run() -> None:
@@ -52,7 +52,7 @@ def _log_to_stderr() -> None:
 
 
 class _MessageFormatter(logging.Formatter):
-    """The message alone; from warnings on, the level before it (`warning: …`)."""
+    """The message; warnings and errors begin with the level (`warning: …`)."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
@@ -142,11 +142,11 @@ def parse(main: Callable[[], None], *shared: str, **own: Mapping[str, Any]) -> a
     return parser.parse_args()
 
 
-# Options that name files to write: of all programs, and further ones of single programs (module names).
+# Options that name files to write: for all programs, and further options of single programs (modules).
 OUTPUTS = {"--out", "--rejected", "--predictions"}
 MORE_OUTPUTS = {"split": {"--train", "--valid"}}
 WRITES_FOLDER = {"train"}  # all others write files
-EXTENDS_INPUT = {"join_sets"}  # may write to a file that it reads, since it adds to a set
+EXTENDS_INPUT = {"join_sets"}  # may write to a file that it reads, to extend a set
 
 
 def _protect_inputs(program: str, arguments: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ def composition(atoms: Atoms, known: Sequence[str]) -> Float[np.ndarray, " eleme
     unknown = sorted(set(symbols) - set(known))
     if unknown:
         raise BornflowError(
-            f"structure {identity.name(atoms)} holds {', '.join(unknown)}; the model knows "
+            f"structure {identity.name(atoms)} contains {', '.join(unknown)}; the model knows "
             f"{', '.join(known)} only: train it on structures with that element (a pretrained model knows "
             "only the elements of the files in training.pretraining; set it to [] to train on others)"
         )

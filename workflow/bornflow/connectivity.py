@@ -10,8 +10,8 @@ the two atoms (Cordero et al., Dalton Trans. 2008, 2832).
 - IONS form no bonds: an ion and the six waters around it are seven molecules.
 - METALS form bonds with METAL_PARTNERS only, as iron does in Fe(CO)5. They are not bonded to each other or to
   atoms that donate a lone pair (nitrogen, oxygen, halogens and their heavier relatives). Each atom of a metal
-  or of a salt is a molecule by itself. In a liquid such neighbours exchange, so a run does not monitor them
-  as bonds.
+  or of a salt is a molecule by itself. In a liquid the neighbours of such atoms exchange, so a run does not
+  monitor them as bonds.
 - Crystals such as diamond, silicon or quartz are one molecule.
 
 Where these rules do not apply, as for molecules of TiCl4, `n_molecules` in the file gives the number.
@@ -32,9 +32,9 @@ from . import geometry
 from .errors import BornflowError
 from .identity import name
 
-LONGEST_BOND = 1.25  # sums of covalent radii; the longest of equilibrium is N2O4 with 1.23
+LONGEST_BOND = 1.25  # sums of covalent radii; the longest at equilibrium is N2O4 with 1.23
 LONGEST_HYDROGEN_BOND = 1.4  # of a hydrogen with its nearest neighbour: 1.36 Å for O-H
-SHARED_HYDROGEN = 1.1  # of the distance to the nearest, up to which a hydrogen has a second neighbour
+SHARED_HYDROGEN = 1.1  # times the distance to the nearest neighbour: limit for a second bond of hydrogen
 DIATOMIC_LENGTHS = {1: 0.74, 9: 1.42}  # Å, of H2 and F2, which are longer than their sums of radii
 _ALKALI_AND_EARTH = ["Li", "Na", "K", "Rb", "Cs", "Fr", "Be", "Mg", "Ca", "Sr", "Ba", "Ra"]
 _P_BLOCK_METALS = ["Al", "Ga", "In", "Tl", "Sn", "Pb", "Bi", "Po"]
@@ -44,7 +44,7 @@ METALS = frozenset([*_TRANSITION_METALS, *(atomic_numbers[symbol] for symbol in 
 METAL_PARTNERS = frozenset(atomic_numbers[symbol] for symbol in ["H", "B", "C", "Si", "Ge"])
 
 HYDROGEN_BOND_LENGTH = 2.4  # Å, of H···O in a hydrogen bond
-HYDROGEN_BOND_ANGLE = 130.0  # degrees, the least of O–H···O
+HYDROGEN_BOND_ANGLE = 130.0  # degrees, the smallest angle O–H···O
 
 
 class Bonds(NamedTuple):
@@ -95,7 +95,7 @@ def _can_bond(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 
 
 def _direction(shifts: np.ndarray) -> np.ndarray:
-    """The sign of the first component that is not zero: the opposite for a bond seen from its other end."""
+    """The sign of the first nonzero component; it is opposite for a bond seen from its other end."""
     places = (shifts != 0).argmax(axis=1)
     return np.sign(shifts[np.arange(len(shifts)), places])
 
@@ -110,7 +110,7 @@ def count_connected(atoms: Atoms) -> int:
 def count_molecules(atoms: Atoms) -> int:
     """The number of molecules: `n_molecules` of `info` if it is given, otherwise `count_connected`.
 
-    Raises BornflowError for an `n_molecules` that is no integer from 1 to the number of atoms.
+    Raises BornflowError if `n_molecules` is not an integer from 1 to the number of atoms.
     """
     given = atoms.info.get("n_molecules")
     return count_connected(atoms) if given is None else _checked(given, atoms)

@@ -1,4 +1,4 @@
-"""Constraints on atoms, which are rejected wherever atoms are moved: in bornflow all atoms move.
+"""Rejection of constraints wherever atoms are moved: in bornflow all atoms move.
 
 A run with fixed atoms would have fewer degrees of freedom, and a relaxation another minimum.
 """
@@ -28,7 +28,7 @@ def reject(atoms: Atoms, label: str, operation: str) -> None:
         return
     kinds = ", ".join(sorted({type(constraint).__name__ for constraint in atoms.constraints}))
     raise BornflowError(
-        f"{label}: constraints ({kinds}) hold {len(constrained_atoms(atoms))} of {len(atoms)} atoms, but "
+        f"{label}: constraints ({kinds}) fix {len(constrained_atoms(atoms))} of {len(atoms)} atoms, but "
         f"{operation} moves all atoms; remove the constraints, which are the column move_mask of an extxyz "
         "file"
     )

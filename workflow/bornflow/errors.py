@@ -1,4 +1,4 @@
-"""Exceptions for mistakes that a user can correct, and the one line that reports a failure."""
+"""Exceptions for mistakes that a user can correct, and the report of a failure in one line."""
 
 import contextlib
 import errno

@@ -33,7 +33,7 @@ def check(positions: Float[np.ndarray, "atoms 3"], cell: Float[np.ndarray, "3 3"
     _check_length(np.abs(cell).max(), "the cell has a component")
     if len(positions) and volume / len(positions) < SMALLEST_VOLUME_PER_ATOM:
         raise BornflowError(
-            f"the cell of {volume:.3g} Å³ leaves {volume / len(positions):.2g} Å³ for each atom, the least "
+            f"the cell of {volume:.3g} Å³ has {volume / len(positions):.2g} Å³ for each atom, but the least "
             f"possible is {SMALLEST_VOLUME_PER_ATOM:g} Å³: check the unit of its lengths, which is Å"
         )
 

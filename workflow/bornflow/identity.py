@@ -11,7 +11,7 @@ def name(atoms: Atoms) -> str:
 
 
 def set_origin(atoms: Atoms, origin: str) -> None:
-    """Remember the file, frame and line of a structure. Copies do not have it, since they may be changed."""
+    """Store the file, frame and line of a structure. Copies lose them, since copies may be changed."""
     vars(atoms)["origin"] = origin
 
 

@@ -28,11 +28,11 @@ def configure() -> None:
 
 
 def keep_memory() -> None:
-    """Have glibc keep freed memory instead of returning it to the kernel; no effect with other C libraries.
+    """Let glibc keep freed memory instead of returning it to the kernel; no effect with other C libraries.
 
-    A step needs some 0.2 MB per atom for a few milliseconds. Fetching them again from the kernel, page by
-    page, costs up to half of the step. In return the process uses up to twice as much memory. Call it before
-    XLA starts its threads.
+    A step needs some 0.2 MB per atom for a few milliseconds. Requesting this memory from the kernel again,
+    page by page, takes up to half of the step. The disadvantage is that the process uses up to twice as much
+    memory. Call it before XLA starts its threads.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -42,7 +42,7 @@ def keep_memory() -> None:
 
 
 def full_precision() -> None:
-    """Have accelerators multiply float32 matrices in float32; by default they round to 10 or 7 bits.
+    """Let accelerators multiply float32 matrices in float32; by default they round to 10 or 7 bits.
 
     Positions, phases of waves and forces need all 23 bits. Processors use full precision by default.
     """
@@ -51,7 +51,7 @@ def full_precision() -> None:
 
 @cache
 def plain_loops() -> dict[str, bool]:
-    """`compiler_options` of jax.jit that have LLVM, not XLA's fusion emitters, write loops on processors.
+    """`compiler_options` of jax.jit: on processors LLVM, not XLA's fusion emitters, generates loops.
 
     Training steps and coupled models then compile in two thirds of the time or less and run about as fast;
     uncoupled models may run up to half slower (docs/models.md). Empty where XLA has no such option.
@@ -65,7 +65,7 @@ def plain_loops() -> dict[str, bool]:
 
 
 def keep_compiled() -> None:
-    """Have jax store compiled functions in the user's cache folder, in one folder per kind of processor.
+    """Let jax store compiled functions in the user's cache folder, in one folder per kind of processor.
 
     $JAX_COMPILATION_CACHE_DIR names another folder; JAX_ENABLE_COMPILATION_CACHE=false switches this off.
     """
@@ -77,7 +77,7 @@ def keep_compiled() -> None:
 
 
 def _processor() -> str:
-    """A short name for the processor's features: machines that share a home folder may have others."""
+    """A short name for the processor's features; machines that share a home folder may differ in them."""
     features = platform.processor() or platform.machine()
     description = Path("/proc/cpuinfo")
     if description.exists():

@@ -22,7 +22,7 @@ LOG_INTERVAL = 10.0  # seconds between two lines in a log
 
 
 class Meter:
-    """Counts steps out of `total` and shows the progress under the name `label`; a context manager.
+    """A context manager that counts steps out of `total` and shows the progress under the name `label`.
 
     On a terminal rich draws a bar, elsewhere a line is logged every LOG_INTERVAL seconds. `start` is the
     number of steps done before. `speed` is a second unit of the rate, as (factor, name): (0.0432, "ns/day")
@@ -82,7 +82,7 @@ class Meter:
         also = f"{rate * self._speed[0]:.3g} {self._speed[1]}, " if self._speed else ""
         line = (
             f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
-            f"{elapsed:.0f} s gone, {left:.0f} s left {note}"
+            f"{elapsed:.0f} s elapsed, {left:.0f} s left {note}"
         )
         logger.info(line.rstrip())
 

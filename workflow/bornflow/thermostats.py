@@ -1,12 +1,12 @@
 """Velocities and thermostats for structures without centre-of-mass motion and overall rotation.
 
-The centre-of-mass motion, and the rotation of an isolated structure, are conserved. They are removed from
-the momenta and are no degrees of freedom, so the temperature is 2 E_kin / (k_B × degrees_of_freedom). In an
-electric field an isolated structure rotates, so there its rotations are kept.
+The centre-of-mass motion, and the rotation of an isolated structure, are conserved. They are removed from the
+momenta and are not degrees of freedom, so the temperature is 2 E_kin / (k_B × degrees_of_freedom). An
+electric field rotates an isolated structure, so its rotations are then kept.
 
-A linear molecule has two rotations. The third component of its angular momentum is that of its bending
-vibrations. Since a linear molecule bends while it vibrates, a run decides once, from its start structure,
-how many rotations are removed. Functions take that number as `removed_rotations`; by default it is
+A linear molecule has two rotations. The third component of its angular momentum belongs to its bending
+vibrations. Since a linear molecule bends while it vibrates, a run decides once, from its start structure, how
+many rotations are removed. Functions take that number as `removed_rotations`; by default it is
 `rotations_to_remove` of the structure as it is.
 """
 
@@ -27,7 +27,7 @@ LINEARITY_TOLERANCE = 0.2
 
 
 def rotations_to_remove(atoms: Atoms, keep_rotations: bool = False) -> int:
-    """How many rotations are removed: 3 of an isolated structure, 2 of a linear one, 0 of one atom or a bulk.
+    """Number of rotations to remove: isolated structure 3, linear structure 2, single atom or bulk 0.
 
     With `keep_rotations`, as in an electric field, none are removed.
     """

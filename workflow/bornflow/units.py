@@ -31,11 +31,11 @@ WAVENUMBER = 1e15 / (100 * si.speed_of_light)
 # ... and ν · TERAHERTZ in THz.
 TERAHERTZ = 1e3
 
-FEWEST_STEPS = 4  # of a segment: then its spectrum has two frequencies above zero
+FEWEST_STEPS = 4  # of a segment, whose spectrum then has two frequencies above zero
 
 
 def spectral_steps(resolution: float, timestep: float) -> int:
-    """The number of steps of `timestep` [fs], an even one, of a segment with `resolution` [cm⁻¹].
+    """The (even) number of steps of `timestep` [fs] in a segment with `resolution` [cm⁻¹].
 
     Raises BornflowError for a resolution that no segment with this time step can have.
     """

@@ -45,7 +45,7 @@ wildcard_constraints:
     size=r"\d+",
     study="|".join(STUDIES) or "none",
     recipe="|".join(RECIPES) or "none",
-    section=r"structures|labels|spectra|split|timing|gather|response|(pool|model|recipe|system|study)-.+",
+    section=r"structures|labels|spectra|split|timing|join_batches|response|(pool|model|recipe|system|study)-.+",
 
 
 def section_of(wildcards):

@@ -6,7 +6,7 @@ RUNS = [
     for seed in SEEDS
     for replica in range(options["replicas"])
 ]
-# What figures call a system, without and with the length of its runs.
+# Names of systems on figures, without and with the length of runs.
 SYSTEM_LABELS, RUN_LABELS = system_labels(SETTINGS["dynamics"]), run_labels(SETTINGS["dynamics"])
 # Runs without a thermostat, with the first seed, and the model of each.
 FREE_SYSTEMS = [

@@ -1,18 +1,18 @@
-# Figures, each as PDF and PNG. The style is an input: a new style redraws the figures and reruns nothing else.
+# Figures, each as PDF and PNG. The style is an input: a new style only redraws the figures.
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]
 COUPLED = [variant["backbone"] for variant in MODELS.values() if variant["charges"] != "uncoupled"]
-OF_MODELS = ["labelled_set", "model_errors"]
-OF_MODELS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("screening-{model}", model=LOCAL)
-OF_SPECTRA = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
-OF_SPECTRA += expand("current_terms-{backbone}", backbone=set(COUPLED))
-OF_STUDIES = ["convergence", "field_strength", "field_operator"]
-MODEL_FIGURES = [file for name in OF_MODELS for file in figure_files(name).values()]
-FIGURES = MODEL_FIGURES + [file for name in OF_SPECTRA if SYSTEMS for file in figure_files(name).values()]
-STUDY_FIGURES = [file for name in OF_STUDIES if name in STUDIES for file in figure_files(name).values()]
+MODEL_PLOTS = ["labelled_set", "model_errors"]
+MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("screening-{model}", model=LOCAL)
+SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
+SPECTRUM_PLOTS += expand("current_terms-{backbone}", backbone=set(COUPLED))
+STUDY_PLOTS = ["convergence", "field_strength", "field_operator"]
+MODEL_FIGURES = [file for name in MODEL_PLOTS for file in figure_files(name).values()]
+FIGURES = MODEL_FIGURES + [file for name in SPECTRUM_PLOTS if SYSTEMS for file in figure_files(name).values()]
+STUDY_FIGURES = [file for name in STUDY_PLOTS if name in STUDIES for file in figure_files(name).values()]
 
 
-# The first figure is the base of the others, which replace its files and the options of its command.
+# The base of all other figures, which replace its files and the options of its command.
 rule labelled_set:
     input:
         labels=expand(f"{RESULTS}/training/{{subset}}.extxyz", subset=["train", "valid"]),
@@ -113,14 +113,14 @@ use rule labelled_set as label_study_figure with:
     log:
         f"{RESULTS}/logs/figures/{{study}}.log",
     wildcard_constraints:
-        study="|".join(OF_STUDIES),  # other studies have no figure
+        study="|".join(STUDY_PLOTS),  # other studies have no figure
     params:
         command=draw("label_studies", study=study_name),
 
 
 use rule labelled_set as timing_figure with:
     input:
-        timing=[f"{RESULTS}/dynamics/timing.csv", *SETTINGS["dynamics"]["timing"]["beside"]],
+        timing=[f"{RESULTS}/dynamics/timing.csv", *SETTINGS["dynamics"]["timing"]["other_devices"]],
         style=STYLE,
     output:
         **figure_files("timing"),

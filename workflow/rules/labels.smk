@@ -40,7 +40,7 @@ rule relax:
         " --threads {threads} --out {output.relaxed:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-rule collect:
+rule join_pools:
     input:
         TO_LABEL,
     output:
@@ -77,7 +77,7 @@ rule label:
         " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 
 
-# A rule of its own: `gather` fails where too many structures were rejected, and this table remains.
+# A separate rule: this table remains if `join_batches` fails because too many structures were rejected.
 rule rejections:
     input:
         expand(f"{RESULTS}/labels/batches/{{batch}}.csv", batch=BATCHES),
@@ -93,15 +93,15 @@ rule rejections:
         "python -m bornflow.labels.rejections --tables {input:q} --out {output:q} &> {log:q}"
 
 
-rule gather:
+rule join_batches:
     input:
         labelled=expand(f"{RESULTS}/labels/batches/{{batch}}.extxyz", batch=BATCHES),
         rejected=f"{RESULTS}/labels/rejected.csv",
-        config=f"{RESULTS}/settings/gather.yaml",
+        config=f"{RESULTS}/settings/join_batches.yaml",
     output:
         LABELLED,
     log:
-        f"{RESULTS}/logs/labels/gather.log",
+        f"{RESULTS}/logs/labels/join_batches.log",
     conda:
         "../../envs/cp2k.yaml"
     shell:
@@ -166,6 +166,8 @@ rule check_label:
     conda:
         "../../envs/cp2k.yaml"
     threads: SETTINGS["labels"]["threads"]
+    resources:
+        mem_mb=label_memory,
     shell:
         "python -m bornflow.labels.check --shipped {input.shipped:q} --config {input.config:q}"
         " --threads {threads} --out {output:q} &> {log:q}"

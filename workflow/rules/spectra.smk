@@ -1,4 +1,4 @@
-# Infrared spectra from the currents of all replicas, and what they are compared with.
+# Infrared spectra from the currents of all replicas, and comparisons with them.
 SPECTRUM = f"{RESULTS}/spectra/{{system}}/{{model}}-{{seed}}.csv"
 VELOCITIES = f"{RESULTS}/spectra/{{system}}/velocities-{{model}}-{{seed}}.csv"
 RESPONSE = f"{RESULTS}/spectra/{{system}}/response-{{model}}-{{seed}}.csv"
@@ -78,6 +78,8 @@ rule response:
         RESPONSE,
     log:
         f"{RESULTS}/logs/spectra/{{system}}/response-{{model}}-{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/response/{{system}}/{{model}}-{{seed}}.tsv"
     conda:
         "../../envs/jax.yaml"
     resources:

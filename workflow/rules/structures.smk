@@ -19,14 +19,14 @@ rule settings:
         "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"
 
 
-rule generate:
+rule sample:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
         files=lookup(dpath="structures/pools/{structure}/files", within=SETTINGS, default=[]),
     output:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
     log:
-        f"{RESULTS}/logs/structures/generate-{{structure}}.log",
+        f"{RESULTS}/logs/structures/sample-{{structure}}.log",
     conda:
         "../../envs/structures.yaml"
     resources:

@@ -178,7 +178,7 @@ rule predict:
         " --structures {input.structures:q} --out {output:q} &> {log:q}"
 
 
-rule errors:
+rule metrics_table:
     input:
         expand(METRICS, model=MODELS, seed=SEEDS),
     output:

@@ -34,7 +34,7 @@ needs_cp2k = pytest.mark.skipif(
 
 
 def settings(cache="no-cache", **changes) -> LabelSettings:
-    """Cheap settings, with a folder of its own for finished calculations."""
+    """Cheap settings, with a separate folder of finished calculations."""
     cheap = {"cutoff": 150, "force_cutoff": 200, "vacuum": 5, "eps_scf": 1e-6} | changes
     labels = {"cache": str(cache), "known": [], "cp2k": cheap}
     return LabelSettings.from_section(complete({"labels": labels})["labels"])
@@ -86,7 +86,7 @@ def test_cp2k_rejects_a_wrong_input(tmp_path):
     ["env false cp2k.psmp", "timeout -s TERM 0.3 cp2k.psmp", "timeout -s KILL 0.3 cp2k.psmp"],
     ids=["not launched", "ended", "killed"],
 )
-def test_a_failure_without_a_cause_in_the_structure_ends_the_job(tmp_path, command):
+def test_a_failure_that_the_structure_does_not_cause_ends_the_job(tmp_path, command):
     engine = create("cp2k", settings(tmp_path / "cache", command=command))
     with pytest.raises(BornflowError, match=r"ended with status -?\d+ .* run again") as error:
         engine.label(water(1), tmp_path / "work")
@@ -94,7 +94,7 @@ def test_a_failure_without_a_cause_in_the_structure_ends_the_job(tmp_path, comma
 
 
 @needs_cp2k
-def test_a_run_that_hangs_is_ended_and_rejected(tmp_path):
+def test_a_run_that_hangs_is_stopped_and_rejected(tmp_path):
     program = Program("sh -c 'exec sleep 60' cp2k.psmp", hours=1 / 3600)
     with pytest.raises(Rejected, match=r"took more than 0\.000277778 hours \(labels\.cp2k\.hours\)"):
         program.run("", tmp_path, "run")
@@ -188,7 +188,7 @@ def test_an_scf_that_does_not_converge_is_repeated_and_then_rejected_by_name(tmp
     assert name == "monomer" and reason.startswith("field-free run: the SCF did not converge (")
     assert Path(reason.split("(")[1].rstrip(")")).exists()
     assert not list((tmp_path / "cache").rglob("*.json")), "a rejected calculation is kept as a result"
-    # Tried twice: the second input, the safe one, is that of orbital transformation with conjugate gradients.
+    # Tried twice: the second, safe input uses orbital transformation with conjugate gradients.
     (tried,) = (tmp_path / "work").rglob("field-free.inp")
     assert "MINIMIZER CG" in tried.read_text()
 
@@ -328,7 +328,7 @@ def test_a_wave_function_that_cannot_be_mirrored_is_reported_and_not_used(tmp_pa
             opposite.write_bytes(b"cut off")
         runs._provide_start((0, -1))
         assert (tmp_path / input_file.START_WAVEFUNCTION).read_bytes() == b"field-free"
-        assert ("starts from the one without a field" in caplog.text) == damaged
+        assert ("starts from the field-free wave function" in caplog.text) == damaged
 
 
 @needs_cp2k
@@ -369,7 +369,7 @@ def test_a_study_compares_with_its_reference(tmp_path):
 
 
 @needs_cp2k
-def test_shipped_labels_answer_the_default_settings():
+def test_shipped_labels_are_those_of_the_default_settings():
     shipped = frames.read(ROOT / "resources/labels/water.extxyz")
     version = Program(settings().cp2k.command).version
     if not shipped[0].info["label_program"].endswith(version):

@@ -1,4 +1,4 @@
-"""Cached results: a damaged one is reported and calculated again, whatever the damage."""
+"""Cached results: after any damage a result is reported and calculated again."""
 
 import json
 

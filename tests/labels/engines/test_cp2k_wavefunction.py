@@ -1,4 +1,4 @@
-"""The wave function that a run in −E starts from, on files as CP2K 2023.1 writes them."""
+"""The start wave function of a run in −E, tested on files in the format of CP2K 2023.1."""
 
 import numpy as np
 import pytest

@@ -16,10 +16,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from .. import cli, config
+from .. import cli
 from ..errors import BornflowError
 from ..structures.packing import pack_water
-from .harness import OPTIONS, PEER, has_peer, measure_steps, write_table
+from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, read_variant, write_table
 
 PEER_ATOMS = 1000  # with more atoms a step of lorem-jax takes minutes
 DENSITY = 0.997  # g/cm³
@@ -29,7 +29,7 @@ MOVE = 0.01  # Å, the displacement of an atom in a step of 0.5 fs at 300 K
 def water(atoms: int) -> Atoms:
     """A cluster of up to 20 molecules, or a periodic box; large boxes repeat one of 260 molecules.
 
-    Raises BornflowError for a number of atoms that no such repetition has.
+    Raises BornflowError for a number of atoms that no repetition gives.
     """
     rng = np.random.default_rng(0)
     molecules = atoms // 3
@@ -89,7 +89,7 @@ def main() -> None:
     if args.one:
         variant = {"backbone": PEER, "charges": "uncoupled"}
         if args.one != PEER:
-            variant = config.load(args.config, "models")[args.one]
+            variant = read_variant(args.config, args.one)
         calculator = lorem_jax_calculator() if args.one == PEER else bornflow_calculator(variant)
         import jax
 
@@ -97,6 +97,7 @@ def main() -> None:
         result |= {key: variant[key] for key in ("backbone", "charges")}
         print(json.dumps(result | {"device": jax.devices()[0].device_kind}))
         return
+    check_arguments(args)
     peers = [PEER] if has_peer() else []
     jobs = [(name, n) for n in args.atoms for name in [*args.models, *(peers if n <= PEER_ATOMS else [])]]
     write_table("bornflow.benchmarks.dynamics", "atoms", jobs, args)

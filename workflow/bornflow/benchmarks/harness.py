@@ -1,8 +1,8 @@
-"""Timing of models in interleaved rounds, each measurement in a process of its own.
+"""Timing of models in interleaved rounds, each measurement in a separate process.
 
-A process of its own gives each measurement its own compilation and peak memory. In interleaved rounds, a
-slow spell of the machine affects all models. The first round compiles; the second reads the compiled
-functions from disk.
+Separate processes give each measurement its own compilation and peak memory. With interleaved rounds, a
+temporarily slow machine affects all models. The first round compiles; the second reads the compiled functions
+from disk.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import cli
+from .. import cli, config
 from ..errors import BornflowError
 from ..io.files import atomic_write
 from ..progress import track
@@ -34,8 +34,29 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 }
 
 
+def read_variant(path: str | None, name: str) -> dict[str, Any]:
+    """The settings of the model `name`; BornflowError if the configuration `path` does not have it."""
+    variants = config.load(path, "models")
+    if name not in variants:
+        where = path or "the default configuration (give --config)"
+        raise BornflowError(f"model {name} is not in {where}; choose one of {', '.join(variants)}")
+    return variants[name]
+
+
+def check_arguments(args: argparse.Namespace) -> None:
+    """Raise BornflowError for a missing option, or for a model that the configuration does not have."""
+    if not args.models and not has_peer():
+        raise BornflowError(
+            "--models is missing: give the models to time, by their keys in the configuration"
+        )
+    if args.out is None:
+        raise BornflowError("--out is missing: give the CSV file to write")
+    for name in args.models:
+        read_variant(args.config, name)
+
+
 def has_peer() -> bool:
-    """Whether lorem-jax is installed, as `make bench` does."""
+    """Whether lorem-jax is installed; `make bench` installs it."""
     return importlib.util.find_spec("lorem") is not None
 
 
@@ -58,12 +79,12 @@ def measure_steps(step: Callable[[], None], seconds: float) -> dict[str, float]:
 
 
 def measure_all(
-    module: str, case: str, jobs: Sequence[tuple[str, object]], config: str | None, seconds: float
+    module: str, case: str, jobs: Sequence[tuple[str, object]], config_path: str | None, seconds: float
 ) -> pd.DataFrame:
     """A table with one row for each of `jobs`, pairs of a model and a value of the option `case`.
 
-    `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. Of two rounds
-    the faster measurement counts. `first_step` is from the first round, where it compiles;
+    `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. The faster
+    measurement of two rounds is reported. `first_step` is from the first round, where it compiles;
     `first_step_cached` is from the second, where it reads the compiled functions. `times_as_fast` compares
     with PEER. Raises BornflowError if a measurement fails.
     """
@@ -72,7 +93,7 @@ def measure_all(
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": folder}
         for model, value in track([*jobs] * 2, "timing", 2 * len(jobs), "measurements"):
             call = [sys.executable, "-m", module, "--one", model, f"--{case}", str(value)]
-            call += ["--seconds", str(seconds), *(["--config", config] if config else [])]
+            call += ["--seconds", str(seconds), *(["--config", config_path] if config_path else [])]
             result = subprocess.run(
                 call, capture_output=True, encoding="utf-8", errors="replace", env=environment
             )

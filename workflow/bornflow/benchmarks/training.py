@@ -27,7 +27,7 @@ from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
 from ..training.settings import TrainingSettings
 from ..training.step import build_step, loss_weights
-from .harness import OPTIONS, PEER, has_peer, measure_steps, write_table
+from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, read_variant, write_table
 
 # Molecules, structures, density [g/cm³] (None: clusters).
 BATCHES: dict[str, tuple[int, int, float | None]] = {
@@ -52,7 +52,7 @@ def structures(batch: str) -> list[Atoms]:
 def bornflow_step(
     variant: Mapping[str, Any], options: Mapping[str, Any], labelled: Sequence[Atoms]
 ) -> Callable[[], None]:
-    """A step of a bornflow model on a batch, as `training.train` takes it."""
+    """A step of a bornflow model on a batch, as in `training.train`."""
     model = Model(variant, elements(labelled))
     atoms = sum(len(structure) for structure in labelled)
     (bucket,) = data.make_buckets(labelled, model, np.zeros(len(model.elements)), atoms, shapes=1)
@@ -118,9 +118,10 @@ def main() -> None:
         if args.one == PEER:
             step = lorem_jax_step(options, labelled)
         else:
-            step = bornflow_step(config.load(args.config, "models")[args.one], options, labelled)
+            step = bornflow_step(read_variant(args.config, args.one), options, labelled)
         print(json.dumps(measure_steps(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
         return
+    check_arguments(args)
     jobs = [(name, batch) for batch in args.batch for name in [*args.models, *([PEER] if has_peer() else [])]]
     write_table("bornflow.benchmarks.training", "batch", jobs, args)
 

@@ -1,7 +1,7 @@
-"""Checks between keys: values that are allowed each by itself but not in combination.
+"""Checks of combinations of keys: values that are allowed separately but not together.
 
-`schema.py` checks every key by itself. Each function here checks one rule on a complete configuration and
-yields a message for every value that breaks the rule: the key, the value found and the remedy.
+`schema.py` checks every key separately. Each function here checks one rule for a complete configuration and
+yields a message for every value that violates it: the key, the value found and the remedy.
 """
 
 import shlex
@@ -32,12 +32,12 @@ def _rising_rate(training: Mapping, place: str) -> Iterator[str]:
 
 
 def _recipes_are_valid(full: Mapping) -> Iterator[str]:
-    """Recipes change settings of a model's training only; `pretraining` is the exception among the others."""
+    """Recipes change only settings that a model's training reads, and `pretraining`."""
     training = full["training"]
     for name, change in training["recipes"].items():
         place = f"training.recipes.{name}"
         if shared := sorted((set(change) & set(NOT_PER_MODEL)) - {"pretraining"}):
-            yield f"{place}: {', '.join(shared)} is the same for all recipes; take it out"
+            yield f"{place}: {', '.join(shared)} is the same for all recipes; remove it"
         try:
             validate({"training": change}, place)
         except BornflowError as error:
@@ -80,7 +80,7 @@ def _command_can_be_split(full: Mapping) -> Iterator[str]:
     try:
         words = shlex.split(command)
     except ValueError:
-        yield f"labels.cp2k.command: {command!r} found, in which a quote is not closed; close it"
+        yield f"labels.cp2k.command: {command!r} found, where a quote is not closed; close it"
     else:
         if not words:
             yield f"labels.cp2k.command: {command!r} found; give the command that launches CP2K"
@@ -165,7 +165,7 @@ def _velocities_reach_the_highest_frequency(full: Mapping) -> Iterator[str]:
 
 
 def _runs_resolve_the_spectrum(full: Mapping) -> Iterator[str]:
-    """A run is at least as long as one segment of its currents, and one of its velocities."""
+    """Runs are at least as long as one segment of their currents and one of their velocities."""
     dynamics, resolution = full["dynamics"], full["spectra"]["resolution"]
     between, timestep = dynamics["velocity_interval"], dynamics["timestep"]
     try:
@@ -178,7 +178,7 @@ def _runs_resolve_the_spectrum(full: Mapping) -> Iterator[str]:
         if system["steps"] < needed:
             yield (
                 f"dynamics.systems.{name}.steps: {system['steps']} steps cannot resolve {resolution:g} cm⁻¹ "
-                f"(spectra.resolution), which takes {needed}; raise steps or spectra.resolution"
+                f"(spectra.resolution), which needs {needed}; raise steps or spectra.resolution"
             )
 
 

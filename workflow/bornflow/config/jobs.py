@@ -1,4 +1,4 @@
-"""Limits on the number of jobs that a configuration asks for, and on the length of their command lines.
+"""Limits on the number of jobs of a configuration, and on the length of their command lines.
 
 Snakemake plans every job before it runs the first one, and Linux accepts commands of up to 128 KiB.
 """
@@ -21,8 +21,8 @@ def too_many_jobs(full: Mapping) -> Iterator[str]:
     for setting, length in _list_lengths(full).items():
         if length > LONGEST_LIST:
             yield (
-                f"{setting} make a list of files of {length} characters, but one command takes "
-                f"{LONGEST_LIST}; join files, shorten their names, or ask for fewer or larger batches"
+                f"{setting} make a list of files of {length} characters, but a command can have "
+                f"at most {LONGEST_LIST}; join files, shorten their names, or use fewer or larger batches"
             )
 
 

@@ -1,7 +1,7 @@
-"""Complete configurations: the entry point to `schema` (each key by itself), `checks`, `names` and `jobs`.
+"""Complete configurations: the entry point to `schema` (single keys), `checks`, `names` and `jobs`.
 
 A configuration file states only what differs from the defaults in `workflow/schemas/config.schema.yaml`.
-Unknown keys, wrong types and impossible values are rejected with key, value and what is allowed.
+Unknown keys, wrong types and impossible values are rejected with key, value and allowed values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ def complete(config: Mapping, name: str = "config") -> dict:
 
 
 def _too_few_frames(full: Mapping) -> Iterator[str]:
-    """A message for every file with fewer structures than are asked for.
+    """A message for every file with fewer structures than requested.
 
     Files that do not exist yet are skipped: a job may write them.
     """

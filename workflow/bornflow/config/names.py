@@ -1,8 +1,8 @@
 """Names that would collide, in a path, with names of the workflow or with each other.
 
-The schema allows letters, digits, - and _ only, so that a name cannot leave its place in a path. Two cases
-remain: files of the rules that are named like files of a model, and file systems that do not distinguish
-upper and lower case.
+The schema allows only letters, digits, - and _, so that a name is always one part of a path. Two conflicts
+remain: with names of files that the rules write, and with names that differ only in upper and lower case, on
+file systems that do not distinguish these.
 """
 
 import re
@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 RESERVED = {
     "models": {
         r"deviations": "tables of deviations from measured water have this name",
-        r"(velocities|response)-.*": "names of tables of velocities and of responses begin like this",
+        r"(velocities|response)-.*": "tables of velocities and of responses have names that begin like this",
         r"lorem-jax": "it is the package which `make bench` times",
     },
     "labels.studies": {r"linear_response": "the table of labels.linear_response has this name"},
 }
 RESERVED_EVERYWHERE = {
     r"none": "the workflow uses it where a table is empty",
-    r".*?(.{1,2})\1{19}": "Snakemake takes so many repetitions for a circular dependency",
+    r".*?(.{1,2})\1{19}": "Snakemake mistakes this many repetitions for a circular dependency",
 }
 
 

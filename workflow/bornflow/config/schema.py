@@ -1,4 +1,4 @@
-"""Validation of each key by itself: defaults are filled in, wrong values are explained.
+"""Validation of each key: defaults are filled in, wrong values are explained.
 
 The rules are those of `workflow/schemas/config.schema.yaml`. `checks.py` compares keys with each other.
 """
@@ -7,7 +7,6 @@ import contextlib
 import difflib
 import functools
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,9 +20,16 @@ from ..io.strict_yaml import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, describe
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 MOST_MESSAGES = 5
-# Keywords of the schema that a message quotes where a value is outside them.
-BOUNDS = ("type", "enum", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
-SHAPES = ("minItems", "maxItems", "uniqueItems", "pattern")
+# A rule of the schema in words, for messages on values outside it.
+TYPE_WORDS = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a table of keys and values",
+    "null": "null",
+}
 
 
 @functools.cache
@@ -35,7 +41,7 @@ def schema() -> dict:
 def validate(config: Mapping, name: str = "config") -> dict:
     """The configuration with all defaults.
 
-    Raises BornflowError with the key, the value found and what is allowed; each line begins with `name`.
+    Raises BornflowError with key, value found and allowed values; each line begins with `name`.
     """
     reject([*itertools.islice(_unsupported(config), MOST_MESSAGES)], name)
     full = _with_defaults(config, schema())
@@ -58,7 +64,7 @@ def _unsupported(config: Any) -> Iterator[str]:
         if next(counter) > MAX_VALUES:
             yield f"{place}: over {MAX_VALUES} values, perhaps by aliases (*) of aliases; write them out"
         elif id(value) in above:
-            yield f"{place}: an alias (*) inside the value that it stands for makes a circle; remove it"
+            yield f"{place}: an alias (*) inside its own value makes a circle; remove it"
         elif len(above) > MAX_DEPTH:
             yield f"{place[:60]}…: nested more than {MAX_DEPTH} levels deep"
         elif isinstance(value, Mapping):
@@ -95,7 +101,7 @@ def _with_defaults(value: Any, node: Mapping) -> Any:
     full = {
         key: _with_defaults(item, known.get(key, free if isinstance(free, Mapping) else {}))
         for key, item in value.items()
-        # A model, system or pool of null leaves out that of the configuration underneath.
+        # The value null removes a model, system or pool of the configuration file below.
         if not (item is None and key not in known and isinstance(free, Mapping))
     }
     for key, child in known.items():
@@ -109,9 +115,9 @@ def _with_defaults(value: Any, node: Mapping) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A number in one form: 5 for 5.0 and 5e0, so that the way it is written changes no job and no hash.
+    """A number in one form, 5 for 5.0 and 5e0, so that its spelling changes no job and no hash.
 
-    YAML reads 1e-7 as text, and Snakemake does so with nested `--config` values.
+    Text is converted too: YAML reads 1e-7 as text, and so does Snakemake in nested `--config` values.
     """
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -134,23 +140,57 @@ def _not_finite(value: Any, place: str = "") -> Iterator[str]:
 
 
 def _explain(error: ValidationError) -> str:
-    """Key, value found and what is allowed, of an error of the validator."""
+    """The message for an error of the validator: key, value found and allowed values."""
     place = ".".join(map(str, error.absolute_path)) or "top level"
     rule = error.schema
     if error.validator == "additionalProperties" and "properties" in rule:
         known = sorted(rule["properties"])
         unknown = [_with_nearest(key, known) for key in sorted(set(error.instance) - set(known))]
         return f"{place}: unknown key {', '.join(unknown)}; allowed are {', '.join(known)}"
+    if error.validator == "required":
+        missing = [key for key in rule["required"] if key not in error.instance]
+        return f"{place}: {' and '.join(missing)} missing: add it. {rule.get('description', '')}".rstrip()
     reason = _plain_reason(error, rule)
     if "expected" in rule:
         return f"{place}: {reason or f'{_shorten(repr(error.instance))} found'}; expected: {rule['expected']}"
-    allowed = json.dumps({key: rule[key] for key in (*BOUNDS, *SHAPES) if key in rule})
-    description = rule.get("description", "")
-    return f"{place}: {reason or _shorten(error.message)}; allowed: {allowed}. {description}".rstrip()
+    found = reason or f"{_shorten(repr(error.instance))} found"
+    return f"{place}: {found}, but {_allowed(rule)} is expected. {rule.get('description', '')}".rstrip()
+
+
+def _allowed(rule: Mapping) -> str:
+    """The values that a rule of the schema allows, in words: `an integer from 1 to 64`."""
+    if "enum" in rule:
+        return f"one of {', '.join(map(str, rule['enum']))}"
+    kinds = [rule["type"]] if isinstance(rule.get("type"), str) else list(rule.get("type", []))
+    words = [" or ".join(TYPE_WORDS[kind] for kind in kinds) or "another value", *_range(rule)]
+    if "maxItems" in rule:
+        words.append(f"with {rule.get('minItems', 0)} to {rule['maxItems']} entries")
+    elif "minItems" in rule:
+        words.append(f"with {rule['minItems']} or more entries")
+    if rule.get("uniqueItems"):
+        words.append("without repetitions")
+    if "pattern" in rule:
+        words.append(f"that matches {rule['pattern']}")
+    return " ".join(words)
+
+
+def _range(rule: Mapping) -> list[str]:
+    """The bounds of a number: `from 2 to 64`, `above 0 and below 1`."""
+    words = []
+    if "minimum" in rule:
+        words.append(f"from {rule['minimum']:g}")
+    if "exclusiveMinimum" in rule:
+        words.append(f"above {rule['exclusiveMinimum']:g}")
+    if "maximum" in rule:
+        joint = "to" if "minimum" in rule else "and up to" if words else "up to"
+        words.append(f"{joint} {rule['maximum']:g}")
+    if "exclusiveMaximum" in rule:
+        words.append(f"{'and ' if words else ''}below {rule['exclusiveMaximum']:g}")
+    return words
 
 
 def _plain_reason(error: ValidationError, rule: Mapping) -> str:
-    """Plainer words than the validator's for long numbers, and for text that YAML reads as another type."""
+    """A plainer message for long numbers, and for text that YAML reads as another type."""
     value = error.instance
     if isinstance(value, int) and len(str(value)) > MAX_DIGITS:
         return f"{float(value):g} found"

@@ -1,6 +1,7 @@
-"""Sections of a complete configuration: what each kind of job reads, so that no other change reruns it.
+"""Sections of a complete configuration: the settings that each kind of job reads.
 
-The rule `settings` writes each section to a file, which is an input of the jobs that read it.
+A change of other settings then does not rerun the job. The rule `settings` writes each section to a file, an
+input of the jobs that read the section.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ SPLIT = (
 def select(settings: Mapping, section: str) -> dict:
     """The settings that one kind of job reads, in the same nesting as the complete configuration.
 
-    `section` is `structures`, `labels`, `gather`, `spectra`, `split`, `response`, `timing`, or one of
+    `section` is `structures`, `labels`, `join_batches`, `spectra`, `split`, `response`, `timing`, or one of
     `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`, `system-NAME`.
     """
     structures, labels, training, models, dynamics = (
@@ -38,11 +39,11 @@ def select(settings: Mapping, section: str) -> dict:
         case ["structures"]:
             return {"structures": _without(structures, "pools", "seed")}
         case ["pool", name]:
-            pool = structures["pools"][name] | {"select": 1}  # the number kept does not change the pool
+            pool = structures["pools"][name] | {"select": 1}  # the number selected does not change the pool
             return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
         case ["labels"]:
             return {"labels": _without(labels, "threads", "max_rejected", "studies", "linear_response")}
-        case ["gather"]:
+        case ["join_batches"]:
             return {"labels": {"max_rejected": labels["max_rejected"]}}
         case ["study", name]:
             kept = _without(labels, "threads", "max_rejected", "linear_response")

@@ -1,4 +1,4 @@
-"""Write a section of the configuration to a file, which the jobs that read it have as an input.
+"""Write a section of the configuration to a file, an input of the jobs that read the section.
 
 python -m bornflow.config.write --json '{"spectra": {"resolution": 50}}' --out spectra.yaml
 """

@@ -4,8 +4,8 @@ Every chunk is one file in a folder next to the run's HDF5 file. It is written c
 contains the series of some steps and the state after them. When the run is finished, `Chunks.join` writes
 all chunks to the HDF5 file and removes the folder.
 
-Each chunk carries a checksum, its index and the identity of its run, so that a damaged chunk or one of
-another run is found, reported and computed again.
+Each chunk carries a checksum, its index and the identity of its run, so that a damaged chunk, or a chunk of
+another run, is detected, reported and computed again.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ STATE_ARRAYS = ("positions", "momenta")  # stored as arrays; the rest of the sta
 
 
 def run_identity(atoms: Atoms, settings: SystemSettings, seed: int, model: bytes) -> str:
-    """The hash that ties chunks to a run: of start structure with masses, settings, seed and model hash."""
+    """The hash that ties chunks to a run: over start structure and masses, settings, seed and model hash."""
     digest = hashlib.sha256(json.dumps([FORMAT, settings.to_dict(), seed], sort_keys=True).encode())
     for values in (atoms.positions, atoms.numbers, atoms.get_masses(), atoms.cell.array, atoms.pbc):
         digest.update(values.tobytes())
@@ -51,7 +51,7 @@ class Chunks:
     count: int = field(default=0, init=False)
 
     def resume(self) -> dict[str, Any] | None:
-        """The state after the last intact chunk, or None if there is none and the run starts.
+        """The state after the last intact chunk, or None if there is no such chunk.
 
         A damaged chunk and all after it are removed with a warning; the run computes them again.
         """
@@ -118,7 +118,7 @@ class Chunks:
         return f"part {index} of {self.identity}"
 
     def _claim_folder(self) -> None:
-        """Take the folder for this run; chunks of another run are removed with a warning."""
+        """Claim the folder for this run; chunks of another run are removed with a warning."""
         path, identity = self.folder / "identity", self.identity.encode()
         stored = path.read_bytes() if path.exists() else None
         if stored == identity:
@@ -147,7 +147,7 @@ class Chunks:
         return True
 
     def _read_state(self, index: int) -> dict[str, Any]:
-        """The state after a chunk; _Damaged if the file is no chunk or not this one."""
+        """The state after a chunk. Raises _Damaged if the file is not this chunk."""
         stored = self._read(index, "state", *(f"state_{name}" for name in STATE_ARRAYS))
         try:
             state = json.loads(str(stored["state"]))
@@ -159,7 +159,7 @@ class Chunks:
         return state | arrays
 
     def _read(self, index: int, *names: str) -> dict[str, np.ndarray]:
-        """The arrays among `names` that a chunk has; _Damaged if the file is no chunk or not this one."""
+        """The arrays among `names` that a chunk contains. Raises _Damaged if the file is not this chunk."""
         content = self._path(index).read_bytes()
         if content != with_checksum(content[:-CHECKSUM_LENGTH]):
             raise _Damaged("its checksum is wrong")
@@ -175,12 +175,12 @@ class Chunks:
 
 
 def with_checksum(content: bytes) -> bytes:
-    """A file's content followed by its hash. The checksums of npz do not cover the archive's own tables."""
+    """A file's content followed by its hash. The checksums of npz do not cover the tables of the archive."""
     return content + f"sha256:{hashlib.sha256(content).hexdigest()}".encode()
 
 
 class _Damaged(Exception):
-    """A file that is not the chunk it should be."""
+    """A file that does not contain the expected chunk."""
 
 
 def _is_finite(values: np.ndarray | None) -> bool:

@@ -18,7 +18,7 @@ from .series import read_run
 
 FORCES = {False: "gradient", True: "fixed charges"}  # by the attribute `fixed_charges` of a run
 DRIFT, DRIFT_ERROR = "drift [meV/atom/100 ps]", "drift_error [meV/atom/100 ps]"
-BLOCKS = 20  # the drift is fitted to their means, so that fast oscillations do not count as evidence
+BLOCKS = 20  # the drift is fitted to their means; fast oscillations would make its error too small
 
 
 def block_means(series: Float[np.ndarray, " steps"]) -> Float[np.ndarray, " blocks"]:
@@ -61,7 +61,7 @@ def _row(path: Path, model: str) -> dict[str, str | int | float]:
     attributes, series = read_run(path, "conserved_energy", "temperature", "numbers")
     if attributes["thermostat"] != "nve":
         raise BornflowError(
-            f"{path} had a thermostat ({attributes['thermostat']}), under which no energy is conserved; give "
+            f"{path} had a thermostat ({attributes['thermostat']}), so its energy is not conserved; give "
             "runs of systems with thermostat: nve"
         )
     atoms, timestep = len(series["numbers"]), float(attributes["timestep [fs]"])

@@ -1,4 +1,4 @@
-"""Frames of runs as extxyz with velocities, to look at, or to label structures that a model reached.
+"""Frames of runs as extxyz with velocities, to view them or to label structures that a model reached.
 
 python -m bornflow.dynamics.export --runs results/dynamics/bulk/*.h5 --every 20 --out met.extxyz
 """
@@ -64,7 +64,7 @@ def main() -> None:
         out=cli.option("extxyz file to write"),
     )
     if args.every < 1:
-        raise BornflowError(f"--every is {args.every}; 1 takes all frames, 2 every other")
+        raise BornflowError(f"--every is {args.every}; 1 selects all frames, 2 every second frame")
     selected = [atoms for path in args.runs for atoms in read_frames(path)[args.every - 1 :: args.every]]
     if not selected:
         raise BornflowError(f"the runs have fewer than {args.every} frames each; make --every smaller")

@@ -17,7 +17,7 @@ from .settings import SystemSettings
 
 logger = logging.getLogger(__name__)
 
-LARGEST_FORCE = 0.01  # eV/Å, of a relaxed structure
+LARGEST_FORCE = 0.01  # eV/Å, in a relaxed structure
 RELAXATION_STEPS = 1000
 
 
@@ -62,8 +62,8 @@ def read_structure(path: str | Path, frame: int, repeat: Sequence[int]) -> Atoms
 def _repeated(atoms: Atoms, repeat: Sequence[int], count: int) -> tuple[Atoms, int]:
     """The supercell and its number of molecules.
 
-    A given `n_molecules` is multiplied. Otherwise molecules are counted again, since a covalent crystal is
-    one molecule however large it is.
+    A given `n_molecules` is multiplied. Otherwise molecules are counted again, since a covalent crystal of
+    any size is one molecule.
     """
     supercell = atoms.repeat(repeat)
     supercell.info = atoms.info

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import BornflowError
 
-SEEDS = 2**32  # seeds are smaller, as those of most random number generators are
-CHUNK_FILES = ("identity", "part-")  # how names in the folder of chunks start; scratch files have a dot
+SEEDS = 2**32  # seeds are smaller, as for most random number generators
+# First letters of names in the folder of chunks; scratch files begin with a dot.
+CHUNK_FILES = ("identity", "part-")
 
 
 def check_seed(seed: int) -> None:
@@ -42,11 +43,11 @@ def check_output(out: str | Path, structure: str | Path) -> None:
         with tempfile.TemporaryFile(dir=out.parent):
             pass
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(f"{folder} cannot be written to")
+            raise PermissionError(f"{folder} is not writable")
     except OSError as error:
         raise BornflowError(
-            f"--out is {out}, but nothing can be written to {out.parent} ({error.strerror or error}); choose "
-            "another folder"
+            f"--out is {out}, but the folder {out.parent} is not writable ({error.strerror or error}); "
+            "choose another folder"
         ) from error
 
 

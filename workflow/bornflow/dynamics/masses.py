@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def from_series(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.ndarray, " atoms"]:
-    """The masses [amu] of a run, from its datasets `masses` and `numbers`, which `read_run` has checked.
+    """The masses [amu] of a run from its datasets `masses` and `numbers`, checked by `read_run`.
 
     Runs of earlier versions do not contain masses. They get the standard ones, with a warning.
     """
@@ -32,12 +32,12 @@ def from_series(path: str | Path, series: Mapping[str, np.ndarray]) -> Float[np.
 def common_atoms(
     paths: Sequence[Path], runs: Sequence[Mapping[str, np.ndarray]]
 ) -> tuple[Int[np.ndarray, " atoms"], Float[np.ndarray, " atoms"]]:
-    """Atomic numbers and masses [amu] that `runs` have in common; BornflowError where they differ."""
+    """The common atomic numbers and masses [amu] of `runs`; BornflowError if they differ."""
     numbers = runs[0]["numbers"]
     masses = [from_series(path, series) for path, series in zip(paths, runs, strict=True)]
     for path, series, other in zip(paths, runs, masses, strict=True):
         if not np.array_equal(series["numbers"], numbers):
-            raise BornflowError(f"{path} has other atoms than {paths[0]}: give runs of one system")
+            raise BornflowError(f"{path} has different atoms from {paths[0]}: give runs of one system")
         if not np.array_equal(other, masses[0]):
             atom = int(np.argmax(other != masses[0]))
             raise BornflowError(

@@ -3,11 +3,11 @@
     python -m bornflow.dynamics.md --checkpoint DIR --structure S.extxyz --config cfg.yaml \\
         --seed 0 --out run.h5
 
-The integrator is ASE's velocity Verlet. A Langevin thermostat that acts on every atom equilibrates; then
-the Bussi thermostat, which hardly disturbs the dynamics, or none (nve) follows. The current is
+The integrator is ASE's velocity Verlet. Equilibration uses a Langevin thermostat, which acts on every atom.
+Recorded steps use the Bussi thermostat, which hardly disturbs the dynamics, or none (nve). The current is
     dM_α/dt = Σ_iβ Z[i, α, β] v_iβ.
-A killed run resumes after its last finished chunk, with results that are equal bit for bit to those of a
-run that was not interrupted. `run` contains its steps, `series` reads its result.
+A killed run resumes after its last finished chunk, with results that are bit for bit equal to those of an
+uninterrupted run. `run` contains its steps, `series` reads its result.
 """
 
 import hashlib
@@ -87,7 +87,7 @@ def main() -> None:
         args.checkpoint, field, settings.dtype, settings.fixed_charges
     )
     checkpoint = Path(args.checkpoint)
-    # Each model has its own random numbers, so that models do not agree by using the same noise.
+    # Each model has its own random numbers, so that models do not agree only because their noise is the same.
     seed = [args.seed, zlib.crc32((checkpoint / "parameters.msgpack").read_bytes())]
     model = hashlib.sha256()
     for name in ("config.yaml", "parameters.msgpack"):

@@ -11,11 +11,10 @@ from .settings import SystemSettings
 
 
 class Recorder:
-    """Collects the series of `quantities.QUANTITIES` for one chunk after the other.
+    """Collects the series of `quantities.QUANTITIES`, chunk by chunk.
 
-    The dipole M − M(0) [e Å] is the integral of the current [e Å/fs] by the trapezoidal rule, so both at the
-    last recorded step are a `state` that a resumed run continues from. `bonds` are those of
-    `thermostats.bond_temperature`.
+    The dipole M − M(0) [e Å] is the integral of the current [e Å/fs] by the trapezoidal rule, so a resumed
+    run continues from the last values, the `state`. `bonds` are those of `thermostats.bond_temperature`.
     """
 
     def __init__(self, settings: SystemSettings, state: Mapping[str, Any], bonds: Sequence[np.ndarray]):
@@ -26,7 +25,7 @@ class Recorder:
 
     @property
     def state(self) -> dict[str, list[float] | None]:
-        """The state that the next recorder continues from."""
+        """The state from which the next recorder continues."""
         return {
             "dipole": self.dipole.tolist(),
             "current": None if self.current is None else self.current.tolist(),

@@ -1,7 +1,7 @@
 """The state of a run, and its phases: start or resume, advance by chunks of steps, finish.
 
-Every chunk begins with a new neighbour list and a new integrator. A resumed run therefore rounds like one
-that was never interrupted, and its results are equal bit for bit.
+Every chunk begins with a new neighbour list and a new integrator. A resumed run therefore has the same
+rounding errors as an uninterrupted run, and its results are bit for bit equal.
 """
 
 import time
@@ -106,13 +106,13 @@ class RunState:
         }
 
     def timing(self) -> str | None:
-        """Time per step in this process, and how much of it the model took; None without steps."""
+        """Time per step in this process, in total and in the model; None without steps."""
         steps = self.step - self._first
         if not steps:
             return None
         total = 1e3 * (time.perf_counter() - self._begun) / steps
         model = 1e3 * (self.calculator.seconds - self._evaluated) / steps
-        return f"{total:.2f} ms a step, {model:.2f} ms of it the model"
+        return f"{total:.2f} ms per step, of which the model takes {model:.2f} ms"
 
 
 def start_or_resume(
@@ -166,7 +166,7 @@ def _restore(
 
 
 class _Free(VelocityVerlet):
-    """Velocity Verlet without a thermostat, which takes up no heat."""
+    """Velocity Verlet without a thermostat, so without transferred energy."""
 
     transferred_energy = 0.0
 

@@ -30,7 +30,7 @@ def read_run(
         volume = attributes.get("volume [Å³]", 1.0)
         if attributes.get("kind") == "bulk" and not volume > 0:
             raise BornflowError(
-                f"{path}: attribute 'volume [Å³]' is {volume}, a number above 0 expected of a bulk; {REMEDY}"
+                f"{path}: attribute 'volume [Å³]' is {volume}, a number above 0 expected for a bulk; {REMEDY}"
             )
         missing = [name for name in names if name not in file]
         if missing:

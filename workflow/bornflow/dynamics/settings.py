@@ -23,8 +23,8 @@ class ResponseSettings:
 class SystemSettings:
     """One simulated system and how it is simulated.
 
-    A run does not use `experiment`, `replicas`, `title`, `timing` and `response`. They are fields because
-    the hash that ties unfinished chunks to their run covers all keys (`chunks.run_identity`).
+    A run does not use `experiment`, `replicas`, `title`, `timing` and `response`. They are fields because the
+    hash that connects unfinished chunks to their run covers all keys (`chunks.run_identity`).
     """
 
     # Start
@@ -86,6 +86,7 @@ def select_system(section: Mapping[str, Any], system: str | None, file: str) -> 
         (system,) = systems
     if system not in systems:
         raise BornflowError(
-            f"--system is {system}, but dynamics.systems of {file} has {', '.join(systems) or 'no entries'}"
+            f"--system is {system}, but dynamics.systems of {file} has {', '.join(systems) or 'no entries'}; "
+            "choose one of these, or add it there"
         )
     return SystemSettings.from_section(section, system)

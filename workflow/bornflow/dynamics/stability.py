@@ -19,13 +19,13 @@ LAST_FRAMES = 20  # written when a run is stopped
 
 
 class StabilityMonitor:
-    """Checks every step of a run of `atoms`, given as they are before the first step.
+    """Checks every step of a run; `atoms` are in their state before the first step.
 
     Limits in `settings`: `temperature_limit` [K]; `bond_limit`, the longest length of a covalent bond of the
-    start structure in sums of the covalent radii (`connectivity.covalent_bonds`: a water may leave an ion);
-    `energy_limit` [eV], the change of the conserved energy per atom in one step; `drift_limit` [eV], its
-    change since the run began. If one is exceeded, the last frames are written to `failed`. A resumed run
-    starts with the `state` in which the monitor was left.
+    start structure in sums of the covalent radii (`connectivity.covalent_bonds`, so a water may leave an
+    ion); `energy_limit` [eV], the change of the conserved energy per atom in one step; `drift_limit` [eV],
+    its change since the run began. If one is exceeded, the last frames are written to `failed`. A resumed run
+    continues with the last `state` of the monitor.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class StabilityMonitor:
         )
 
     def _exceeded(self, atoms: Atoms, conserved: float, temperature: float) -> str | None:
-        """Which limit is exceeded, where and by how much; None if none is."""
+        """The exceeded limit with place and value; None if there is none."""
         if not temperature < self.settings.temperature_limit:
             fastest = int(np.argmax(np.linalg.norm(atoms.get_velocities(), axis=1)))
             return (

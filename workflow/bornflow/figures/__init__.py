@@ -1,1 +1,1 @@
-"""Figures: one module a figure, each a program that reads results and writes PDF and PNG."""
+"""Figures: one module per figure, each a program that reads results and writes PDF and PNG."""

@@ -23,10 +23,10 @@ Pairs = Sequence[tuple[Atoms, Atoms]]  # of reference and prediction
 
 
 def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Sequence[Atoms]]]) -> Figure:
-    """Diagonal and off-diagonal components of Z by element: a row for each kind, a column for each model.
+    """Diagonal and off-diagonal components of Z by element: one row per kind, one column per model.
 
-    `predicted` has the structures of each seed of a model. The first seed is drawn; the error is the mean
-    over seeds with its standard deviation.
+    `predicted` has the structures of each seed of a model. The points are those of the first seed; the error
+    is the mean over seeds with its standard deviation.
     """
     known = [atoms for atoms in labelled if frames.label(atoms, "bec") is not None]
     if not known:
@@ -53,7 +53,7 @@ def draw(labelled: Sequence[Atoms], predicted: Mapping[str, Sequence[Sequence[At
 
 
 def _empty() -> Figure:
-    """A figure that tells why it is empty."""
+    """An empty figure that states the reason."""
     figure, axis = plt.subplots(figsize=(3.4, 1.0))
     axis.text(0.5, 0.5, "no validation structure has Born effective charges", ha="center", va="center")
     axis.set_axis_off()

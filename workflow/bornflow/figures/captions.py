@@ -1,4 +1,4 @@
-"""What figures call simulated systems, and where results are. The rule files read both."""
+"""Names of simulated systems on figures, and the list of results. The rule files use both."""
 
 from collections.abc import Mapping
 from pathlib import Path

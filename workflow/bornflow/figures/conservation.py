@@ -1,4 +1,4 @@
-"""Figure: the conserved energy of runs without a thermostat, a panel for each model, force and precision.
+"""Figure: conserved energy of runs without a thermostat, one panel per model, force and precision.
 
 python -m bornflow.figures.conservation --runs a.h5 b.h5 --models model-1 model-1 --out f.pdf f.png
 """
@@ -19,7 +19,7 @@ from ..dynamics.series import read_run
 from ..errors import BornflowError
 from . import drawing
 
-POINTS = 1000  # of a curve at most
+POINTS = 1000  # largest number of points of a curve
 
 Panel = tuple[str, str, str]  # forces, precision, model
 
@@ -61,7 +61,7 @@ def draw(paths: Sequence[Path], models: Sequence[str], title: str = "") -> Figur
 
 
 def _draw_runs(panels: dict[Panel, Axes], paths: Sequence[Path], models: Sequence[str]) -> Counter[Panel]:
-    """Draw each run into its panel; the number of runs of each panel."""
+    """Draw each run into its panel; return the number of runs of each panel."""
     runs: Counter[Panel] = Counter()
     for path, model in zip(paths, models, strict=True):
         attributes, series = read_run(path, "conserved_energy", "numbers")
@@ -78,14 +78,14 @@ def _draw_runs(panels: dict[Panel, Axes], paths: Sequence[Path], models: Sequenc
 
 
 def _share_scale(axes: Sequence[Axes]) -> None:
-    """The same limits, symmetric about zero, with room for the drift above."""
+    """The same limits, symmetric about zero, with space for the drift at the top."""
     reach = max(np.abs(axis.get_ylim()).max() for axis in axes)
     for axis in axes:
         axis.set_ylim(-reach, 1.4 * reach)
 
 
 def _drift(slope: float, error: float, runs: int) -> str:
-    """The drift with its error, to the digits that the error allows, and the number of runs."""
+    """The drift with its error, rounded to significant digits, and the number of runs."""
     digits = min(2, max(0, -math.floor(math.log10(error)))) if error else 2
     text = f"drift {slope:z.{digits}f} ± {error:.{digits}f} meV/atom/100 ps"
     return text.replace("-", "−") + (f"\n{runs} runs" if runs > 1 else "\none run")

@@ -1,4 +1,4 @@
-"""What all figures share: command line, style, panel letters, and saving in several formats."""
+"""Functions of all figures: command line, style, panel letters, and saving in several formats."""
 
 import argparse
 import string
@@ -7,9 +7,6 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any, TypeVar
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
@@ -25,7 +22,7 @@ from ..io.files import atomic_write
 
 T = TypeVar("T")
 
-# Formats that a figure can be written in, and the metadata that would differ from one run to the next.
+# Formats of figures, and metadata that must be fixed because they differ from run to run.
 FORMATS: dict[str, dict[str, None] | None] = {
     ".pdf": {"CreationDate": None},
     ".png": {"Software": None},
@@ -35,12 +32,16 @@ FORMATS: dict[str, dict[str, None] | None] = {
     ".tif": None,
     ".webp": None,
 }
-KINDS = {"bulk": "bulk", "cluster": "clusters"}  # of structures, as figures call them
+KINDS = {"bulk": "bulk", "cluster": "clusters"}  # names of structures on figures
 STYLE = Path(__file__).with_name("bornflow.mplstyle")
 
 
 def parse(main: Callable[[], None], **own: Mapping[str, Any]) -> argparse.Namespace:
-    """The arguments of a figure's program: its `own` options, `--style`, which is applied, and `--out`."""
+    """The arguments of a figure's program: its `own` options, `--style`, which is applied, and `--out`.
+
+    Figures are drawn without a window, whatever backend the environment asks for.
+    """
+    plt.switch_backend("Agg")
     args = cli.parse(
         main,
         **own,
@@ -57,7 +58,9 @@ def style(path: str | Path = STYLE) -> None:
     try:
         plt.style.use(str(path))
     except (OSError, ValueError) as error:
-        raise BornflowError(f"{path} is not a style of matplotlib: {' '.join(str(error).split())}") from error
+        raise BornflowError(
+            f"{path} is not a style of matplotlib: {' '.join(str(error).split())}; give another --style"
+        ) from error
 
 
 def picture(path: str) -> str:
@@ -70,7 +73,7 @@ def picture(path: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Text of a user, to be drawn unchanged.
+    """A user's text, changed so that it is drawn literally.
 
     matplotlib reads text between two $ as a formula, and omits labels that begin with an underscore from
     legends.

@@ -1,4 +1,4 @@
-"""Figures: how labels depend on the settings of their calculation, one figure a study.
+"""Figures: how labels depend on the settings of their calculation, one figure per study.
 
 python -m bornflow.figures.label_studies --study convergence --table convergence.csv --out f.pdf f.png
 """
@@ -30,7 +30,7 @@ LIMITS = {FORCE: 10.0, CHARGE: 0.005}  # acceptable errors of labels, drawn dash
 
 
 def convergence(table: pd.DataFrame) -> Figure:
-    """Differences of forces and Born effective charges from tight settings, one row a setting."""
+    """Differences of forces and Born effective charges from tight settings, one row per setting."""
     options = list(table.columns[1 : list(table).index("operator")])
     names = [_changes(row, table.iloc[0], options) for _, row in table.iterrows()]
     rows = list(dict.fromkeys(names))
@@ -58,7 +58,7 @@ def _mark(number: int) -> str:
 
 
 def _changes(row: pd.Series, default: pd.Series, options: Sequence[str]) -> str:
-    """The settings of a row that differ from the labels' settings, in the first row of the table."""
+    """The settings of a row that differ from those of the labels (first row of the table)."""
     changed = {key: row[key] for key in options if row[key] != default[key]}
     if changed.get("cutoff") == changed.get("force_cutoff"):
         changed.pop("force_cutoff", None)  # one grid for all runs
@@ -111,7 +111,7 @@ def field_operator(table: pd.DataFrame) -> Figure:
 
 
 def _curve(axis: Axes, cases: pd.DataFrame, x: str, y: str, number: int, style: Mapping[str, str]) -> None:
-    """Column `y` against column `x`, with the mark of a number."""
+    """Column `y` against column `x`, with the marker of number `number`."""
     axis.plot(cases[x], cases[y], marker=_mark(number), color=style["color"], label=style["label"])
 
 
@@ -123,14 +123,14 @@ NEEDED = {"convergence": (FORCE, CHARGE), "field_strength": (FIELD, CHARGE), "fi
 def read(path: str, study: str) -> pd.DataFrame:
     """The accepted labels of a table of `labels.study`.
 
-    Raises BornflowError where a number that is drawn is missing, or where there is no label to draw.
+    Raises BornflowError if a number is missing that the figure needs, or if there is no label to draw.
     """
     remedy = "make it again with labels.study"
     drawn = NEEDED[study]
     table = tables.read(path, remedy, sparse=drawn, texts=["structure", "operator"], notes=["rejected"])
     table = table[table["rejected"] == ""].drop(columns="rejected").reset_index(drop=True)
     if table.empty:
-        raise BornflowError(f"{path} contains no accepted label; there is nothing to draw")
+        raise BornflowError(f"{path} contains no accepted label, so the figure cannot be drawn")
     for name in drawn:
         gaps = table[name].isna() if name in table else np.ones(len(table), bool)
         if np.any(gaps):
@@ -142,7 +142,7 @@ def read(path: str, study: str) -> pd.DataFrame:
             f"{path}: operator is '{unknown[0]}', {' or '.join(OPERATORS)} expected; {remedy}"
         )
     if study == "field_operator" and "berry" not in set(table["operator"]):
-        raise BornflowError(f"{path} contains no label with the Berry phase; there is nothing to draw")
+        raise BornflowError(f"{path} contains no label with the Berry phase, so the figure cannot be drawn")
     return table
 
 

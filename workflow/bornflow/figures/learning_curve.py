@@ -28,7 +28,7 @@ TICKS = (1, 1.5, 2, 3, 5, 7)  # in each decade
 
 
 def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
-    """A row for forces and one for Z: left against `sizes` (`training.learning_curve`), right against time.
+    """Rows for forces and Z: left against `sizes` (`training.learning_curve`), right against time.
 
     `times` has the `validation.csv` of each seed of a model. Bars and bands are standard deviations over
     seeds.
@@ -36,7 +36,9 @@ def draw(sizes: pd.DataFrame, times: Mapping[str, Sequence[pd.DataFrame]]) -> Fi
     all_structures = sizes[sizes["structures_of"] == "all"]
     columns = [name for name in QUANTITIES if name in all_structures]
     if not columns:
-        raise BornflowError("no validation structure has forces or Born effective charges: nothing to draw")
+        raise BornflowError(
+            "no validation structure has forces or Born effective charges, so there is no curve"
+        )
     figure, axes = plt.subplots(
         len(columns), 2, figsize=(6.8, 0.4 + 1.9 * len(columns)), sharex="col", sharey="row", squeeze=False
     )

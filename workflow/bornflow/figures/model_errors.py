@@ -22,14 +22,17 @@ MARKS = {"bulk": ("o", "C0"), "cluster": ("s", "C1")}
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """One panel a quantity, one row a model; bars are standard deviations over seeds.
+    """One panel per quantity, one row per model; bars are standard deviations over seeds.
 
     `table` has a row for each model, seed and kind of structure, as `training.metrics_table` writes it.
-    Raises BornflowError where it contains no errors.
+    Raises BornflowError if it contains no errors.
     """
     columns = [name for name in QUANTITIES if name in table and table[name].notna().any()]
     if not columns:
-        raise BornflowError("the table of errors contains no energies, forces or Born effective charges")
+        raise BornflowError(
+            "the table of errors contains no energies, forces or Born effective charges; make it again from "
+            "models that were evaluated on labelled structures (training.evaluate)"
+        )
     models = list(dict.fromkeys(table["model"]))
     size = (6.8 * len(columns) / 3, 0.9 + 0.22 * len(models))
     figure, axes = plt.subplots(1, len(columns), figsize=size, squeeze=False, sharey=True)

@@ -24,7 +24,7 @@ SPECTRUM = (tables.FROM_SPECTRUM, "from χ''(ω)")
 
 
 def draw(responses: Sequence[pd.DataFrame], names: Sequence[str], title: str = "") -> Figure:
-    """A panel for each table of `spectra.response`, with the ratio of both curves at two times.
+    """One panel per table of `spectra.response`, with the ratio of both curves at two times.
 
     `title` names the system and the field.
     """
@@ -36,7 +36,7 @@ def draw(responses: Sequence[pd.DataFrame], names: Sequence[str], title: str = "
         axis.set_title(f"{letter}  {drawing.literal(name)}", loc="left")
     axes[0, 0].set_ylabel("change of the dipole (e Å)")
     low, high = axes[0, 0].get_ylim()
-    axes[0, 0].set_ylim(low, high + 0.2 * (high - low))  # room for the ratios
+    axes[0, 0].set_ylim(low, high + 0.2 * (high - low))  # space for the ratios
     axes[0, 0].legend(loc="lower right")
     figure.suptitle(drawing.literal(title))
     return figure
@@ -58,7 +58,7 @@ def _panel(axis: Axes, table: pd.DataFrame) -> None:
 
 
 def _ratio(row: pd.Series) -> str:
-    """Dipole in the field over that from fluctuations, at one time, with the errors of both."""
+    """Ratio of the dipole in the field to that from fluctuations at one time, with its error."""
     field, field_error, predicted, predicted_error = (row[name] for *curve, _ in CURVES for name in curve)
     ratio = field / predicted
     error = abs(ratio) * np.hypot(field_error / field, predicted_error / predicted)

@@ -31,13 +31,16 @@ COLORMAP = "viridis"
 def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figure:
     """γ_i by element against the number of molecules, from the structures that each seed predicts.
 
-    The mean of the bulk is dashed, with its standard deviation over seeds. Above, the structures named in
-    `pictured` with the γ_i of the first seed in colour. Raises BornflowError for structures without a
-    screening.
+    The mean of the bulk is dashed, with its standard deviation over seeds. The upper row shows the structures
+    named in `pictured`, with the γ_i of the first seed in colour. Raises BornflowError for structures without
+    a screening.
     """
     screened = [[atoms for atoms in predicted if "screening" in atoms.arrays] for predicted in seeds]
     if not all(screened):
-        raise BornflowError("no structure has a screening: only models with charges: local predict one")
+        raise BornflowError(
+            "no structure has a screening: only models with charges: local predict one; give the predictions "
+            "of such a model"
+        )
     by_name = {atoms.info["structure"]: atoms for atoms in screened[0]}
     pictures = [by_name[name] for name in pictured if name in by_name]
     elements = sorted({symbol for atoms in screened[0] for symbol in atoms.get_chemical_symbols()})
@@ -57,7 +60,7 @@ def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figu
 
 @dataclass(frozen=True)
 class _Screening:
-    """γ_i of one element: of clusters by number of molecules, and the mean of the bulk for each seed."""
+    """γ_i of one element: for clusters by number of molecules, for the bulk the mean of each seed."""
 
     values: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     unbound: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))  # dangling hydrogens
@@ -104,7 +107,7 @@ def _by_size(axis: Axes, screening: _Screening, color: str) -> None:
     if screening.bulk:
         _bulk(axis, screening.bulk)
     if axis.get_legend_handles_labels()[1]:
-        # Next to the title, where it hides no point.
+        # Next to the title, where the legend covers no point.
         axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, markerscale=3)
     axis.set(xlabel="molecules in the cluster")
 
@@ -130,7 +133,7 @@ def _pictures(figure: SubFigure, pictures: Sequence[Atoms], letter: str) -> None
 
 
 def _molecules(axis: Axes, atoms: Atoms, colours: ScalarMappable) -> None:
-    """Balls and sticks, seen from the direction in which the fewest atoms are hidden."""
+    """Balls and sticks, seen from the direction with the least overlap."""
     x, y, depth = _view(atoms).T
     for first, second in zip(*neighbor_list("ij", atoms, natural_cutoffs(atoms, 1.1)), strict=True):
         axis.plot(x[[first, second]], y[[first, second]], color="0.6", linewidth=1.5, zorder=1)

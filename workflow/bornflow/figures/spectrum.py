@@ -1,9 +1,9 @@
-"""Figure: infrared spectra of all systems on logarithmic axes, a panel each, with measured liquid water.
+"""Figure: infrared spectra on logarithmic axes, one panel per system, with measured liquid water.
 
     python -m bornflow.figures.spectrum --spectra a.csv b.csv --titles "bulk, 300 K" "cage, 10 K" \\
         --models model-1 --experiments water none --resolution 20 --out f.pdf f.png
 
-`spectrum_linear` and `current_terms` use its options and the functions that read and label spectra.
+`spectrum_linear` and `current_terms` use these options, and the functions here that read and label spectra.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def draw(
     experiments: Sequence[str],
     resolution: float,
 ) -> Figure:
-    """One panel a title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them.
+    """One panel per title; `tables[panel][model]` are spectra as `spectra.susceptibility` writes them.
 
     `experiments` names the measured spectrum of each panel, drawn dashed: water or none. `resolution` [cm⁻¹]
     gives the line width in the axis label.
@@ -116,7 +116,7 @@ def read_panels(
 ) -> list[list[pd.DataFrame]]:
     """Spectra as `tables[panel][model]`, from files listed panel by panel; `models` names those of a panel.
 
-    A model that is named several times has as many seeds: the table is their mean with its standard error.
+    A model that is named several times has several seeds: the table is their mean with its standard error.
     Raises BornflowError where files are missing or do not belong in one panel.
     """
     if len(paths) != len(titles) * len(models):
@@ -143,7 +143,7 @@ def _check_panel(paths: Sequence[str], spectra: Sequence[pd.DataFrame], models: 
         if drawn_column(table) != drawn_column(spectra[0]):
             raise BornflowError(
                 f"{paths[number]} has {drawn_column(table)} where {paths[0]} has {drawn_column(spectra[0])}: "
-                "one panel shows one system"
+                "one panel shows one system; give spectra of one system for each panel"
             )
         seed = first.setdefault(model, number)
         if list(table) != list(spectra[seed]):

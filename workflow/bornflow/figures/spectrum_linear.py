@@ -3,7 +3,8 @@
     python -m bornflow.figures.spectrum_linear --spectra a.csv --velocities v.csv --titles "bulk, 300 K" \\
         --models model-1 --experiments water --resolution 20 --out f.pdf f.png
 
-A peak below without one above belongs to a motion that hardly changes the dipole.
+A peak in the lower panel without a peak in the upper panel belongs to a motion that hardly changes the
+dipole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from .spectrum import EXPERIMENTS, OPTIONS, drawn_column, line_width, read_panel
 
 HIGHEST = 4200.0  # cm⁻¹
 LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
-# In a cold cluster O–H groups without a hydrogen bond have a band of their own.
+# In a cold cluster, O–H groups without a hydrogen bond have a separate band.
 CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
 RIGID_MOTION = "molecules move rigidly,\ntheir dipoles with them:\nlittle absorption"
 LABELS = {
@@ -39,7 +40,7 @@ def draw(
     experiments: Sequence[str],
     resolution: float,
 ) -> Figure:
-    """Two panels a title: above `panels[title][model]`, below `velocities[title]` of the first model.
+    """Two panels per title: above `panels[title][model]`, below `velocities[title]` of the first model.
 
     `experiments` names the measured spectrum of each title, drawn dashed: water or none. `resolution` [cm⁻¹]
     gives the line width in the axis label.

@@ -27,7 +27,7 @@ LINES = ("-", ":", "-.")  # of devices, in the order of the tables
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """One line a model and device; colours are backbones, marks the origin of Born effective charges."""
+    """One line per model and device. Colour: backbone; marker: origin of Born effective charges."""
     figure, axis = plt.subplots(figsize=(3.4, 3.0))
     lines = dict(zip(table["device"].unique(), cycle(LINES), strict=False))
     labelled = set()
@@ -50,14 +50,14 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _style(name: str, backbone: str, charges: str) -> tuple[str, dict[str, Any]]:
-    """Label, and colour and mark, of a model; those of other packages are black."""
+    """Label, colour and marker of a model; other packages are black."""
     if backbone in COLOURS:
         return name.replace("-", ", "), {"color": COLOURS[backbone], "marker": MARKS[charges]}
     return f"{name}, {charges}", {"color": "k", "marker": "x"}
 
 
 def read(path: str) -> pd.DataFrame:
-    """A table of `benchmarks.dynamics`. Raises BornflowError, also for charges that have no mark."""
+    """A table of `benchmarks.dynamics`. Raises BornflowError, also for charges without a marker."""
     remedy = "make it again with benchmarks.dynamics"
     texts = ("model", "backbone", "charges", "device")
     table = tables.read(path, remedy, positive=("atoms", "step [ms]"), texts=texts)
@@ -71,7 +71,7 @@ def read(path: str) -> pd.DataFrame:
 
 
 def _device_label(device: str) -> str:
-    """A device without its maker and memory; jax calls every processor cpu."""
+    """The name of a device without manufacturer and memory; jax calls every processor cpu."""
     return "CPU" if device == "cpu" else re.split(r" \d+GB", device.removeprefix("NVIDIA "))[0]
 
 

@@ -45,8 +45,8 @@ class BornflowCalculator(Calculator):
 
     `electric_field` [V/Å] is constant; with one there is no stress. `dipole_change` is M − M₀ [e Å] in the
     field; set it to resume a run or if M₀ is known. A step of more than JUMP, other atoms or another cell
-    start a new path, with a warning. With `fixed_charges` forces are not a gradient: they leave out the
-    derivatives of the charges, for comparison.
+    start a new path, with a warning. With `fixed_charges`, for comparison, forces omit the derivatives of the
+    charges and are not a gradient.
 
     `seconds` is the time spent in the model so far, `neighbours.room` the sizes that its arrays are padded
     to. The constructor sets up jax (`jax_setup.configure`), and double precision for a `dtype` of float64.
@@ -80,8 +80,8 @@ class BornflowCalculator(Calculator):
         self.model, self.baseline = checkpoint.model, checkpoint.baseline
         self.dtype = np.dtype(dtype)
         parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
-        # Weights are constants of the compiled step: what depends on them alone is evaluated once.
-        # Without the stress a step saves the derivatives of the long-range sum with respect to the cell.
+        # Weights are constants of the compiled step: expressions of weights alone are evaluated once. Without
+        # the stress, a step omits the derivatives of the long-range sum with respect to the cell.
         options = jax_setup.plain_loops() if self.model.network.is_coupled else None
         self._evaluate = {
             strained: jax.jit(
@@ -138,7 +138,7 @@ class BornflowCalculator(Calculator):
         self.results = {}
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """What changed since the last evaluation; ASE's own comparison takes as long as a small model."""
+        """Changes since the last evaluation; ASE's own comparison takes as long as a small model."""
         return _changes(self.atoms, atoms)
 
     def calculate(
@@ -149,15 +149,15 @@ class BornflowCalculator(Calculator):
     ) -> None:
         """Evaluate the model; the class lists the properties.
 
-        Raises BornflowError for a structure with unknown elements, or with numbers or a cell that no
-        structure has, for the stress in a field, and where the model's results are not finite.
+        Raises BornflowError for unknown elements, impossible positions or cells, the stress in a field, and
+        results that are not finite.
         """
         structure = self._copy_structure(atoms, system_changes)
         if "stress" in properties and self.electric_field is not None:
             raise BornflowError(
-                "the stress in an electric field is not known here; set electric_field to None"
+                "the stress in an electric field is not implemented; set electric_field to None"
             )
-        self._with_stress |= "stress" in properties  # a caller who asks once asks again
+        self._with_stress |= "stress" in properties  # one request is usually followed by others
         graph = self.neighbours.graph(structure)
         begun = time.perf_counter()
         prediction = jax.device_get(self._evaluate[self._with_stress](graph))
@@ -166,11 +166,11 @@ class BornflowCalculator(Calculator):
         self.results = self._results(prediction, structure)
 
     def _copy_structure(self, atoms: Atoms | None, changes: Sequence[str]) -> Atoms:
-        """This calculator's own copy of the structure; only positions are copied if nothing else changed."""
+        """This calculator's own copy of the structure; if only positions changed, only these are copied."""
         if self._own_atoms is None or atoms is None or set(changes) - {"positions"}:
             super().calculate(atoms)
             copy: Any = self.atoms  # ASE has copied it
-            self._own_atoms = None  # until its elements are known to be the model's
+            self._own_atoms = None  # until its elements are checked
             self._offset = float(composition(copy, self.model.elements) @ self.baseline)
             self._own_atoms = copy
             return copy
@@ -235,7 +235,7 @@ def _check_finite(prediction: Prediction, atoms: Atoms) -> None:
             atom = int(np.argmin(is_finite))
             raise BornflowError(
                 f"{what} of atom {atom} ({atoms.symbols[atom]}) are not finite: the structure is outside the "
-                "range of the model; see what is close to this atom, or start from another structure"
+                "range of the model; check the surroundings of this atom, or start from another structure"
             )
     if not np.isfinite(prediction.energy):
         atom = int(np.argmax(np.linalg.norm(np.asarray(prediction.forces)[:n], axis=1)))

@@ -1,7 +1,7 @@
 """A trained model as one folder: config.yaml, parameters.msgpack, and the reports of its training.
 
 `config.yaml` has everything needed to rebuild the model: format version, elements, variant and the energies
-of the baseline. `parameters.msgpack` has the weights. The hashes cover all of this except the model's name.
+of the baseline. `parameters.msgpack` has the weights. The hashes cover all of these except the model's name.
 `checkpoint_checks` compares what the files contain with the model that they describe.
 """
 

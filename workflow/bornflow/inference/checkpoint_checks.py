@@ -1,4 +1,4 @@
-"""Whether the files of a checkpoint describe a model: elements, baseline, variant, and weights that fit."""
+"""Checks that the files of a checkpoint describe a model: elements, baseline, variant and weights."""
 
 import functools
 import math
@@ -25,7 +25,7 @@ REMEDY = "copy the folder again, or train again"
 def checked_model(config: Path, description: Mapping[str, Any]) -> Model:
     """The model described by a config.yaml.
 
-    Raises BornflowError unless elements, baseline and variant are those of a model.
+    Raises BornflowError unless elements, baseline and variant describe a model.
     """
     documents.check_keys(
         str(config), description, {"elements": list, "baseline": list, "variant": dict}, REMEDY
@@ -100,7 +100,7 @@ def checked_parameters(path: Path, weights: bytes, model: Model) -> Parameters:
 
 
 def _flat(parameters: Parameters) -> dict[str, Any]:
-    """Leaves by their names, joined by slashes; anything but a mapping is one leaf without a name."""
+    """Leaves by their names, joined by slashes; a value that is not a mapping is a leaf without a name."""
     if not isinstance(parameters, dict):
         return {"": parameters}
     flat = traverse_util.flatten_dict(parameters, keep_empty_nodes=True)

@@ -17,7 +17,7 @@ from ..models.model import Model
 from ..models.pairs import common_shape, pad
 
 SKIN = 0.5  # Å; the neighbour list is rebuilt when an atom has moved by half of it
-HEADROOM = 1.1  # arrays have room for this many times the neighbours, before anything is compiled again
+HEADROOM = 1.1  # arrays have room for this factor times the neighbours; recompilation is then rare
 
 Cell = Float[np.ndarray, "3 3"]
 
@@ -40,7 +40,7 @@ class NeighbourList:
         self._listed: Listed | None = None
 
     def graph(self, atoms: Atoms) -> Graph:
-        """The graph at the present positions. Raises BornflowError if `atoms` are not a structure."""
+        """The graph at the present positions. Raises BornflowError for an invalid structure."""
         cell = atoms.cell.array if kind(atoms) == "bulk" else None
         if self._listed is None or _needs_rebuild(self._listed, atoms, cell):
             self._listed = self._build(atoms, cell)
@@ -57,7 +57,7 @@ class NeighbourList:
     def room(self) -> list[list[int]] | None:
         """The sizes that arrays are padded to.
 
-        A resumed run restores them, so that it rounds as an uninterrupted run does.
+        A resumed run restores them, so that its rounding errors are those of an uninterrupted run.
         """
         return None if self._shape is None else [list(map(int, np.ravel(sizes))) for sizes in self._shape]
 
@@ -80,7 +80,7 @@ class NeighbourList:
 
 
 def _needs_rebuild(listed: Listed, atoms: Atoms, cell: Cell | None) -> bool:
-    """Whether atoms or cell are others, or an atom has moved by half the skin."""
+    """Whether atoms or cell have changed, or an atom has moved by half the skin."""
     if len(listed.numbers) != len(atoms) or (listed.numbers != atoms.numbers).any():
         return True
     if (cell is None) != (listed.cell is None):
@@ -92,7 +92,7 @@ def _needs_rebuild(listed: Listed, atoms: Atoms, cell: Cell | None) -> bool:
 
 
 def _fits(needed: Shape, room: Shape) -> bool:
-    """Whether a structure of the shape `needed` fits into `room`, with no padding atom."""
+    """Whether a structure of the shape `needed` fits into `room` without padding atoms."""
     if room.atoms != needed.atoms or bool(room.waves) != bool(needed.waves):
         return False
     sizes = zip((*room.blocks, *room.waves), (*needed.blocks, *needed.waves), strict=True)
@@ -102,7 +102,7 @@ def _fits(needed: Shape, room: Shape) -> bool:
 def _with_headroom(needed: Shape, room: Shape | None) -> Shape:
     """Room for more neighbours of each species and, in a cell that changes, for more waves.
 
-    No size shrinks as long as the number of atoms stays the same.
+    As long as the number of atoms is the same, no size decreases.
     """
     blocks = tuple(size and 2 * math.ceil(HEADROOM * size / 2) for size in needed.blocks)
     shape = needed._replace(blocks=blocks)

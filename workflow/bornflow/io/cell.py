@@ -20,8 +20,7 @@ LEAST_VOLUME = 1e-6  # Å³; below it the cell vectors lie in a plane
 def pop_structure_keys(info: dict[str, str], place: Place) -> dict[str, str]:
     """Remove Lattice, Properties and pbc, written in any case, from `info`, and return them.
 
-    Raises BornflowError for a key with two values, and for one that looks like a misspelt `Lattice` or
-    `Properties`.
+    Raises BornflowError for a key with two values, and for a key that resembles `Lattice` or `Properties`.
     """
     found: dict[str, str] = {}
     for key in [key for key in info if key.lower() in STANDARD_NAMES]:

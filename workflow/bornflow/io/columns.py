@@ -28,7 +28,7 @@ Column = Shaped[np.ndarray, "atoms ..."]  # numbers, truth values or text
 
 @dataclass(frozen=True)
 class Place:
-    """Where a frame stands in its file, for messages: `set.xyz, frame 3, line 17` is its comment line."""
+    """The location of a frame in its file, for messages: `set.xyz, frame 3, line 17` (the comment line)."""
 
     frame: str  # file and frame
     line: int  # of the comment
@@ -46,7 +46,7 @@ class Property(NamedTuple):
 
     name: str
     letter: str  # its type: R (real), I (integer), S (text), L (T or F)
-    width: int  # how many words of a row it takes
+    width: int  # its number of words in a row
 
 
 def _parse_integer(word: str) -> int:
@@ -64,7 +64,7 @@ def parse_boolean(word: str) -> bool:
 
 
 class _Type(NamedTuple):
-    """How words of a type are read."""
+    """The reader of words of one type."""
 
     parse: Callable[[str], float | int | bool]
     dtype: type
@@ -79,7 +79,7 @@ TYPES = {
 
 
 def parse_properties(properties: str | None, place: Place) -> list[Property]:
-    """The entries of `species:S:1:pos:R:3`, which is also what a frame without `Properties` has."""
+    """The entries of `species:S:1:pos:R:3`, which is also the default without `Properties`."""
     fields = (properties or "species:S:1:pos:R:3").split(":")
     columns = []
     for first in range(0, len(fields), 3):
@@ -105,8 +105,8 @@ def parse_properties(properties: str | None, place: Place) -> list[Property]:
 def read_columns(properties: str | None, rows: list[str], place: Place) -> dict[str, Column]:
     """The columns [atoms] or [atoms, width] of a frame's rows, by their names.
 
-    Raises BornflowError for a row with more or fewer words than `properties` names, and for a word that is
-    not of its column's type.
+    Raises BornflowError for a row with more or fewer words than `properties` names, and for a word that does
+    not have the type of its column.
     """
     columns = parse_properties(properties, place)
     width = sum(column.width for column in columns)

@@ -32,11 +32,11 @@ JSON_MARK = "_JSON "  # ASE puts this before a value that is written as JSON
 
 
 class Word(NamedTuple):
-    """A stretch of the line without spaces outside quotes: the text before and after its first `=`."""
+    """A part of the line without spaces outside quotes: the text before and after its first `=`."""
 
     key: str
     value: str | None  # None without `=`
-    quoted: bool  # whether the last text stood in quotes
+    quoted: bool  # whether the last text was in quotes
 
 
 def parse(line: str) -> dict[str, str]:
@@ -72,7 +72,7 @@ def parse(line: str) -> dict[str, str]:
 def _is_value(words: list[Word], position: int) -> bool:
     """Whether the word there is the value of the `key=` before it.
 
-    It is in `key= value other=3`, not in `key= other=3` or `key= other = 3`.
+    True for `key= value other=3`, false for `key= other=3` and `key= other = 3`.
     """
     if position >= len(words) or words[position].value is not None:
         return False
@@ -146,7 +146,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_value(key: str, text: str) -> Any:
-    """The value that a text stands for: a number, a truth value, an array of these, or the text itself.
+    """The value of a text: a number, a truth value, an array of these, or the text itself.
 
     `3` is an integer, `1 2.5` an array of two numbers, `T F` an array of truth values, `007` text.
     """
@@ -180,7 +180,7 @@ def parse_text(text: str) -> str:
 def compose(info: Mapping[str, Any], text_keys: frozenset[str]) -> str:
     """The comment line of `info`; values of the keys in `text_keys` are text, even if they look like numbers.
 
-    Raises TypeError for a value that JSON has no form for.
+    Raises TypeError for a value that JSON cannot represent.
     """
     return " ".join(
         f"{_quote(key)}={_quote(_format_name(value) if key in text_keys else _format_value(key, value))}"
@@ -224,7 +224,7 @@ def _is_array(items: list) -> bool:
 
 
 def _python_takes_for_number(text: str) -> bool:
-    """Whether `float(text)` works, as many readers try it: true for 007 and 1_23."""
+    """Whether `float(text)`, which many readers use, accepts the text: true for 007 and 1_23."""
     try:
         float(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """How other programs name labels, units, weights, charges and cells in extxyz files.
 
-Keys are compared without case, separators and words that only say whose label it is. So `REF_energy`,
-`dft-energy` and `Energy` all mean the energy. Keys of models' predictions (`MACE_energy`) do not.
+Keys are compared without case, separators and words that only name the origin of a label. So `REF_energy`,
+`dft-energy` and `Energy` all mean the energy. Keys of model predictions (`MACE_energy`) do not.
 """
 
 import difflib
@@ -32,14 +32,14 @@ HINTS = {
     "bec": ("born", ("bec", "apt", "zstar", "zeff", "polartensor", "becharge")),
 }
 SOURCE_WORDS = {"ref", "reference", "dft", "qm", "label", "target", "true"}
-# Words of a key that describes a label and does not contain it, as `energy_weight` does.
+# Words of keys that describe a label but do not contain it, such as `energy_weight`.
 QUALIFIERS = {"weight", "weights", "w", "unit", "units", "mask", "shift", "other", "error", "std", "free"}
 TOTAL_WORDS = {"total", "tot", "net", "system", "sys", "molecular", "formal", "cell"}  # `net_charge`
 MULTIPLICITIES = ("multiplicity", "mult", "spinmultiplicity")
 MISSING = {"", "none", "null", "nan", "n/a", "na", "-"}
 CELL_STEMS = ("latt", "cell", "box", "vec", "period")
 
-# Units that labels have here, as files spell them and as messages do.
+# The units of labels in bornflow, as spelled in files and in messages.
 UNITS = {
     "energy": ("ev", "electronvolt"),
     "forces": ("ev/å", "ev/a", "ev/ang", "ev/angstrom", "ev*a^-1", "eva^-1"),
@@ -49,7 +49,7 @@ UNITS = {
 ALL_UNITS = {unit for known in UNITS.values() for unit in known} | {"metal", "ase", "ev-angstrom", "default"}
 UNIT_NAMES = {"energy": "eV", "forces": "eV/Å", "bec": "e", "structure": "Å", "all": "eV, Å and e"}
 LENGTH_WORDS = ("coordinates", "coordinate", "coords", "coord", "dist", "distances", "xyz")
-# What the words before `unit` stand for: `pos_unit` is of the structure, `e_unit` of the energy.
+# Meaning of the words before `unit`: `pos_unit` is the unit of the structure, `e_unit` of the energy.
 UNIT_OWNERS = (
     {"e": "energy", "f": "forces"}
     | {word: quantity for quantity, words in SYNONYMS.items() for word in words}
@@ -69,18 +69,18 @@ def _without_source(key: str) -> list[str]:
 
 
 def quantity_of_key(key: str) -> str | None:
-    """The quantity of SYNONYMS that a key of a file stands for, or None."""
+    """The quantity of SYNONYMS that a key of a file means, or None."""
     name = "".join(_without_source(key))
     return next((quantity for quantity, known in SYNONYMS.items() if name in known), None)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a value of the comment line means that there is none, as `None` and `nan` do."""
+    """Whether a value of the comment line means a missing value, such as `None` and `nan`."""
     return isinstance(value, str) and value.strip().lower() in MISSING
 
 
 def similar_keys(keys: Iterable[str], quantity: str) -> list[str]:
-    """Keys that may stand for a label, those of SYNONYMS among them; for messages about a missing one."""
+    """Keys that may mean a label, including those of SYNONYMS; for messages about a missing label."""
     stem, short_names = HINTS[quantity]
     similar = set()
     for key in keys:
@@ -106,7 +106,7 @@ def charge_keys(info: Mapping[str, str]) -> dict[str, str]:
 
 
 def split_list(text: str) -> list[str]:
-    """The words of a list, whatever brackets and separators it has: `[[9, 0], [0, 9]]` is 9, 0, 0, 9."""
+    """The words of a list with any brackets and separators: `[[9, 0], [0, 9]]` gives 9, 0, 0, 9."""
     return re.sub(r"[][(){},;]", " ", text).split()
 
 
@@ -126,7 +126,7 @@ def foreign_cell_key(info: Mapping[str, str]) -> str | None:
 
 
 def foreign_unit(info: Mapping[str, str]) -> tuple[str, str] | None:
-    """The first key of the comment line that gives another unit than bornflow's, and the unit expected."""
+    """The first key of the comment line with a unit other than bornflow's, and the expected unit."""
     for key, text in info.items():
         words = split_key(key)
         if not words or not {"unit", "units"} & {words[0], words[-1]} or words[:2] == ["unit", "cell"]:
@@ -149,7 +149,7 @@ def foreign_unit(info: Mapping[str, str]) -> tuple[str, str] | None:
 def masked_labels(
     info: Mapping[str, str], arrays: Mapping[str, Column], place: str
 ) -> tuple[set[str], list[str]]:
-    """Labels that the file itself gives the weight zero, and keys of weights and masks that are not used.
+    """Labels with weight zero in the file, and keys of weights and masks that are not used.
 
     `config_weight=0` masks all labels, `config_energy_weight=0` or a column `forces_weight` of zeros one of
     them. Raises BornflowError for a weight that is not a number or is negative, and for a column with zeros

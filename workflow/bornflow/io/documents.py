@@ -1,4 +1,4 @@
-"""Reading JSON and YAML files: one clear error for anything that is wrong with them.
+"""Reader of JSON and YAML files, with one clear error for every fault.
 
     described = documents.read_yaml("config.yaml", {"name": str, "seed": int}, "train the model again")
 

@@ -1,4 +1,4 @@
-"""The reader of extxyz files: a file is read completely, or rejected with file, frame, line and remedy.
+"""Reader of extxyz files: a file is read completely, or rejected with file, frame, line and remedy.
 
     3                                                    how many atoms follow
     Properties=species:S:1:pos:R:3 energy=-17.2          the comment line (`comment.py`)
@@ -6,8 +6,8 @@
     H   0.000  0.757 -0.470
     H   0.000 -0.757 -0.470
 
-Empty lines may stand between frames. Keys that describe the structure (`cell.py`) may be in any case. What
-the other keys mean is decided in `label_keys.py` and `normalise.py`. `extxyz_writer.py` writes files.
+Empty lines between frames are allowed. Keys that describe the structure (`cell.py`) may be in upper or lower
+case. The other keys are interpreted in `label_keys.py` and `normalise.py`. `extxyz_writer.py` writes files.
 """
 
 import bz2

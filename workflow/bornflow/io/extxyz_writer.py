@@ -14,7 +14,7 @@ from .columns import Column
 from .files import atomic_write
 
 RENAMED = {"charges": "charge"}  # arrays that ASE expects under another name in files
-SMALL = 0.01  # a column whose largest number is below would lose digits with eight decimals
+SMALL = 0.01  # a column whose largest number is smaller would lose digits with eight decimals
 # Kind of a numpy type: its letter in `Properties`, and how a value is written.
 FORMATS = {
     "f": ("R", "{:16.8f}"),
@@ -26,10 +26,11 @@ FORMATS = {
 
 
 def write(path: str | Path, structures: Sequence[Atoms], text_keys: frozenset[str]) -> None:
-    """Write structures with their `info` and `arrays`, completely or not at all; none makes an empty file.
+    """Write structures with their `info` and `arrays`, completely or not at all.
 
-    Labels of a calculator are not written. Values of `info` under `text_keys` are text, even if they look
-    like a number. Raises BornflowError for a value that extxyz cannot store.
+    An empty list makes an empty file. Labels of a calculator are not written. Values of `info` under
+    `text_keys` are text, even if they look like a number. Raises BornflowError for a value that extxyz cannot
+    store.
     """
     with atomic_write(path) as scratch, scratch.open("w", encoding="utf-8") as handle:
         for index, atoms in enumerate(structures):
@@ -77,7 +78,7 @@ def _format_of(key: str, values: Column) -> tuple[str, str]:
 
 
 def _free_to_move(atoms: Atoms) -> Bool[np.ndarray, "atoms ..."] | None:
-    """Which atoms [atoms], or components [atoms, 3], the constraints let move; None if all may move."""
+    """Mask of atoms [atoms], or components [atoms, 3], that are free to move; None if all are."""
     free = np.ones((len(atoms), 3), bool)
     for constraint in atoms.constraints:
         if isinstance(constraint, FixAtoms):

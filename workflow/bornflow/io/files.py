@@ -1,4 +1,4 @@
-"""Writing files so that they appear completely or not at all, and locking folders."""
+"""Writing of files, completely or not at all, and locks on folders."""
 
 import contextlib
 import fcntl
@@ -37,7 +37,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _name_file_in_errors(path: Path) -> Iterator[None]:
-    """Add the file to an OSError that names none, such as that of a full disk."""
+    """Add the file name to an OSError without one, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -46,7 +46,7 @@ def _name_file_in_errors(path: Path) -> Iterator[None]:
         raise
 
 
-HELD_LOCKS: set[int] = set()  # file descriptors; a program that inherits them holds the locks too
+HELD_LOCKS: set[int] = set()  # file descriptors; a program that inherits them keeps the locks too
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def locked(directory: str | Path) -> Iterator[None]:
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # The process that held the lock may have removed both in the meantime.
+        # The previous owner of the lock may have removed both in the meantime.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(lock), os.fstat(descriptor)):
                 directory.mkdir(parents=True, exist_ok=True)

@@ -3,9 +3,9 @@
     water = frames.read("resources/labels/water.extxyz")
     frames.label(water[0], "bec")  # [atoms, 3, 3] in e; None where it is missing
 
-Whatever is written reads back the same. Whatever is not understood is an error, never dropped or guessed.
-This module is the entrance to `extxyz` and `extxyz_writer` (files), `label_keys` and `normalise` (keys of
-other programs) and `quantities` (the table of labels).
+Written files are read back unchanged. Content that is not understood is an error; it is never dropped or
+guessed. This module is the interface to `extxyz` and `extxyz_writer` (files), `label_keys` and `normalise`
+(keys of other programs) and `quantities` (the table of labels).
 """
 
 import logging
@@ -72,7 +72,7 @@ def read(
     that key has no such label. Other labels are taken from bornflow's own key or, if the file has none, from
     a known key of another program (`dialects`), which is reported. The keys that labels were taken from are
     added to `sources`. Frames without a name get `default_name`, or the name of the file, and a number.
-    Raises BornflowError for anything that is not understood, with file, frame and line.
+    Raises BornflowError, with file, frame and line, for content that is not understood.
     """
     path = Path(path)
     raw_frames = list(extxyz.read(path))
@@ -80,7 +80,7 @@ def read(
         raise BornflowError(f"{path} contains no structures; give a file with at least one")
     label_keys = choose_label_keys(path, raw_frames, keys or {})
     sources = set() if sources is None else sources
-    for frame in raw_frames:  # that bornflow has read and written before: energy=dft_energy bec=apt
+    for frame in raw_frames:  # already read and written by bornflow: energy=dft_energy bec=apt
         sources.update(pair.partition("=")[2] for pair in frame.info.get(MAPPED_KEYS, "").split())
     unused_weights: set[str] = set()
     structures = [
@@ -104,7 +104,7 @@ def read_all(
 
     Frames without a name are named after their file, and after its folders if files have the same name. With
     `allow_empty` empty files are skipped: a job that rejected all structures writes one. With `unique` two
-    frames with one name raise a BornflowError.
+    frames with the same name raise BornflowError.
     """
     files = [Path(path) for path in paths]
     structures, places = [], []
@@ -125,7 +125,7 @@ def _stem(path: Path) -> str:
 
 
 def _file_names(paths: Sequence[Path]) -> list[str]:
-    """A name for each file, with as many of its folders as make it different from the others.
+    """A name for each file, with enough of its folders to distinguish it from the others.
 
     `a/train.xyz` and `b/train.xyz` become `a-train` and `b-train`.
     """
@@ -160,7 +160,7 @@ def reject_duplicate_names(structures: Sequence[Atoms], places: Sequence[str] | 
 
 
 def write(path: str | Path, structures: Sequence[Atoms]) -> None:
-    """Write structures as extxyz, completely or not at all; they read back the same.
+    """Write structures as extxyz, completely or not at all; they are read back unchanged.
 
     An empty list makes an empty file.
     """

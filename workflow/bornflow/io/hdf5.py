@@ -1,10 +1,10 @@
-"""Reading HDF5 files of our own: one clear error for anything that is wrong with them.
+"""Reader of bornflow's HDF5 files, with one clear error for every fault.
 
     with hdf5.open_file("run.h5", "run dynamics.md again") as file:
         attributes = hdf5.read_attributes(file, {"timestep [fs]": AttributeRule("number", above=0)}, remedy)
 
 Tables of rules (`AttributeRule`, `DatasetRule`) describe what a file contains. Other content is rejected; the
-message names the file, what was found and what is expected, and ends with the remedy that the caller gives.
+message names the file, the content found and the content expected, and ends with the caller's remedy.
 """
 
 import contextlib
@@ -22,9 +22,9 @@ from ..errors import BornflowError
 
 @dataclass(frozen=True)
 class AttributeRule:
-    """What an attribute may be: a number, integer, text, flag (true or false) or vector (three numbers).
+    """Rule for an attribute: a number, integer, text, flag (true or false) or vector (three numbers).
 
-    Numbers are finite, at least `minimum` and larger than `above`. With `may_be_nan` NaN means none.
+    Numbers are finite, at least `minimum` and larger than `above`. `may_be_nan` allows NaN (no value).
     """
 
     type: Literal["number", "integer", "text", "flag", "vector"]
@@ -50,7 +50,7 @@ class AttributeRule:
         return bool(np.isfinite(value) and value >= self.minimum and value > self.above)
 
     def __str__(self) -> str:
-        """What is expected, in words."""
+        """The expected value, in words."""
         if self.choices:
             return " or ".join(self.choices)
         if self.type == "text":
@@ -67,7 +67,7 @@ class AttributeRule:
 
 @dataclass(frozen=True)
 class DatasetRule:
-    """What a dataset may be: its unit (None: without one), the shape of an item, and limits of its values.
+    """Rule for a dataset: its unit (None: no unit), the shape of an item, and limits of its values.
 
     The first axis of a dataset counts the items and may have any length.
     """
@@ -79,7 +79,7 @@ class DatasetRule:
     integer: bool = False
 
     def describe_values(self) -> str:
-        """What each value must be, in words."""
+        """The expected values, in words."""
         words = "an integer" if self.integer else "a finite number"
         words += f" of {self.minimum:g} or more" if np.isfinite(self.minimum) else ""
         return words + (f" and {self.maximum:g} or less" if np.isfinite(self.maximum) else "")
@@ -115,7 +115,7 @@ def open_file(path: str | Path, remedy: str) -> Iterator[h5py.File]:
 
 
 def read_attributes(file: h5py.File, rules: Mapping[str, AttributeRule], remedy: str) -> Attributes:
-    """All attributes of the file. Raises BornflowError for one that its rule does not allow."""
+    """All attributes of the file. Raises BornflowError for an attribute that violates its rule."""
     attributes = Attributes(Path(file.filename), remedy, dict(file.attrs))
     for name, rule in rules.items():
         if name in attributes and not rule.allows(attributes[name]):
@@ -128,7 +128,7 @@ def read_attributes(file: h5py.File, rules: Mapping[str, AttributeRule], remedy:
 
 
 def find_dataset(file: h5py.File, name: str, rule: DatasetRule, remedy: str) -> h5py.Dataset:
-    """A dataset, not read yet. Raises BornflowError if its type, unit or shape is not that of the rule."""
+    """A dataset, not yet read. Raises BornflowError if its type, unit or shape violates the rule."""
     path = file.filename
     if name not in file:
         raise BornflowError(f"{path} has no {name}; {remedy}")
@@ -159,7 +159,7 @@ def _has_shape(data: h5py.Dataset, rule: DatasetRule) -> bool:
 def read_values(
     data: h5py.Dataset, name: str, rule: DatasetRule, remedy: str
 ) -> Shaped[np.ndarray, "items ..."]:
-    """The values of a dataset. Raises BornflowError, with its place, for one that the rule does not allow."""
+    """The values of a dataset. Raises BornflowError for a value that violates the rule, with its place."""
     values = data[:]
     valid = np.isfinite(values) & (values >= rule.minimum) & (values <= rule.maximum)
     if rule.integer:

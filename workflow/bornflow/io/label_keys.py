@@ -1,8 +1,8 @@
-"""Which key of a file each label is taken from, decided once for all frames of the file.
+"""The key of a file from which each label is taken, chosen once for all frames of the file.
 
-A label is taken from the key that the user names in `training.keys`, else from bornflow's own key, else from
-the one key of another program that means the same (`dialects.py`). Whatever is ambiguous is rejected, so that
-labels of two methods are never mixed.
+A label is taken from the key that the user names in `training.keys`, otherwise from bornflow's own key,
+otherwise from the only key of another program with the same meaning (`dialects.py`). Ambiguous keys are
+rejected, so that labels of two methods are never mixed.
 """
 
 import logging
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 def choose_label_keys(
     path: Path, frames: Sequence[RawFrame], mapped: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """For each frame {label: key of the file}; `mapped` is the same as given by the user.
+    """For each frame {label: key of the file}; `mapped` is the user's choice in this form.
 
-    Frames that bornflow has read and written before have bornflow's keys. Raises BornflowError if the choice
+    Frames that bornflow has already read and written have bornflow's keys. Raises BornflowError if the choice
     is ambiguous.
     """
     own_keys = {quantity: quantity for quantity in LABELS}
@@ -67,7 +67,7 @@ def _count_keys(frames: Sequence[RawFrame], quantity: str) -> Counter[str]:
 
 
 def _values_for(frame: RawFrame, quantity: str) -> Mapping[str, str] | Mapping[str, Column]:
-    """The half of a frame in which a label is expected: the comment line or the columns."""
+    """The part of a frame in which a label is expected: comment line or columns."""
     return frame.info if LABELS[quantity].shape is None else frame.arrays
 
 
@@ -76,7 +76,7 @@ def _has(frame: RawFrame, key: str) -> bool:
 
 
 def _choose_key(path: Path, frames: Sequence[RawFrame], quantity: str, candidates: Counter[str]) -> str:
-    """bornflow's key if it is there, else the only candidate; BornflowError if both or several are needed."""
+    """bornflow's key if it exists, otherwise the only candidate; BornflowError if several are needed."""
     others = {key: times for key, times in candidates.items() if key != quantity}
     if not others:
         return quantity
@@ -105,7 +105,7 @@ def _choose_key(path: Path, frames: Sequence[RawFrame], quantity: str, candidate
 def _check_missing_labels(
     path: Path, frames: Sequence[RawFrame], quantity: str, key: str, is_mapped: bool
 ) -> None:
-    """Report keys that may be meant where a label is missing; BornflowError if other frames have it."""
+    """Report possible keys of a missing label; BornflowError if other frames have the label."""
     without = [frame for frame in frames if not _has(frame, key)]
     for frame in without:
         similar = dialects.similar_keys(_values_for(frame, quantity), quantity)

@@ -1,7 +1,7 @@
-"""From a frame of any program to a frame with bornflow's keys (`quantities.py`).
+"""Conversion of a frame of any program to bornflow's keys (`quantities.py`).
 
-`label_keys.py` has decided which keys the labels are taken from. Here values, weights, units and the identity
-of a structure are checked frame by frame.
+`label_keys.py` chooses the keys of the labels. This module checks values, weights, units and the identity of
+a structure, frame by frame.
 """
 
 import math
@@ -18,7 +18,7 @@ from . import comment, dialects
 from .extxyz import RawFrame
 from .quantities import FORCES, LABELS, MAPPED_KEYS, TEXT_KEYS, Quantity, with_labels
 
-INTEGER_TOLERANCE = 1e-3  # how far a total charge may be from an integer
+INTEGER_TOLERANCE = 1e-3  # largest deviation of a total charge from an integer
 
 
 def normalise(
@@ -58,8 +58,8 @@ def normalise(
 
 
 def _set_arrays(frame: RawFrame) -> None:
-    """Give the remaining columns to the atoms under the names that ASE has for them."""
-    # ASE writes `charges` as `charge`. Columns named like those of the structure are something else.
+    """Store the remaining columns in the atoms under ASE's names."""
+    # ASE writes `charges` as `charge`. The other two names are those of the structure's own columns.
     renamed = {"charge": "charges", "numbers": "other_numbers", "positions": "other_positions"}
     for key, values in frame.arrays.items():
         name = renamed.get(key, key)
@@ -89,7 +89,7 @@ def _pop_labels(
     labels = {}
     for key, source in keys.items():
         value = _pop_label(frame, LABELS[key], source, place)
-        if source != key:  # a value under bornflow's key then is something else
+        if source != key:  # then a value under bornflow's key has another meaning
             for values in (frame.info, frame.arrays):
                 _rename_key(values, key, f"other_{key}")
         if value is not None:
@@ -105,7 +105,7 @@ def _rename_key(values: dict[str, Any], old: str, new: str) -> None:
 def _pop_label(
     frame: RawFrame, quantity: Quantity, source: str, place: str
 ) -> float | Float[np.ndarray, "atoms _"] | None:
-    """The label under the key `source`, removed from the frame; None if it is missing or NaN throughout."""
+    """The label under the key `source`, removed from the frame; None if it is missing or all NaN."""
     value = _pop_value(frame, quantity, source, place)
     if value is None or dialects.is_missing(value):
         return None
@@ -122,8 +122,7 @@ def _pop_label(
     if not finite.all():
         atom = f" of atom {np.argmin(finite)}" if quantity.shape else ""
         raise BornflowError(
-            f"{place}: '{source}'{atom} is not finite; correct it, or write nan throughout if the label is "
-            "missing"
+            f"{place}: '{source}'{atom} is not finite; correct it, or write only nan if the label is missing"
         )
     if quantity.shape is None:
         return float(numbers[0])

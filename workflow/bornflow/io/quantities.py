@@ -1,4 +1,4 @@
-"""The table of labelled quantities that every stage reads, and frames that carry them.
+"""The table of labelled quantities that every stage reads, and frames with these labels.
 
 A frame is an `ase.Atoms`. Its labels are stored in `atoms.info` (per structure) and `atoms.arrays` (per atom)
 under the keys below. Energy and forces are an exception: they are kept in a `SinglePointCalculator` and
@@ -72,7 +72,7 @@ def with_labels(atoms: Atoms, labels: Mapping[str, float | Real[np.ndarray, "...
 
 
 def without_labels(atoms: Atoms) -> Atoms:
-    """A copy with elements, positions, cell, masses and identity, without labels and how they were made."""
+    """A copy with elements, positions, cell, masses and identity, without labels and their provenance."""
     new = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     if atoms.has("masses"):
         new.set_masses(atoms.get_masses())

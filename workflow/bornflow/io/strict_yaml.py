@@ -1,4 +1,4 @@
-"""Reading YAML (and JSON) so that no value is lost, guessed or run as a program.
+"""Reader of YAML (and JSON) that never loses or guesses values, or runs them as a program.
 
 PyYAML keeps the last of two equal keys, reads `1:30` as 90, `010` as 8 and `no` as false, and follows aliases
 (`&`, `*`) without limit. Here each of these raises a BornflowError with file, line, value and remedy.
@@ -16,7 +16,7 @@ import yaml
 from ..errors import BornflowError
 
 MAX_DEPTH = 50  # levels of nesting; bornflow's files have six
-MAX_VALUES = 50_000  # with all aliases written out; a few short lines could stand for billions
+MAX_VALUES = 50_000  # with all aliases expanded; a few short lines could mean billions
 MAX_DIGITS = 18  # of an integer; all of bornflow's are far smaller
 TAG = "tag:yaml.org,2002:"
 MERGE = TAG + "merge"  # <<
@@ -48,7 +48,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def parse(text: str, name: str) -> dict[str, Any]:
-    """The mapping in `text`; `name` stands for the file in messages. Raises BornflowError as `read` does."""
+    """The mapping in `text`; messages call the file `name`. Raises BornflowError as `read` does."""
     try:
         value = _parse_json(text, name) if text.lstrip().startswith("{") else _parse_yaml(text, name)
     except RecursionError as error:
@@ -115,7 +115,7 @@ def _parse_yaml(text: str, name: str) -> Any:
 
 
 class _Composer(yaml.SafeLoader):
-    """PyYAML's parser from text to nodes, with a limit of the depth."""
+    """PyYAML's parser from text to nodes, with limited depth."""
 
     depth = 0
 
@@ -132,11 +132,11 @@ class _Composer(yaml.SafeLoader):
 
 
 class _Constructor:
-    """Makes the values of nodes, and rejects whatever YAML would guess."""
+    """Makes the values of nodes, and rejects values that YAML would guess."""
 
     def __init__(self, name: str):
         self.name = name  # of the file
-        self.enclosing: list[int] = []  # the nodes around the present one
+        self.enclosing: list[int] = []  # the nodes that contain the present one
         self.values = 0
 
     def error(self, node: yaml.Node, message: str) -> BornflowError:
@@ -146,9 +146,11 @@ class _Constructor:
         """The value of a node and of all nodes in it."""
         self.values += 1
         if self.values > MAX_VALUES:
-            raise self.error(node, f"its aliases (*) stand for over {MAX_VALUES} values; write these out")
+            raise self.error(
+                node, f"its aliases (*) expand to over {MAX_VALUES} values; write the values themselves"
+            )
         if id(node) in self.enclosing:
-            raise self.error(node, "an alias (*) inside the value it stands for makes a circle; remove it")
+            raise self.error(node, "an alias (*) inside its own value makes a circle; remove it")
         self.enclosing.append(id(node))
         try:
             if isinstance(node, yaml.ScalarNode):
@@ -162,7 +164,7 @@ class _Constructor:
             self.enclosing.pop()
 
     def mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
-        """The keys of the mapping itself, and those that `<<` adds; a key may stand only once."""
+        """The keys of the mapping itself, and those that `<<` adds; a key may occur only once."""
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         lines: dict[str, int] = {}
@@ -202,7 +204,7 @@ class _Constructor:
         return key
 
     def scalar(self, node: yaml.ScalarNode) -> str | bool | int | float | None:
-        """The value of a node by its tag, which PyYAML has chosen by the look of the text."""
+        """The value of a node by its tag, which PyYAML has guessed from the text."""
         text, tag = node.value, node.tag.removeprefix(TAG)
         if tag in ("str", "value"):
             return text

@@ -1,9 +1,9 @@
-"""Reading CSV tables: one clear error for anything that is wrong with a file.
+"""Reader of CSV tables, with one clear error for every fault.
 
     table = tables.read("errors.csv", "make it again with training.metrics_table", numbers=("seed",))
 
 No value is guessed: a column is a number in every row, or the table is rejected with file, line, column and
-value. Tables that bornflow writes end with a line break, so one without it was cut.
+value. Tables that bornflow writes end with a line break, so a table without one was cut.
 """
 
 import csv
@@ -28,7 +28,7 @@ UNKNOWN = ("", "nan", "NaN")  # a number that is not known
 
 @dataclass(frozen=True)
 class _Cells:
-    """A column as text, with what a message about it needs."""
+    """A column as text, with its file, name and remedy for messages."""
 
     path: str | Path
     name: str
@@ -40,14 +40,14 @@ class _Cells:
         return BornflowError(f"{self.path}, line {line}: '{self.name}' {message}; {self.remedy}")
 
     def texts(self, complete: bool) -> pd.Series:
-        """The cells as text; none may be empty if the column is `complete`."""
+        """The cells as text; no cell may be empty if the column is `complete`."""
         for line, cell in zip(self.lines, self.cells, strict=True):
             if complete and not cell:
                 raise self.error(line, "is empty")
         return pd.Series(self.cells, dtype=object)
 
     def numbers(self, complete: bool, positive: bool) -> pd.Series:
-        """Integers if all cells are, else floats, NaN where unknown; none is unknown if `complete`."""
+        """Integers if all cells are, otherwise floats, NaN where unknown; `complete` allows no unknown."""
         expected = "a number above 0" if positive else "a finite number"
         values = []
         for line, cell in zip(self.lines, self.cells, strict=True):
@@ -71,7 +71,7 @@ def read(
     others: Literal["numbers", "any", "none"] = "any",
     allow_empty: bool = False,
 ) -> pd.DataFrame:
-    """Read a table and check that its columns are what the arguments name.
+    """Read a table and check that it has the columns in the arguments.
 
     numbers   must be present; a finite number in every row
     positive  must be present; a finite number above zero in every row
@@ -149,7 +149,7 @@ def _may_be_number(cell: str) -> bool:
 
 
 def _hint(name: str, header: Sequence[str]) -> str:
-    """What the file has instead of a missing column: the same quantity in another unit, or its columns."""
+    """A hint at a missing column: the same quantity in another unit, or all columns of the file."""
     quantity = name.partition(" [")[0]
     similar = [other for other in header if other.partition(" [")[0] == quantity]
     return f" but '{similar[0]}'" if similar else f" (it has {_list(header)})"

@@ -18,13 +18,13 @@ from ..io.files import atomic_write
 from .engines import create
 from .settings import load_settings
 
-LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # how much another version of CP2K may differ
+LIMITS = {"forces [eV/Å]": 0.01, "bec [e]": 0.005}  # largest accepted differences between versions of CP2K
 
 
 def compare_with_shipped(atoms: Atoms, command: str, threads: int) -> pd.DataFrame:
     """Largest differences of new forces and Born effective charges from the frame's labels.
 
-    The settings are the defaults, which the shipped labels were made with; `command` launches CP2K.
+    The settings are the defaults, as for the shipped labels; `command` launches CP2K.
     """
     defaults = load_settings(None)
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def main() -> None:
         raise BornflowError(
             f"the label of {smallest.info['structure']} differs from the shipped one: "
             f"{bad.to_dict('records')}; the shipped set was made with {smallest.info['label_settings']}. "
-            "Do not mix labels made here with it before you know why"
+            "Find the cause before you combine new labels with this set"
         )
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.3g")

@@ -2,7 +2,8 @@
 
     Z[i, α, β] = (F_iβ(+E_α) − F_iβ(−E_α)) / (2 E)
 
-The first index of Z is the field's, the second the force's. Physics only: no files, no programs.
+The first index of Z is the field's, the second the force's. This module contains physics only, no files or
+programs.
 """
 
 from collections.abc import Mapping
@@ -69,10 +70,10 @@ def polarizability(
     field: float,
     quantum: Float[np.ndarray, "3 3"] | None = None,
 ) -> Float[np.ndarray, "3 3"]:
-    """α[α, β] = (μ_β(+E_α) − μ_β(−E_α)) / (2 E), first index the field, from the dipoles in six fields.
+    """α[α, β] = (μ_β(+E_α) − μ_β(−E_α)) / (2 E), with the field's index first, from dipoles in six fields.
 
     Dipoles of periodic structures are defined modulo the rows of `quantum` (e times the cell vectors); the
-    smallest differences are taken. All quantities are in one system of units.
+    smallest differences are taken. All quantities must be in the same system of units.
     """
     differences = np.stack([dipoles[axis, 1] - dipoles[axis, -1] for axis in range(3)])
     if quantum is not None:
@@ -87,4 +88,7 @@ def accept(residuals: Mapping[str, float], gate: Mapping[str, float]) -> None:
     """
     for name, value in residuals.items():
         if not value <= gate[name]:
-            raise Rejected(f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name})")
+            raise Rejected(
+                f"{name} is {value:.2g}, above the limit {gate[name]:.2g} (labels.gate.{name}): "
+                "tighten the settings of the engine, or leave the structure out"
+            )

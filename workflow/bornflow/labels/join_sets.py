@@ -15,11 +15,10 @@ METHOD = ("label_program", "label_settings", "field_operator")  # entries of `in
 
 
 def join(structures: Sequence[Atoms]) -> list[Atoms]:
-    """All frames in their order, the first one of each calculation (`label_hash`).
+    """All frames in order; of frames with the same calculation (`label_hash`) only the first.
 
-    Raises BornflowError if two different labels have one name, if a frame lacks the description of its
-    label, or if two frames of one kind were labelled by different methods: their energies cannot be
-    compared.
+    Raises BornflowError if two different labels have one name, if a frame does not describe its label, or if
+    two frames of one kind were labelled by different methods, so that their energies cannot be compared.
     """
     joined: dict[str, Atoms] = {}
     methods: dict[str, tuple[str, Atoms]] = {}  # by kind (cluster, bulk), with the first frame
@@ -36,7 +35,7 @@ def join(structures: Sequence[Atoms]) -> list[Atoms]:
             raise BornflowError(
                 f"{first.info['structure']} was labelled with\n  {first_method}\nand "
                 f"{atoms.info['structure']} with\n  {method}\nLabel one of them again, or keep two sets: "
-                "training.data takes several."
+                "training.data accepts several."
             )
         joined.setdefault(atoms.info["label_hash"], atoms)
     frames.reject_duplicate_names(list(joined.values()))

@@ -3,9 +3,9 @@
     python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
         --out labelled.extxyz
 
-A structure that does not pass the gate is rejected by name, with the reason; the others are labelled.
-Finished calculations stay in the cache, so that a killed job resumes where it stopped. A label that one of
-the files `labels.known` already has is taken from there.
+A structure that does not pass the gate is reported with its name and the reason; the others are labelled.
+Finished calculations stay in the cache, so that a killed job resumes where it stopped. A label that a file of
+`labels.known` already contains is taken from this file.
 """
 
 import logging
@@ -54,11 +54,14 @@ def _reject_charged(atoms: Atoms) -> None:
     """Raise Rejected for ions and open shells, which the engines would calculate as neutral closed shells."""
     for key, expected in (("charge", 0), ("multiplicity", 1)):
         if (value := atoms.info.get(key, expected)) != expected:
-            raise Rejected(f"{key} is {value}; only structures of {key} {expected} can be labelled")
+            raise Rejected(
+                f"{key} is {value}; only structures of {key} {expected} can be labelled; "
+                "leave this structure out"
+            )
 
 
 def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
-    """The frame with the label that a file already has, None without one; Rejected by limits and gate."""
+    """The frame with its known label, or None. Raises Rejected if it fails the limits or the gate."""
     answer = known.get(engine.identify(atoms)) if known else None
     if answer is None or not _same_geometry(answer, atoms):
         return None
@@ -72,7 +75,7 @@ def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
 
 
 def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
-    """The frame with a label from the engine; Rejected by the engine, the limits or the gate."""
+    """The frame with a label from the engine. Raises Rejected as engine, limits and gate do."""
     label = engine.label(atoms, workdir)
     limits.reject(atoms, label.forces)
     accept(label.residuals, engine.settings.gate)
@@ -105,7 +108,7 @@ def _read_known(paths: Sequence[str]) -> Known:
 
 
 def _same_geometry(known: Atoms, atoms: Atoms) -> bool:
-    """Whether both have the same atoms at the same places; clusters may be shifted against each other."""
+    """Whether both have the same atoms at the same positions; clusters may be translated."""
     if list(known.symbols) != list(atoms.symbols) or not np.allclose(known.cell, atoms.cell):
         return False
     first, second = (each.positions - (0 if each.pbc.any() else each.positions[0]) for each in (known, atoms))
@@ -121,7 +124,7 @@ def _select_batch(
     if batch >= batches and not allow_empty:
         raise BornflowError(
             f"--batch is {batch}, but {path} contains {len(structures)} structures, "
-            f"{batches} batches of {size} (labels.batch_size), counted from 0"
+            f"{batches} batches of {size} (labels.batch_size), counted from 0; give a smaller number"
         )
     return structures[batch * size : (batch + 1) * size]
 
@@ -156,7 +159,8 @@ def main() -> None:
         rejections.write(args.rejected, rejected)
     elif rejected:
         raise BornflowError(
-            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} contains the others"
+            f"{len(rejected)} of {len(structures)} structures were rejected; {args.out} contains the others. "
+            "The reasons are above; --rejected FILE writes them to a table"
         )
 
 

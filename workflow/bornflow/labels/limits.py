@@ -1,8 +1,9 @@
-"""Limits of distances, forces and energies that every label must keep, whichever engine made it.
+"""Limits of distances, forces and energies for the labels of every engine.
 
 A program can give finite numbers for overlapping atoms (GFN2-xTB: +53 keV for a hydrogen atom 0.0017 Å from
-an oxygen atom), and its Born effective charges then meet the sum rule too. One such label spoils the
-training of a model. The limits are constants, not settings: all chemistry is far within them.
+an oxygen atom), and its Born effective charges may still satisfy the sum rule. One such label spoils the
+training of a model. The limits are constants, not settings: chemically meaningful structures are far within
+them.
 """
 
 from collections.abc import Callable
@@ -16,13 +17,13 @@ from jaxtyping import Float
 from ..errors import Rejected
 from ..io.frames import name
 
-# Distance of two atoms over the sum of their covalent radii. The shortest bonds known are near 0.6 (the
+# Distance of two atoms divided by the sum of their covalent radii. The shortest bonds known are near 0.6 (the
 # quintuple bond of Cr₂), a triple bond has 0.77, an O–H bond at 2000 K is rarely below 0.8.
 CLOSEST = 0.5
 # eV/Å. At 2000 K forces reach 20, an O–H bond of 0.6 Å (0.96 at rest) has 90.
 LARGEST_FORCE = 100.0
 # eV per atom between a structure and its free atoms. No solid or molecule is bound by more than 9 (tungsten);
-# one that is as far above its free atoms is not bound at all.
+# an energy as far above that of the free atoms is impossible too.
 BINDING = 15.0
 
 

@@ -2,7 +2,8 @@
 
     python -m bornflow.labels.linear_response --structures S.extxyz --names A B --config cfg.yaml --out t.csv
 
-CP2K has linear response for plain GPW only, so that labels are compared at that method as well.
+CP2K implements linear response for plain GPW only. The finite-field charges of this method are therefore
+compared as well.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""Dipole and polarizability, which the seven runs of a label give at no extra cost.
+"""Dipole and polarizability of a structure, from the seven runs of its label.
 
-They become entries of a frame's `info` and are not trained on. Physics only: no files, no programs.
+They are stored in a frame's `info` and are not used in training. This module contains physics only, no files
+or programs.
 """
 
 from collections.abc import Mapping
@@ -22,11 +23,11 @@ def moments(
     """The moments of a structure from its dipoles without a field and in six fields, in atomic units.
 
     - `dipole` [3] in e Å of an isolated structure;
-    - `polarization` [3] in e/Å² of a periodic one: the dipole of the Berry phase over the volume, defined
-      modulo e times the cell vectors over the volume;
+    - `polarization` [3] in e/Å² of a periodic one: the Berry-phase dipole divided by the volume, defined
+      modulo e times the cell vectors divided by the volume;
     - `polarizability` [9] in Å³, row-major [field, dipole]: (∂μ/∂E)/4πε₀ of the whole structure or cell.
 
-    What is missing in any of the runs, which earlier versions did not print, is left out.
+    A moment is omitted if one of its runs has no dipole, as in results of earlier versions.
     """
     values: dict[str, Float[np.ndarray, ...]] = {}
     is_periodic = kind(atoms) == "bulk"

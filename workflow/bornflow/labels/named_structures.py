@@ -11,8 +11,8 @@ from ..io import frames
 def read_named(path: str, names: Iterable[str], place: str) -> dict[str, Atoms]:
     """The structures of an extxyz file that are called `names`, by name.
 
-    Raises BornflowError for a name that the file does not have; `place` is the key of the configuration
-    that gives the names.
+    Raises BornflowError for a name that the file does not contain; `place` is the configuration key with the
+    names.
     """
     structures = {atoms.info["structure"]: atoms for atoms in frames.read(path)}
     missing = sorted(set(names) - set(structures))

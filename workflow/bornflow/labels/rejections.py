@@ -21,7 +21,7 @@ Rejection = tuple[str, str]  # name of the structure, reason
 
 
 def report(name: str, error: Rejected) -> Rejection:
-    """A row of a table of rejections, which is logged as well."""
+    """A row of a table of rejections; it is also logged."""
     logger.warning("rejected %s: %s", name, error)
     return name, str(error)
 

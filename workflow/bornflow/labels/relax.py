@@ -3,8 +3,8 @@
     python -m bornflow.labels.relax --structures S.extxyz --config cfg.yaml --out relaxed.extxyz \\
         --rejected rejected.csv
 
-All atoms move, so that structures with constraints are rejected. With CP2K, a finished relaxation is kept in
-the cache, and a killed one resumes from its last step.
+All atoms move, so structures with constraints are rejected. With CP2K, a finished relaxation is kept in the
+cache, and a killed one resumes from its last step.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def relax_structures(
 ) -> tuple[list[Atoms], list[rejections.Rejection]]:
     """Relaxed frames, and (name, reason) of every structure that does not relax.
 
-    `path` is the file that the structures are from, the source of those that name none.
+    `path` is the file of the structures, and the source of structures that do not name one.
     """
     engine = create(settings.engine, settings, threads)
     relaxed, rejected = [], []
@@ -56,7 +56,8 @@ def main() -> None:
     rejections.write(args.rejected, rejected)
     if structures and not relaxed:
         raise BornflowError(
-            f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}"
+            f"every structure of {args.structures} was rejected, {rejected[0][0]}: {rejected[0][1]}; "
+            f"all reasons are in {args.rejected}: correct the structures or the settings of labels"
         )
     frames.write(args.out, relaxed)
 

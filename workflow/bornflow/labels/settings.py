@@ -40,9 +40,9 @@ class CP2KSettings:
     def uses_ot(self, restart: bool) -> bool:
         """Whether the SCF is solved by orbital transformation.
 
-        From a converged wave function (`restart`) it needs half as many steps as diagonalization, and the
-        Berry-phase field is implemented for it only; from atoms it needs twice as many, unless `scf` asks
-        for it all the same.
+        Runs that start from a converged wave function (`restart`) always use it: it needs half as many steps
+        as diagonalization there, and the Berry-phase field requires it. A start from atoms takes twice as
+        many steps as diagonalization, so there it is used only if `scf` selects it.
         """
         return restart or self.scf == "ot"
 

@@ -1,4 +1,4 @@
-"""How labels depend on the settings of CP2K: differences from a reference, over chosen variations.
+"""How labels depend on the settings of CP2K: differences from a reference, for chosen variations.
 
     python -m bornflow.labels.study --study convergence --config cfg.yaml --out convergence.csv
 
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The label of one structure by a variant of the settings, compared with that by a reference."""
+    """The label of one structure with a variant of the settings, compared with a reference."""
 
     case: int
     structure: str
@@ -47,13 +47,13 @@ def differences_from_references(
 
     Columns: the settings, the cell's edge [Å], max |ΔF| [meV/Å], max |ΔZ| [e] (both against the case's
     reference), |Σ F| [meV/Å], |Σ Z| [e], for each element the mean of its atoms' tr Z / 3 [e], and with
-    `seconds` the wall time of each kind of run. A variant that CP2K rejects, or with `gate` one beyond the
-    limits of `labels.gate`, has its reason in the last column and no numbers.
+    `seconds` the wall time of each kind of run. If CP2K or (with `gate`) the limits of `labels.gate` reject a
+    variant, the last column contains the reason and the numbers are missing.
     """
     unknown = sorted(set(study.columns) - set(vars(engine.cp2k)))
     if unknown:
         raise BornflowError(
-            f"columns {', '.join(unknown)} are no settings of labels.cp2k, which are "
+            f"columns {', '.join(unknown)} are no settings of labels.cp2k; choose from "
             f"{', '.join(vars(engine.cp2k))}"
         )
     comparisons = list(_comparisons(study, engine))
@@ -83,7 +83,8 @@ def _reference(atoms: Atoms, engine: CP2K, workdir: Path, changes: Mapping[str, 
         return engine.label(atoms, workdir)
     except Rejected as error:
         raise BornflowError(
-            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}"
+            f"the reference {dict(changes)} of {atoms.info['structure']} is rejected: {error}; choose "
+            "another reference"
         ) from error
 
 
@@ -133,7 +134,7 @@ def main() -> None:
     settings = load_settings(args.config)
     if args.study not in settings.studies:
         raise BornflowError(
-            f"{args.config}: --study is {args.study}, which is not a key of labels.studies; its keys: "
+            f"{args.config}: --study is {args.study}, which is not a key of labels.studies; choose from "
             f"{', '.join(settings.studies) or 'none'}"
         )
     study = settings.studies[args.study]
@@ -149,7 +150,7 @@ def main() -> None:
     with atomic_write(args.out) as scratch:
         table.to_csv(scratch, index=False, float_format="%.5g")
     if table[REJECTED].isna().all():
-        shutil.rmtree(workdir, ignore_errors=True)  # else reasons name outputs in it
+        shutil.rmtree(workdir, ignore_errors=True)  # kept otherwise, since rejections refer to outputs in it
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Radial and angular functions of the density, as arrays [..., functions, pairs].
 
-Their derivatives are written out. Automatic derivatives would be right too, but they sum over functions in
-an order that takes several times as long as the functions themselves. So the sums here run over separate
-rows, and the cutoff function is a polynomial, which costs little where the compiler evaluates it once for
-every row.
+Their derivatives are written explicitly. Automatic derivatives give the same values, but sum over functions
+in an order that takes several times as long as the functions themselves. The sums here therefore run over
+separate rows. The cutoff function is a polynomial, so that it costs little even if the compiler evaluates it
+once per row.
 """
 
 import math
@@ -18,6 +18,8 @@ from jaxtyping import Array, Float, Int
 from scipy.special import comb
 
 PairValues = Float[Array, "*rest pairs"]
+PairVectors = Float[Array, "3 *rest pairs"]
+RadialValues = Float[Array, "*rest radial pairs"]
 Harmonics = Float[Array, "*rest lm pairs"]
 # For each degree and m the terms (m', axis, coefficient) of ∂Y_lm/∂r.
 GradientTerms = list[list[list[tuple[int, int, float]]]]
@@ -47,8 +49,8 @@ def cosine_cutoff(x: Float[Array, "..."]) -> Float[Array, "..."]:
 def radial_functions(distances: PairValues, basis: RadialBasis) -> Float[Array, "*rest {basis.number} pairs"]:
     """f_c(r) b_k(y) with Bernstein polynomials b_k = C(K−1, k) y^k (1−y)^(K−1−k), k = 0 … K−1.
 
-    Their sum is f_c(r). Without a decay (γ = 0) y = r/r_c, the paper's choice. With γ > 0
-    y = (1 − e^(−γr)) / (1 − e^(−γr_c)): the functions are narrow where atoms are close and forces steep,
+    Their sum is f_c(r). For γ = 0, y = r/r_c, as in the paper. For γ > 0,
+    y = (1 − e^(−γr)) / (1 − e^(−γr_c)): the functions are narrow at short distances, where forces are steep,
     and wide at larger distances (exponential Bernstein polynomials, doi 10.1038/s41467-021-27504-0).
     """
     y, _ = _scaled_distances(distances, basis)
@@ -57,8 +59,8 @@ def radial_functions(distances: PairValues, basis: RadialBasis) -> Float[Array, 
 
 @radial_functions.defjvp
 def _radial_jvp(
-    basis: RadialBasis, primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+    basis: RadialBasis, primals: tuple[PairValues], tangents: tuple[PairValues]
+) -> tuple[RadialValues, RadialValues]:
     (distances,), (tangent,) = primals, tangents
     slopes = radial_slopes(distances, basis)
     rows = [slopes[..., k, :] * tangent for k in range(basis.number)]
@@ -91,7 +93,7 @@ def _bernstein(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs
 
 
 def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs"]:
-    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with the one term that remains at each end."""
+    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with a single term at each end."""
     if number == 1:
         return jnp.zeros_like(x)[..., None, :]
     k, last = np.arange(number), number - 1
@@ -102,7 +104,7 @@ def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number}
     return powers * (_column(constant, x) - _column(linear, x) * x)
 
 
-def _column(values: Float[np.ndarray, " functions"], x: jax.Array) -> Float[Array, "functions 1"]:
+def _column(values: Float[np.ndarray, " functions"], x: Float[Array, "..."]) -> Float[Array, "functions 1"]:
     return jnp.asarray(values[:, None], x.dtype)
 
 
@@ -118,10 +120,10 @@ def _powers(
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def solid_harmonics(vectors: Float[Array, "3 *rest pairs"], max_degree: int) -> Harmonics:
+def solid_harmonics(vectors: PairVectors, max_degree: int) -> Harmonics:
     """Real solid harmonics r^l Y_lm in e3x's order and normalisation, l = 0 … max_degree.
 
-    Each degree follows from the one below, and so does its gradient:
+    Each degree and its gradient follow from the degree below:
         Y_lm = (1/l) r · ∇Y_lm,   ∂Y_lm/∂r_a = Σ_m' c[m', a, m] Y_{l−1,m'}
     """
     below: list[Any] = [jnp.ones_like(vectors[0])]
@@ -137,8 +139,8 @@ def solid_harmonics(vectors: Float[Array, "3 *rest pairs"], max_degree: int) -> 
 
 @solid_harmonics.defjvp
 def _harmonics_jvp(
-    max_degree: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+    max_degree: int, primals: tuple[PairVectors], tangents: tuple[PairVectors]
+) -> tuple[Harmonics, Harmonics]:
     (vectors,), (tangent,) = primals, tangents
     values = solid_harmonics(vectors, max_degree)
     rows: list[Any] = [jnp.zeros_like(values[..., 0, :])]
@@ -151,9 +153,7 @@ def _harmonics_jvp(
     return values, jnp.stack(rows, axis=-2)
 
 
-def pull_back_harmonics(
-    values: Harmonics, cotangents: Harmonics, max_degree: int
-) -> Float[Array, "3 *rest pairs"]:
+def pull_back_harmonics(values: Harmonics, cotangents: Harmonics, max_degree: int) -> PairVectors:
     """Σ_lm g_lm ∂Y_lm/∂r from the `values` of the harmonics and the `cotangents` g."""
     total = [jnp.zeros_like(values[..., 0, :])] * 3
     for degree, terms in enumerate(_gradient_terms(max_degree), start=1):

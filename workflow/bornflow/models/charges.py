@@ -2,8 +2,8 @@
 
     Q_i = γ_i q_i,   Z[i, α, β] = Q_i δ_αβ + Σ_k (r_k − r_i)_α ∂Q_k/∂r_iβ   (eqs. 3, 7–9)
 
-Without message passing Q_k depends only on the edge vectors R_e = r_j − r_k that leave atom k. With
-Q_tot = Σ_k Q_k a single reverse pass therefore gives every Z, with the right periodic image of every pair:
+Without message passing Q_k depends only on the edge vectors R_e = r_j − r_k that leave atom k. A single
+reverse pass through Q_tot = Σ_k Q_k therefore gives every Z, with the correct periodic image of every pair:
 
     Z[i, α, β] = Q_i δ_αβ − Σ_{e: neighbour(e) = i} R_e,α ∂Q_tot/∂R_e,β
 """
@@ -23,7 +23,7 @@ from .types import Parameters, PerAtom, Scalars, Tensors, Vectors
 class Screening(nn.Module):
     """The factor γ_i between an atom's charge in the energy and its effective charge."""
 
-    fitted: ClassVar[bool]  # found after training, by a fit
+    fitted: ClassVar[bool]  # whether it is fitted after training
 
     def __call__(self, scalars: Scalars, graph: Graph) -> PerAtom:
         """γ_i."""
@@ -31,7 +31,7 @@ class Screening(nn.Module):
 
 
 class GlobalScreening(Screening):
-    """One γ for all atoms (eq. 7), found after training: the energy does not depend on it."""
+    """One γ for all atoms (eq. 7), fitted after training because the energy does not depend on it."""
 
     fitted: ClassVar[bool] = True
 
@@ -42,7 +42,7 @@ class GlobalScreening(Screening):
 
 
 class LocalScreening(Screening):
-    """γ_i predicted from the features of each atom (eq. 8), trained with the other weights; 1 at first."""
+    """γ_i predicted from the features of each atom (eq. 8), trained with the other weights; initially 1."""
 
     fitted: ClassVar[bool] = False
 
@@ -81,7 +81,7 @@ def with_opposite_charges(parameters: Parameters) -> Parameters:
 
 
 def _with_leaf(parameters: Parameters, name: list[str], value: ArrayLike) -> Parameters:
-    """The parameters with one leaf replaced, whose path ends in `name`."""
+    """The parameters with the leaf whose path ends in `name` replaced by `value`."""
 
     def replace(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
         is_named = [entry.key for entry in path[-2:]] == name

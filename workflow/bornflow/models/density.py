@@ -2,9 +2,9 @@
 
     A[i, lm, s, r] = Σ_{j ∈ N(i), z_j = s} f_c(r_ij) b_r(r_ij) Y_lm(u_ij)
 
-Filters are linear in the radial functions, and their weights depend only on the centre and on the
-neighbour's species. Their sums over neighbours are therefore products with A, and no weight is ever
-evaluated for a pair.
+Filters are linear in the radial functions, and their weights depend only on the centre and on the neighbour's
+species. The filtered sum over neighbours is therefore a product of the weights with A, and no weight is
+evaluated for single pairs.
 """
 
 from functools import partial
@@ -33,7 +33,7 @@ def expand(
     """The amplitudes A of the density around every atom.
 
     f_c b_r are the radial functions of `basis`. Y_lm are the solid harmonics of the `arguments` u: unit
-    vectors, or edge vectors divided by the cutoff, which keeps every degree of order one.
+    vectors, or edge vectors divided by the cutoff, so that the harmonics of every degree are of order one.
     """
     distances = jnp.where(graph.pair_mask > 0, distances, 2 * basis.cutoff)  # padding is beyond the cutoff
     return _amplitudes(distances, arguments, graph.blocks, basis, max_degree)
@@ -57,7 +57,7 @@ def _amplitudes(
 def _amplitudes_and_blocks(
     distances: Distances, arguments: Vectors, sizes: tuple[int, ...], basis: RadialBasis, max_degree: int
 ) -> tuple[Amplitudes, list[Block]]:
-    """A, and the block of each species of neighbour, for the derivatives."""
+    """A and, for the derivatives, the block of each neighbour species."""
     blocks = []
     for end, size in zip(np.cumsum(sizes), sizes, strict=True):
         block_distances = distances[:, end - size : end]
@@ -75,7 +75,7 @@ def _pull_back(
     blocks: list[Block],
     cotangent: Amplitudes,
 ) -> tuple[Distances, Vectors]:
-    """Derivatives with respect to distances and arguments: half the time of the automatic ones."""
+    """Derivatives with respect to distances and arguments, in half the time of automatic derivatives."""
     by_distance, by_angular = [], []
     for index, block in enumerate(blocks):
         by_amplitude = cotangent[:, :, index]
@@ -90,7 +90,8 @@ def _pull_back(
             for block, by in zip(blocks, by_angular, strict=True)
         ]
 
-    # This branch is always taken. Without it these long sums would be fused into every use of their result.
+    # This branch is always taken. Without the branch, XLA would repeat these long sums for every use of their
+    # result.
     zeros = [jnp.zeros_like(by[:, :3].swapaxes(0, 1)) for by in by_angular]
     distance = next(block.distances for block in blocks if block.distances.size).ravel()[0]
     by_argument = jax.lax.cond(distance > -1, pull_back_angular, lambda: zeros)

@@ -1,9 +1,9 @@
 """The steps of `Model.evaluate`: energy and total charge of a network, with their derivatives.
 
-    edge vectors R → amplitudes A → features x → E(x, R, r, cell) and, of coupled models, Q_tot(x)
+    edge vectors R → amplitudes A → features x → E(x, R, r, cell) and, for coupled models, Q_tot(x)
 
-E and Q_tot depend on R through the same map R → A → x. Each step first gives derivatives with respect to x;
-`Description.pull_to_edges` then takes them through the map, for both sums together.
+E and Q_tot depend on R through the same map R → A → x. First the derivatives with respect to x are computed.
+Then `Description.pull_to_edges` propagates them through the map, for both sums together.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ Apply = Callable[..., Any]  # a method of the network with its parameters: apply
 
 
 class Description(NamedTuple):
-    """Features of each atom, and the derivatives of the map that leads to their scalars."""
+    """Features of each atom, and the derivatives of the map R → A → x to the scalar features."""
 
     vectors: Vectors  # Å
     scalars: Scalars
@@ -31,11 +31,11 @@ class Description(NamedTuple):
     to_edges: Callable[[Amplitudes], tuple[Vectors]]  # ∂/∂R from ∂/∂A
 
     def pull_to_edges(self, by_scalars: Sequence[Scalars]) -> list[Vectors]:
-        """Derivatives of one or two sums with respect to R, from those with respect to x."""
+        """Derivatives of one or two sums with respect to R, from their derivatives with respect to x."""
         by_amplitudes = [self.to_amplitudes(by)[0] for by in by_scalars]
         if len(by_amplitudes) < 2:
             return [self.to_edges(by)[0] for by in by_amplitudes]
-        # One after the other on processors, where a batch of two takes longer than twice one.
+        # On processors one after the other: a batch of two takes longer than two separate passes.
         size = None if jax.default_backend() == "cpu" else len(by_amplitudes)
         return list(jax.lax.map(lambda by: self.to_edges(by)[0], jnp.stack(by_amplitudes), batch_size=size))
 
@@ -53,16 +53,16 @@ def describe(apply: Apply, vectors: Vectors, graph: Graph) -> Description:
 
 
 class EnergyGradient(NamedTuple):
-    """Partial derivatives of the energy; those by edges are at constant features."""
+    """Partial derivatives of the energy; `by_edges` is taken at constant features."""
 
     by_scalars: Scalars  # eV
     by_edges: Vectors  # eV/Å
     by_positions: Float[Array, "atoms 3"]  # eV/Å, of the long-range sum alone
-    by_cell: Float[Array, "3 3"] | None = None  # eV/Å, likewise
+    by_cell: Float[Array, "3 3"] | None = None  # eV/Å, of the long-range sum alone
 
 
 class Energy(NamedTuple):
-    """Energy [eV] and charges [e], with a gradient if forces are wanted."""
+    """Energy [eV] and charges [e], with a gradient if forces are requested."""
 
     total: Float[Array, ""]
     charges: PerAtom
@@ -77,7 +77,7 @@ def energy(
     with_forces: bool,
     with_virial: bool,
 ) -> Energy:
-    """Energy and charges, with derivatives for the forces, and for the virial if that is wanted too."""
+    """Energy and charges, with the derivatives for the forces and, if requested, for the virial."""
 
     def total_energy(
         scalars: Scalars, vectors: Vectors, positions: Float[Array, "atoms 3"], cell: Float[Array, "3 3"]
@@ -117,7 +117,7 @@ def forces_and_virial(
 ) -> tuple[Float[Array, "atoms 3"], Float[Array, "3 3"] | None]:
     """Forces [eV/Å] and virial [eV]; no virial without the derivative with respect to the cell.
 
-    G = ∂E/∂R in total, the `gradient` at constant features plus the derivative `by_features` through them:
+    G = ∂E/∂R is the sum of `gradient`, at constant features, and `by_features`, through the features:
       F_i = Σ_j (G_ij − G_ji) − ∂E/∂r_i
       ∂E/∂strain = Σ_ij R_ij ⊗ G_ij + Σ_i r_i ⊗ ∂E/∂r_i + cellᵀ ∂E/∂cell, symmetrised
     """

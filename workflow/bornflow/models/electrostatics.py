@@ -2,13 +2,13 @@
 
     V_i = k_e Σ_{j≠i} q_j / r_ij
 
-For isolated structures this is the plain sum over all pairs. For periodic structures it is split as Ewald
-does, with the real-space sum over the model's own neighbour list. One accuracy δ sets all parameters: with
-a = √(−ln δ) the Gaussian width is σ = r_c / (√2 a), and wave vectors up to k = √2 a / σ count, so that both
-sums are cut off where their terms have fallen to δ. Small cells take the sum over waves, large cells
-jax-pme's P3M mesh. The real-space and reciprocal-space kernels are jax-pme's. The sum over waves is our own:
-each wave is a product of one factor per cell vector, so the sum becomes two matrix products, which take a
-tenth of the time.
+For isolated structures the sum runs over all pairs. For periodic structures it is an Ewald sum, whose
+real-space part runs over the model's own neighbour list. One accuracy δ sets all parameters: with
+a = √(−ln δ), the Gaussian width is σ = r_c / (√2 a), and the largest wave vector is k = √2 a / σ. Both sums
+are then cut off where their terms have fallen to δ. Small cells use an explicit sum over waves, large cells
+jax-pme's P3M mesh. The kernels in real and reciprocal space are those of jax-pme. The sum over waves is
+implemented here: each wave is a product of one factor per cell vector, so the sum becomes two matrix products
+and takes a tenth of the time.
 """
 
 import math
@@ -57,7 +57,7 @@ def potentials(
     if graph.waves is None:
         return COULOMB * _all_pairs(charges, graph)
     sigma = smearing(cutoff, accuracy)
-    # The splitting assumes that pairs beyond the cutoff, which a list with a skin contains, are left out.
+    # The real-space sum excludes pairs beyond the cutoff, which a list with a skin contains.
     inside = graph.pair_mask * (distances < cutoff)
     real = jnp.sum(_POTENTIAL.sr(sigma, distances) * inside * charges[graph.neighbours], axis=1)
     mesh = mesh_points(graph, accuracy)
@@ -86,8 +86,8 @@ def mesh_points(graph: Graph, accuracy: float) -> tuple[int, ...]:
 def _mesh_sum(charges: PerAtom, graph: Graph, sigma: float, points: tuple[int, ...]) -> PerAtom:
     """Reciprocal-space potentials divided by k_e by P3M, corrected for self-interaction and background.
 
-    jax-pme's `p3m` with another influence function. Its own finds the phases of waves from the cell, which
-    brings rounding errors into derivatives with respect to the cell.
+    jax-pme's `p3m` with another influence function. The original one computes the phases of waves from the
+    cell, which causes rounding errors in derivatives with respect to the cell.
     """
     mesh = _WEIGHTS(jnp.linalg.inv(graph.cell), graph.positions, np.zeros(points))
     waves = generate_kvectors(get_reciprocal(graph.cell), points, dtype=charges.dtype, for_ewald=False)
@@ -101,7 +101,7 @@ def _mesh_sum(charges: PerAtom, graph: Graph, sigma: float, points: tuple[int, .
 def _influence(points: tuple[int, ...]) -> Float[np.ndarray, "one two three"]:
     """1 / Π sinc(n/N)^2p for waves of n periods on N points.
 
-    It undoes the damping by spreading charges over p nodes, and by gathering potentials from them.
+    It corrects the damping that spreading charges over p nodes and gathering potentials from them cause.
     """
     one, two, three = points
     waves = np.meshgrid(np.fft.fftfreq(one), np.fft.fftfreq(two), np.fft.rfftfreq(three), indexing="ij")
@@ -109,10 +109,10 @@ def _influence(points: tuple[int, ...]) -> Float[np.ndarray, "one two three"]:
 
 
 def _wave_sum(charges: PerAtom, graph: Graph, sigma: float, limit: float) -> PerAtom:
-    """The same from Σ_k G(k) Re[S*(k) exp(ik·r_i)] / Ω over waves up to `limit`, S = Σ_j q_j exp(ik·r_j).
+    """The same potentials as a sum over waves, Σ_k G(k) Re[S*(k) exp(ik·r_i)] / Ω with |k| < `limit`.
 
-    exp(ik·r) = P(r) Z(r), where P belongs to the first two cell vectors and Z to the third. So both S and the
-    potentials are matrix products over the real and imaginary components of P and Z.
+    S = Σ_j q_j exp(ik·r_j). With exp(ik·r) = P(r) Z(r), where P belongs to the first two cell vectors and Z
+    to the third, both S and the potentials are matrix products of the real and imaginary parts of P and Z.
     """
     inverse = jnp.linalg.inv(graph.cell)
     one, two, three = graph.waves
@@ -134,7 +134,7 @@ def _wave_sum(charges: PerAtom, graph: Graph, sigma: float, limit: float) -> Per
     waves = one[:, None, None, None] * inverse[:, 0] + two[:, None, None] * inverse[:, 1]
     waves = 2 * jnp.pi * (waves + three[:, None] * inverse[:, 2])
     squares = jnp.sum(waves**2, axis=-1)
-    # Waves with n₃ > 0 stand for their opposites too.
+    # Waves with n₃ > 0 also represent the opposite waves.
     weights = jnp.where((squares > 0) & (squares < limit**2), jnp.where(three > 0, 2.0, 1.0), 0.0)
     kernel = (weights * _POTENTIAL.lr(sigma, squares)).reshape(-1, len(three))
 

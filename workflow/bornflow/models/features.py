@@ -14,7 +14,7 @@ from .basis import RadialBasis
 from .graph import Graph, lengths
 from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical, Vectors
 
-SMALL_NORM = 1e-2  # norms are rounded off below this, where their derivative would be singular
+SMALL_NORM = 1e-2  # norms are smoothed below this value, where their derivative would be singular
 
 
 class Features(NamedTuple):
@@ -27,7 +27,7 @@ class Features(NamedTuple):
 class Backbone(nn.Module):
     """The sizes that every backbone has, and the density that it starts from.
 
-    A subclass computes features from the amplitudes of the density (`__call__`), and gives the widths of the
+    A subclass computes features from the amplitudes of the density (`__call__`), and sets the widths of the
     readouts of energy and charge.
     """
 
@@ -119,7 +119,7 @@ class Readout(nn.Module):
             mean = self.param("mean", nn.initializers.zeros, (self.n_species,))[graph.species]
         for width in self.widths:
             scalars = jax.nn.silu(nn.Dense(width)(scalars))
-        # Small at first: sums over many atoms and their Coulomb energy start near zero.
+        # Small initial weights: sums over many atoms and their Coulomb energy start near zero.
         small = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
         bias = nn.initializers.constant(self.offset)
         return (mean + nn.Dense(1, kernel_init=small, bias_init=bias)(scalars)[:, 0]) * graph.atom_mask

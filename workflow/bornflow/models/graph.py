@@ -1,8 +1,8 @@
 """The arrays that a model sees: one structure with its padded neighbour list.
 
-The list is laid out as [atoms, neighbours], with a block of places for each species of neighbour, so that
-sums over neighbours are dense contractions. Padding atoms come last; a padding place points at the atom
-itself and has a mask of zero.
+The list has the shape [atoms, neighbours], with a block of entries for each neighbour species, so that sums
+over neighbours are dense contractions. Padding atoms come last. A padding entry refers to the atom itself and
+has a mask of zero.
 
 `pairs` builds a graph on the host with numpy; the functions here evaluate it on the device with jax.
 """
@@ -37,21 +37,21 @@ from .types import Distances, HostOrDevice, Vectors
 class Graph:
     """One structure. A batch has one more leading axis on every array.
 
-    To type checkers a field is Any, because jax puts placeholders in place of arrays.
+    For type checkers a field is Any, because jax temporarily replaces arrays by placeholders.
     """
 
     species: Annotated[Any, Int[HostOrDevice, " atoms"]]  # index into the model's elements; 0 for padding
     positions: Annotated[Any, Float[HostOrDevice, "atoms 3"]]  # Å
     cell: Annotated[Any, Float[HostOrDevice, "3 3"]]  # Å, rows; the identity for isolated structures
     neighbours: Annotated[Any, Int[HostOrDevice, "atoms neighbours"]]  # index of the neighbour
-    # Place of the pair (j, i) in the flattened list, for each pair (i, j).
+    # For each pair (i, j), the index of the pair (j, i) in the flattened list.
     opposite: Annotated[Any, Int[HostOrDevice, "atoms neighbours"]]
     # Cell vectors to add to the neighbour's position: integers, stored as floats.
     shifts: Annotated[Any, Float[HostOrDevice, "3 atoms neighbours"]]
     pair_mask: Annotated[Any, Float[HostOrDevice, "atoms neighbours"]]
     atom_mask: Annotated[Any, Float[HostOrDevice, " atoms"]]
     waves: Any  # three arrays of wave numbers: −n₁ … n₁, −n₂ … n₂, 0 … n₃; None for isolated structures
-    blocks: tuple[int, ...]  # places for neighbours of each species; their sum is the axis `neighbours`
+    blocks: tuple[int, ...]  # entries for each neighbour species; their sum is the axis `neighbours`
 
 
 class Shape(NamedTuple):
@@ -77,14 +77,14 @@ def edge_vectors(graph: Graph) -> Vectors:
 
 
 def lengths(vectors: Vectors) -> Distances:
-    """Euclidean norms of vectors, none of which is zero."""
+    """Euclidean norms of nonzero vectors."""
     return jnp.sqrt(vectors[0] ** 2 + vectors[1] ** 2 + vectors[2] ** 2)
 
 
 def at_opposite_pairs(values: Vectors, graph: Graph) -> Vectors:
     """For each pair (i, j) the value of the pair (j, i); zero for padding.
 
-    It turns a sum over all pairs that end in an atom into a gather and a sum, which is faster than adding
-    into places of memory.
+    This turns the sum over all pairs that end at an atom into a gather and a sum, which is faster than a
+    scatter.
     """
     return values.reshape(3, -1)[:, graph.opposite] * graph.pair_mask

@@ -33,7 +33,7 @@ class GatedTensor(TensorHead):
     """A linear path (l = 0, 2) and a quadratic path (l = 0, 1, 2), with an isotropic term added.
 
     The quadratic path is the tensor product of two linear maps of the features up to `product_degree`. Only
-    products of even total degree count, so that the result is a true tensor. An MLP of the atom's scalars
+    products with l₁ + l₂ even are kept, so that the result is a true tensor. An MLP of the atom's scalars
     gives a gate that scales each channel. The isotropic term is a mean for each element plus a linear map of
     the MLP's hidden layer.
     """
@@ -84,7 +84,7 @@ class DenseTensor(TensorHead):
 
 
 class PublishedTensor(DenseTensor):
-    """The head of the published code: every layer reads the features, so that only the last one counts."""
+    """The head of the published code, where every layer reads the features: only the last has an effect."""
 
     layers: ClassVar[int] = 1
 

@@ -35,7 +35,7 @@ class Lorem(Backbone):
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
       f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ n_i)
       n_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c'
-    The paper has n_i,lc = |f_i,lc|, and the unit-normalised harmonics that `harmonics: unit` selects.
+    The paper uses n_i,lc = |f_i,lc| and unit-normalised harmonics (`harmonics: unit`).
     """
 
     energy_widths: ClassVar = (128, 128)
@@ -73,7 +73,8 @@ class Lorem(Backbone):
         width = (self.max_degree + 1) * self.channels
         weights = nn.Dense(width, use_bias=False, name="filter_spherical")(filters)
         weights = weights.reshape(*weights.shape[:2], self.max_degree + 1, self.channels)
-        # Every atom gets the filters of every species; the one-hot `centre` selects those of its own.
+        # The filters of all species are applied to every atom; the one-hot `centre` selects those of its own
+        # species.
         blocks = [
             jnp.einsum("nmk,zka,nz->nma", block, weights[:, :, degree], centre)
             for degree, block in enumerate(split_degrees(amplitudes, self.max_degree))
@@ -99,8 +100,8 @@ class TensorProduct(nn.Module):
 
         f_lm,c = Σ_{l1, l2} w[l1, l2, l]_c Σ_{m1, m2} ⟨l1 m1, l2 m2 | l m⟩ (U f)_{l1 m1, c} (V f)_{l2 m2, c}
 
-    with l1 + l2 + l even. Even results come from two even or two odd degrees, odd results from one of each,
-    so each of these four cases is a product of all pairs with dense coefficients.
+    with l1 + l2 + l even. An even l results from two even or two odd degrees, an odd l from one of each. Each
+    of these four cases is a product of all pairs with dense coefficients.
     """
 
     max_degree: int
@@ -140,7 +141,7 @@ class TensorProduct(nn.Module):
             nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
             for degree, block in enumerate(split_degrees(spherical, self.max_degree))
         ]
-        # Channels first: what follows is one matrix product for each of them.
+        # Channels first: the next operation is one matrix product per channel.
         return [jnp.moveaxis(jnp.concatenate(mapped[parity::2], axis=1), -1, 0) for parity in (0, 1)]
 
 

@@ -71,7 +71,7 @@ class Model:
     ) -> Pairs:
         """Pairs of atoms up to the cutoff plus `skin` [Å]; a `cell` of None means isolated.
 
-        Raises BornflowError if the input is not a structure, see `list_pairs`.
+        Raises BornflowError for invalid input, see `list_pairs`.
         """
         k_max = electrostatics.k_max(self.cutoff, self.variant.ewald_accuracy)
         return list_pairs(
@@ -90,7 +90,7 @@ class Model:
         return pad(self.pairs(numbers, positions, cell), shape, dtype)
 
     def initialise(self, graph: Graph, seed: int) -> Parameters:
-        """Random parameters; `graph` may be that of any structure."""
+        """Random parameters; any structure's `graph` will do."""
         return jax.jit(self.network.init)(jax.random.key(seed), graph)
 
     def evaluate(
@@ -104,11 +104,11 @@ class Model:
     ) -> Prediction:
         """The predictions for a graph; `derivatives` describes the steps.
 
-        Forces and virial are there only `with_forces`, and the virial only if `strained` as well. Born
-        effective charges, screening and effective charges are there only `with_bec`.
+        Forces are computed only `with_forces`, the virial only if `strained` as well. Born effective charges,
+        screening and effective charges are computed only `with_bec`.
 
-        With `fixed_charges` forces and virial leave out the derivatives of the charges, and so are not
-        derivatives of the energy. That serves to show what these derivatives are needed for.
+        With `fixed_charges` forces and virial omit the derivatives of the charges, so they are not
+        derivatives of the energy. This option is for comparison only.
         """
         apply: derivatives.Apply = partial(self.network.apply, parameters)
         description = derivatives.describe(apply, edge_vectors(graph), graph)

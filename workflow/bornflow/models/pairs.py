@@ -13,8 +13,8 @@ from .. import geometry
 from ..errors import BornflowError
 from .graph import Graph, Shape
 
-CLOSEST = 0.1  # Å; two atoms nearer than this are a mistake
-MOST_WAVES = 1e9  # of the long-range sum, which a cube of about 100 nm has; more do not fit into memory
+CLOSEST = 0.1  # Å; a smaller distance of two atoms is a mistake
+MOST_WAVES = 1e9  # in the long-range sum, reached by a cube of about 100 nm; more do not fit into memory
 
 
 class Pairs(NamedTuple):
@@ -43,8 +43,8 @@ def list_pairs(
     A `cell` of None means isolated. Cells smaller than twice the cutoff are treated exactly. Wave vectors of
     the long-range sum reach k_max [Å⁻¹].
 
-    Raises BornflowError if the input is not a structure: if numbers are not finite, atoms are too far away
-    or two share one place, or the cell has no volume or is too large for the sum over waves.
+    Raises BornflowError if numbers are not finite, atoms are too far from the origin, two atoms coincide, or
+    the cell has no volume or is too large for the sum over waves.
     """
     geometry.check(np.asarray(positions), cell)
     waves = _wave_numbers(cell, k_max)
@@ -57,7 +57,8 @@ def list_pairs(
     if len(distances) and distances.min() < CLOSEST:
         pair = int(np.argmin(distances))
         raise BornflowError(
-            f"atoms {first[pair]} and {second[pair]} are in one place: {distances[pair]:.2g} Å apart"
+            f"atoms {first[pair]} and {second[pair]} coincide: their distance is {distances[pair]:.2g} Å; "
+            "remove one of them, or check the positions and the cell"
         )
     group = first.astype(np.int64) * n_species + species[second]
     order = np.argsort(group, kind="stable")
@@ -78,14 +79,14 @@ def _wave_numbers(cell: Float[np.ndarray, "3 3"] | None, k_max: float) -> tuple[
     if waves > MOST_WAVES:
         edges = ", ".join(f"{np.linalg.norm(vector):.4g}" for vector in cell)
         raise BornflowError(
-            f"the cell has edges of {edges} Å, which take {waves:.1g} waves of the long-range sum; at most "
-            f"{MOST_WAVES:.0e} are possible: make it smaller, or check the unit of its lengths, which is Å"
+            f"the cell has edges of {edges} Å: the long-range sum needs {waves:.1g} waves, of which at most "
+            f"{MOST_WAVES:.0e} are possible; make the cell smaller, or check its unit of length, which is Å"
         )
     return tuple(map(int, highest))
 
 
 def common_shape(shapes: Sequence[Shape]) -> Shape:
-    """The smallest shape that every one of `shapes` fits into; they are all periodic or all isolated."""
+    """The smallest shape that contains all `shapes`, which are all periodic or all isolated."""
     atoms, blocks, waves = zip(*shapes, strict=True)
     return Shape(max(atoms), *(tuple(map(max, zip(*sizes, strict=True))) for sizes in (blocks, waves)))
 

@@ -20,7 +20,7 @@ class Physical(Backbone):
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
       f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
       p_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c',   x_i ← LayerNorm(x_i + Dense(p_i))
-    The paper has p_i,lc = |f_i,lc|², and the solid harmonics that `harmonics: solid` selects.
+    The paper uses p_i,lc = |f_i,lc|² and solid harmonics (`harmonics: solid`).
     """
 
     energy_widths: ClassVar = (128,)

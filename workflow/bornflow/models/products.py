@@ -3,9 +3,9 @@
 For amplitudes A, filters W and a cotangent G of their product, the trilinear form of one atom is
     T = Σ_{lm, r, c} A[lm, r] W[r, l, c] G[lm, c].
 Its three derivatives are `_product` (with respect to G), `_pull_to_amplitudes` (A) and `_pull_to_filters`
-(W). The derivatives of each of them are the two others, to any order. Where many rows share a filter they
-are small matrix products. Elsewhere they are written-out sums of elementwise products, which take a quarter
-of the time of batched matrix products.
+(W). The derivatives of each of them are the other two, to any order. Where many rows share a filter, they are
+computed as small matrix products. Otherwise they are explicit sums of elementwise products, which take a
+quarter of the time of batched matrix products.
 """
 
 from collections.abc import Callable
@@ -25,8 +25,8 @@ Filters = Float[Array, "atoms radial degrees channels"]
 def transposed(matrices: Float[Array, "atoms rows columns"]) -> Float[Array, "atoms columns rows"]:
     """Every matrix transposed in memory.
 
-    It is done in two halves: a single transposition would be fused into the matrix product that follows,
-    which then takes four times as long on a processor.
+    The two halves are transposed separately: XLA would fuse a single transposition into the next matrix
+    product, which would then take four times as long on a processor.
     """
     middle = matrices.shape[1] // 2
     halves = [half.swapaxes(1, 2) for half in (matrices[:, :middle], matrices[:, middle:])]
@@ -74,7 +74,7 @@ def _pull_to_filters(amplitudes: Amplitudes, cotangent: Spherical) -> Filters:
 
 
 def _keeping_factors(function: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, Any]]:
-    """`function` with its two factors as a second result, which its backward pass takes."""
+    """`function`, returning also its two factors for the backward pass."""
     return lambda *factors: (function(*factors), factors)
 
 

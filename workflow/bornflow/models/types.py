@@ -1,8 +1,9 @@
 """Array shapes that several modules of `models` share, in jaxtyping's notation.
 
-Axes: `atoms` counts padding too; `neighbours` are the places of the padded neighbour list; `lm` runs over
-l = 0 … max_degree and −l ≤ m ≤ l in e3x's order; `species` and `radial` are the species of the neighbour
-and the radial function; `channels` and `features` are learned. The tests check every annotation.
+Axes: `atoms` counts padding too; `neighbours` counts the entries of the padded neighbour list; `lm` runs over
+l = 0 … max_degree and −l ≤ m ≤ l in e3x's order; `species` and `radial` are the species of the neighbour and
+the radial function; `channels` and `features` are learned. An import hook checks the annotations of functions
+in every test; tests/models/test_graph.py checks the fields of `Graph` and `Prediction`.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """A model variant: its settings, and the network that they describe.
 
 A variant is an entry of `models` in the configuration: the backbone that describes the atoms, and the origin
-of Born effective charges. Nothing here branches on a variant's name.
+of Born effective charges. The code does not depend on a variant's name.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ BACKBONES: dict[str, tuple[type[Backbone], type[LongRangeEnergy]]] = {
 
 @dataclass(frozen=True)
 class Variant:
-    """The settings of one variant; the configuration's schema describes and bounds each under `models`."""
+    """The settings of one variant, described with their limits under `models` in the schema."""
 
     backbone: str
     charges: str

@@ -15,8 +15,8 @@ from . import experiment, tables
 from .susceptibility import CHI_COLUMN, ERROR_COLUMN, TERM_ERRORS, TERMS, WAVENUMBER_COLUMN
 
 SOURCES = ("Segelstein", "Hale")
-# Variance of a mean over neighbouring frequencies, over that of independent ones: a Hann window correlates
-# the powers of neighbours by 4/9 and of next neighbours by 1/36, on either side.
+# Variance of a mean over neighbouring frequencies, divided by that of independent ones. With a Hann window
+# the correlation of powers is 4/9 between neighbours and 1/36 between next neighbours, on either side.
 CORRELATION = 35 / 18
 
 
@@ -32,7 +32,7 @@ def band_deviations(table: pd.DataFrame) -> pd.DataFrame:
     standard errors. Raises BornflowError for a table that does not cover the bands with an even spacing.
     """
     if CHI_COLUMN not in table:
-        raise BornflowError("deviations need χ'' of a periodic system; this spectrum is of an isolated one")
+        raise BornflowError("deviations need χ'' of a periodic system, but this system is isolated")
     wavenumbers = table[WAVENUMBER_COLUMN]
     spacings = np.diff(wavenumbers)
     if not np.allclose(spacings, spacings[0], rtol=0.05):  # a file has six digits

@@ -1,6 +1,6 @@
 """Runs of the replicas of one system: whether they can be averaged, their temperature, and the command line.
 
-`susceptibility` and `velocities` make their tables with it.
+`susceptibility` and `velocities` use this module to make their tables.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,9 @@ def shared_attributes(
                 )
         seed = str(other.get("seed", path))
         if seed in seeds:
-            raise BornflowError(f"{seeds[seed]} and {path} have the same random numbers: give one of them")
+            raise BornflowError(
+                f"{seeds[seed]} and {path} have the same random numbers: give only one of them"
+            )
         seeds[seed] = path
     return first
 

@@ -1,4 +1,4 @@
-"""Test of linear response in the time domain: does a field change the dipole as the fluctuations predict?
+"""Test of linear response in the time domain: the dipole in a field compared with fluctuations.
 
     python -m bornflow.spectra.response --checkpoint DIR --run run.h5 --spectrum chi.csv \\
         --config cfg.yaml --out response.csv
@@ -35,7 +35,7 @@ from . import tables
 from .replicas import mean_temperature
 from .susceptibility import CHI_COLUMN, WAVENUMBER_COLUMN
 
-BLOCKS = 5  # of the equilibrium run, whose spread gives the error of the prediction
+BLOCKS = 5  # of the equilibrium run; their spread gives the error of the prediction
 
 
 def in_field(
@@ -140,7 +140,7 @@ def _check_length(run: str | Path, recorded: int, steps: int) -> None:
     needed = 2 * BLOCKS * (steps + 1)
     if recorded < needed:
         raise BornflowError(
-            f"{run} is {recorded} steps long; for a response of {steps} steps {needed} are needed: make the "
+            f"{run} has {recorded} steps; a response of {steps} steps needs {needed}: make the "
             "run longer or dynamics.response.length shorter"
         )
 

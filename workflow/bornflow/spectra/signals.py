@@ -34,7 +34,7 @@ def segment_spectra(
     for values in series:
         if len(values) < length:
             raise BornflowError(
-                f"a run of {len(values)} steps cannot resolve {resolution:g} cm⁻¹, which takes {length}; "
+                f"a run of {len(values)} steps cannot resolve {resolution:g} cm⁻¹, which needs {length}; "
                 "make dynamics.systems.*.steps larger or spectra.resolution coarser"
             )
         number = 1 + int(2 * (len(values) - length) / length + 0.1)

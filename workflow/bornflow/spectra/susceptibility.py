@@ -80,11 +80,12 @@ def spectrum(paths: Sequence[Path], settings: SpectraSettings) -> pd.DataFrame:
 
     Columns: wavenumber; for periodic systems χ'', χ' and α n = 2π ν χ'' [cm⁻¹], for isolated ones
     N_A σ [km cm mol⁻¹]; standard errors of χ'' or N_A σ, and of χ'; and for coupled models the TERMS of χ''
-    or N_A σ with their standard errors. The temperature is the mean over the runs, which may differ from the
-    thermostat's in short ones.
+    or N_A σ with their standard errors. The temperature is the mean over the runs; in short runs it may
+    differ from the thermostat's.
 
-    Errors of a liquid are over directions, segments and replicas. The vibrations of a cold cluster barely
-    exchange energy within a run, so there the error is over replicas only, and unknown for a single one.
+    Errors of a liquid are over directions, segments and replicas. In a cold cluster vibrations barely
+    exchange energy within a run. The error of a cluster is therefore over replicas only, and unknown for a
+    single replica.
     """
     series = "current" if settings.route == "current" else "dipole"
     attributes, runs = zip(

@@ -1,11 +1,11 @@
-"""Power spectra of velocities, by element: all vibrations, also those that absorb no light.
+"""Power spectra of velocities, by element: all vibrations, including those that absorb no light.
 
     python -m bornflow.spectra.velocities --runs run0.h5 run1.h5 --out velocities.csv
 
     D_s(ν) = (2 / k_B T n) Σ_{i of species s} m_i Σ_α ∫ dt exp(iωt) ⟨v_iα(0) v_iα(t)⟩
-Its integral over ν > 0 is the number of degrees of freedom per atom of the species, which has n atoms: 3 by
-equipartition, less those of the overall motion that is removed. Masses m_i are those of the run, isotopes
-included.
+n is the number of atoms of the species. The integral over ν > 0 is the number of degrees of freedom per atom:
+3 by equipartition, minus those of the overall motion that is removed. Masses m_i are those of the run,
+isotopes included.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A pool of candidate structures that are read from files; `sample` makes those that are sampled."""
+"""A pool of candidate structures from files; `sample` makes pools by sampling."""
 
 import logging
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 def read_candidates(paths: Sequence[str], relax: bool) -> list[Atoms]:
     """The frames of extxyz files without labels and constraints.
 
-    Raises BornflowError for a frame with constraints if the pool will be relaxed (`relax`), since all atoms
-    move then; otherwise its constraints are left out, which is reported.
+    Raises BornflowError for a frame with constraints if the pool will be relaxed (`relax`), since then all
+    atoms move. Otherwise its constraints are removed with a warning.
     """
     return [_candidate(atoms, relax) for atoms in frames.read_all(paths)]
 

@@ -26,7 +26,7 @@ from ..io import frames
 from ..progress import track
 
 OH_LENGTH = 0.97  # Å
-METHOD = "GFN1-xTB"  # GFN2-xTB folds the book half way to a prism
+METHOD = "GFN1-xTB"  # GFN2-xTB partly folds the book towards a prism
 FREE = 0.2  # cosine of the smallest angle of a free O–H to the other bonds of its oxygen
 # Hydrogen-bond graphs of the hexamers (Pérez et al., Science 336, 897 (2012)).
 ISOMERS = {
@@ -52,7 +52,7 @@ def isomer(atoms: Atoms) -> str | None:
 
 
 def embed(graph: Sequence[tuple[int, int]], rng: np.random.Generator) -> Float[np.ndarray, "6 3"]:
-    """Positions [Å] of a graph's six oxygen atoms; their distances follow the bonds between them.
+    """Positions [Å] of a graph's six oxygen atoms, from the number of bonds between them.
 
     Bonded pairs are 2.8 Å apart, pairs two, three and four bonds apart 3.8, 4.6 and 5.4 Å.
     """
@@ -85,7 +85,7 @@ def orientations(graph: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]
 def place_hydrogens(
     oxygens: Float[np.ndarray, "6 3"], bonds: Sequence[tuple[int, int]], rng: np.random.Generator
 ) -> Atoms:
-    """Six waters around oxygen atoms [Å]; their hydrogen atoms point at the acceptors of their bonds.
+    """Six waters at the oxygen positions [Å], with hydrogen atoms that point at the acceptors.
 
     Hydrogen atoms without a bond get a random direction away from the bonds of their oxygen.
     """
@@ -119,7 +119,7 @@ def _relax(atoms: Atoms, steps: int) -> tuple[float, Atoms]:
 def lowest_minimum(name: str, seed: int, tries: int = 400) -> Atoms:
     """The minimum of lowest energy whose hydrogen bonds form the graph of `name`, a key of ISOMERS.
 
-    `tries` random orientations are relaxed for 40 steps, the tenth of lowest energy to convergence. Raises
+    `tries` random orientations are relaxed for 40 steps, and the 10 % of lowest energy to convergence. Raises
     BornflowError if none keeps its bonds.
     """
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""The structures to label: the selections of all pools in one file, each under a name of its own.
+"""The structures to label: the selections of all pools in one file, each structure under a unique name.
 
 python -m bornflow.structures.join_pools --structures a.extxyz b.extxyz --out selected.extxyz
 """

@@ -23,8 +23,8 @@ def box_edge(n_molecules: int, density: float) -> float:
 def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None = None) -> Atoms:
     """Water molecules at random positions and orientations.
 
-    With a `density` [g/cm³] they fill a periodic cube. Without one they lie in a sphere, whose volume is
-    generous for a cluster. Raises BornflowError if there is no room for all.
+    With a `density` [g/cm³] they fill a periodic cube. Without one they fill a sphere with ample volume for a
+    cluster. Raises BornflowError if there is no room for all.
     """
     water = molecule("H2O")
     water.positions -= water.positions[0]
@@ -38,7 +38,7 @@ def pack_water(n_molecules: int, rng: np.random.Generator, density: float | None
         if not periodic and np.linalg.norm(place - edge / 2) > max(edge / 2, 0.1):
             continue
         rotation = Rotation.random(random_state=rng)
-        # Most places are occupied; the heavy atoms alone show that in a fraction of the time.
+        # Most positions are occupied, and a test of the heavy atoms alone takes a fraction of the time.
         away = packed.positions[::3] - place
         away -= edge * np.round(away / edge) if periodic else 0
         if np.any(np.sum(away**2, axis=1) <= CENTRES**2):

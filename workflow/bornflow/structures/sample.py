@@ -46,7 +46,7 @@ def sample(name: str, settings: PoolSettings, seed: int) -> list[Atoms]:
 def _sample_start(
     atoms: Atoms, settings: PoolSettings, rng: np.random.Generator, meter: Meter
 ) -> Iterator[tuple[str, Atoms]]:
-    """Relax one packing in place; yield every candidate that it leads to, with its origin."""
+    """Relax one packing in place; yield all candidates from it, each with its origin."""
     _relax(atoms, settings, meter)
     if settings.keep_relaxed:
         yield "relaxed", atoms
@@ -70,7 +70,7 @@ def _run(
 ) -> list[Atoms]:
     atoms = start.copy()
     atoms.calc = TBLite(method=settings.method, verbosity=0)
-    # Half of the kinetic energy becomes potential energy of the relaxed structure: start twice as hot.
+    # In a relaxed structure half of the kinetic energy becomes potential energy: start twice as hot.
     thermostats.thermalise(atoms, 2 * temperature, rng)
     dynamics = thermostats.bussi(atoms, settings.timestep, temperature, THERMOSTAT_TIME, rng)
     sampled = []

@@ -2,8 +2,8 @@
 
     python -m bornflow.structures.select --pool pool.extxyz --count 12 --config cfg.yaml --out S.extxyz
 
-The order of the selection is kept: the first k structures of a longer selection are the selection
-of k, so a set can grow without repeating a label.
+The first k structures of a longer selection are the selection of k structures, so a set can be extended
+without repeating a label.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, 
 
 
 def is_connected(atoms: Atoms, gap: float) -> bool:
-    """Whether a cluster is one piece: every fragment is nearer than `gap` [Å] to another.
+    """Whether a cluster is connected: every fragment is closer than `gap` [Å] to another.
 
     Periodic boxes count as connected.
     """
@@ -48,7 +48,7 @@ def is_connected(atoms: Atoms, gap: float) -> bool:
 
 
 def select(pool: Sequence[Atoms], count: int, soap: SoapSettings, gap: float) -> list[Atoms]:
-    """`count` structures, each as far as possible from those before it; the first is the pool's first.
+    """`count` structures, each as far as possible from the earlier ones; the pool's first is the first.
 
     Distances are those of `descriptors`. Clusters that fell apart are left out. Raises BornflowError if
     fewer than `count` are left, or for a pool of periodic and isolated structures unless all are selected.
@@ -58,17 +58,17 @@ def select(pool: Sequence[Atoms], count: int, soap: SoapSettings, gap: float) ->
         if count == len(pool):
             return pool
         raise BornflowError(
-            f"{count} of {len(pool)} structures are asked for, but some are periodic and some isolated; give "
+            f"{count} of {len(pool)} structures are requested, but some are periodic and some isolated; give "
             "each kind a pool of its own, or select all"
         )
     if count > len(pool):
         raise BornflowError(
-            f"{count} structures are asked for, the pool has {len(pool)} that have not fallen apart; make "
-            "the pool larger (structures.pools: starts, temperatures, steps / interval) or ask for fewer"
+            f"{count} structures are requested, but only {len(pool)} of the pool have not fallen apart; make "
+            "the pool larger (structures.pools: starts, temperatures, steps / interval) or request fewer"
         )
     if len(pool) == 1:
         return pool
-    # The sampler leaves out one structure at least.
+    # The sampler omits at least one structure.
     sampler = FPS(n_to_select=min(count, len(pool) - 1), initialize=0)
     chosen = list(sampler.fit(descriptors(pool, soap)).selected_idx_)
     chosen += [index for index in range(len(pool)) if index not in chosen]

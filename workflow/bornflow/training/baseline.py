@@ -1,4 +1,4 @@
-"""Averages over the labels of a set that training starts from: energy and charge of each element."""
+"""Averages over a labelled set, the start of training: energy and charge of each element."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ def energy_baseline(
 ) -> Float[np.ndarray, " elements"]:
     """Energy [eV] of each element in `known`, fitted by least squares to the labelled energies.
 
-    The solution of minimum norm is taken, which is unique also where all compositions are proportional, as in
-    water. If no structure has an energy, the baseline is `default`, or zero.
+    The solution of minimum norm is used. It is unique even if all compositions are proportional, as in water.
+    If no structure has an energy, the baseline is `default`, or zero.
     """
     labelled = [atoms for atoms in structures if frames.label(atoms, "energy") is not None]
     if not labelled:

@@ -1,4 +1,4 @@
-"""The index order of Born effective charges in a labelled file, and bringing it to [field, force].
+"""The index order of Born effective charges in a labelled file, and its conversion to [field, force].
 
 The rotational sum rule of isolated structures tells the order. A rotation of the structure rotates its
 dipole, so
@@ -26,13 +26,13 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 for _one, _two, _three in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_one, _two, _three], LEVI_CIVITA[_one, _three, _two] = 1, -1
 SIGNIFICANT = 0.02  # e Å for one structure; smaller symmetric parts of D are noise of the labels
-SMALL_FRACTION = 0.3  # of D; in the right order the symmetric part is below
+SMALL_FRACTION = 0.3  # of D; the symmetric part is smaller than this in the right order
 CLEARLY = 2.0  # ratio of the symmetric parts in the two orders
 
 
 @dataclass(frozen=True)
 class Violations:
-    """How far D is from antisymmetric [e Å] in each labelled isolated structure (`sum_rule_violations`)."""
+    """Symmetric part of D [e Å] of each labelled isolated structure (`sum_rule_violations`)."""
 
     structures: Sequence[Atoms]
     given: Float[np.ndarray, " isolated"]  # for Z as it is in the file
@@ -45,7 +45,7 @@ class Violations:
 
     @property
     def show_field_force(self) -> Bool[np.ndarray, " isolated"]:
-        """Whether each structure is in the order [field, force]; neither may be clear."""
+        """Whether each structure is in the order [field, force]; both orders may be unclear."""
         return (self.transposed > SIGNIFICANT) & (self.transposed > CLEARLY * self.given)
 
     def __str__(self) -> str:
@@ -63,8 +63,8 @@ class Violations:
 def sum_rule_violations(structures: Sequence[Atoms]) -> Violations:
     """The violation of the rotational sum rule by each labelled isolated structure.
 
-    It is the Frobenius norm of the symmetric part of D, for Z and for its transpose. Both are infinite where
-    neither order has a symmetric part that is a small fraction of D, as for invented numbers.
+    It is the Frobenius norm of the symmetric part of D, for Z and for its transpose. Both are infinite if the
+    symmetric part is a large fraction of D in both orders, as for invented numbers.
     """
     isolated, rows = [], []
     for atoms in structures:
@@ -86,7 +86,7 @@ def sum_rule_violations(structures: Sequence[Atoms]) -> Violations:
 def bring_to_field_force(structures: Sequence[Atoms], path: str, order: str) -> None:
     """Transpose Born effective charges of the file `path` in place if `order` is `force-field`.
 
-    `order` is `training.bec_order`. bornflow's own labels stay as they are. Raises BornflowError where the
+    `order` is `training.bec_order`. bornflow's own labels are not changed. Raises BornflowError if the
     isolated structures of the file contradict `order` or each other.
     """
     labelled = [atoms for atoms in structures if frames.label(atoms, "bec") is not None]

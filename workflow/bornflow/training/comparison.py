@@ -1,4 +1,4 @@
-"""Errors of the trained models next to published ones, each with the data they were measured on.
+"""Errors of the trained models next to published errors, each with the data of its test.
 
     python -m bornflow.training.comparison --errors errors.csv --published published.csv \\
         --data valid.extxyz --out comparison.csv
@@ -17,7 +17,7 @@ from .tables import QUANTITIES, read_metrics_table, read_published
 
 
 def describe_labels(path: str, structures: Sequence[Atoms]) -> str:
-    """Labelled structures in words: how many, labelled by which programs, and how many have which label."""
+    """A description of labelled structures: their number, programs, and the number with each label."""
     programs = sorted({str(atoms.info.get("label_program", "programs not named")) for atoms in structures})
     counts = {key: sum(frames.label(atoms, key) is not None for atoms in structures) for key in frames.LABELS}
     labels = ", ".join(f"{key} of {count}" for key, count in counts.items())
@@ -28,7 +28,7 @@ def compare_with_published(metrics: pd.DataFrame, published: pd.DataFrame, data:
     """Rows of each trained model by kind of structures, followed by the published row of that name, if any.
 
     Values of several seeds are given as their mean, with their standard deviation in another column.
-    `metrics` is the table of `training.metrics_table`; `data` describes what the models were tested on
+    `metrics` is the table of `training.metrics_table`; `data` describes the test structures of the models
     (`describe_labels`).
     """
     rows: list[dict[str, Any]] = []

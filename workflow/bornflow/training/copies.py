@@ -1,6 +1,7 @@
 """Copies: one structure that occurs several times in a set, translated, rotated, mirrored or reordered.
 
-The sorted interatomic distances decide. A cheaper profile of each atom's neighbourhood finds the candidates.
+Structures are copies if their sorted interatomic distances agree. A cheaper profile of each atom's
+neighbourhood finds candidates.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,8 @@ from vesin import NeighborList
 
 SAME = 2e-3  # Å, the largest difference of interatomic distances between copies of one structure
 REACH = 5.0  # Å, cutoff of the neighbours in a profile
-PROFILE = 0.01  # positions written to 0.001 Å change a profile by about 0.001
-KEY_SIZE = 16  # numbers of each profile that candidates are searched by
+PROFILE = 0.01  # largest difference of profiles; rounding positions to 0.001 Å changes them by about 0.001
+KEY_SIZE = 16  # numbers of each profile in the search for candidates
 
 Pair = tuple[int, int]  # two indices into a list of structures
 
@@ -30,7 +31,7 @@ def find_copies(structures: Sequence[Atoms]) -> list[Pair]:
         if len(members) < 2:
             continue
         profiles = np.array([profile(structures[index]) for index in members])
-        # A few numbers of each profile find the candidates, all distances decide.
+        # A few numbers of each profile find the candidates; then all distances are compared.
         chosen = np.linspace(0, profiles.shape[1] - 1, min(profiles.shape[1], KEY_SIZE)).astype(int)
         for one, other in sorted(cKDTree(profiles[:, chosen]).query_pairs(PROFILE, p=np.inf)):
             if np.abs(profiles[one] - profiles[other]).max() < PROFILE:
@@ -66,6 +67,6 @@ def copies_across(train: Sequence[Atoms], valid: Sequence[Atoms]) -> list[tuple[
 
 
 def pairs_across(copies: Sequence[Pair], count: int) -> list[Pair]:
-    """Those of the pairs (i, j) with i among the first `count` structures and j after them."""
+    """The pairs (i, j) with i among the first `count` structures and j after them."""
     ordered = [(min(pair), max(pair)) for pair in copies]
     return [(i, j) for i, j in ordered if i < count <= j]

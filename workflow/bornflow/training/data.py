@@ -1,4 +1,4 @@
-"""Labelled structures as batches of padded arrays, made once a run.
+"""Labelled structures as batches of padded arrays, made once per run.
 
 Structures are sorted by size into a few buckets. Each bucket has one padded shape, so that a run compiles
 only a few programs. Missing labels have a weight of zero.
@@ -24,7 +24,7 @@ from ..models.pairs import Pairs, common_shape, pad
 class Batch(NamedTuple):
     """Structures of one shape with their labels.
 
-    `has_*` is 1 where a label exists, else 0; all four weights are 0 in rows that only fill up a batch.
+    `has_*` is 1 where a label exists, otherwise 0. All four weights are 0 in rows that only fill up a batch.
     """
 
     graph: Graph
@@ -55,13 +55,13 @@ def spread_evenly(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     """
     if count > len(structures):
         raise BornflowError(
-            f"{count} structures asked for, {len(structures)} are there to train on; ask for fewer (--limit)"
+            f"--limit is {count}, but there are only {len(structures)} training structures; lower it"
         )
     return [structures[index] for index in np.linspace(0, len(structures) - 1, count).round().astype(int)]
 
 
 def padded_sizes(sizes: Sequence[int], most: int) -> Int[np.ndarray, " structures"]:
-    """The size that each structure is padded to, with at most `most` different sizes and the least padding.
+    """The padded size of each structure, with at most `most` different sizes and the least padding.
 
     The optimum is exact, by dynamic programming over the sizes in ascending order.
     """
@@ -95,9 +95,9 @@ def make_buckets(
     """Buckets of structures padded to one shape each.
 
     `baseline` are energies [eV] of the elements, `batch_atoms` is the number of atoms in a batch. Clusters
-    are padded to at most `shapes` sizes, and so are periodic structures: each size has a program of its own,
-    compiled in seconds. With `by_labels` structures with different labels are in different buckets, so
-    that a step computes only what is labelled.
+    are padded to at most `shapes` sizes, and so are periodic structures: for each size a separate program is
+    compiled in seconds. With `by_labels` structures with different labels are in different buckets, so that a
+    step computes only labelled quantities.
 
     Raises BornflowError for an element that the model does not know, or for a structure without a neighbour
     list.
@@ -192,7 +192,7 @@ def padding_fraction(buckets: Sequence[Bucket]) -> float:
 
 
 def make_batch(bucket: Bucket, rows: Int[np.ndarray, " rows"]) -> Batch:
-    """Rows of a bucket as a batch of `bucket.batch_size`; the first one fills it up, with weight zero."""
+    """Rows of a bucket as a batch of `bucket.batch_size`, filled up with the first row at zero weight."""
     missing = bucket.batch_size - len(rows)
     padded = np.concatenate([rows, np.repeat(rows[:1], missing)])
     batch = jax.tree.map(lambda leaf: leaf[padded], bucket.data)

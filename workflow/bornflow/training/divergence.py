@@ -1,4 +1,4 @@
-"""Where and why training diverged, from what the steps of an epoch reported."""
+"""Where and why training diverged, from the reports of an epoch's steps."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from ..io import frames
 from .loss import LOSS_TERMS
 from .step import Outcome
 
-RUNAWAY = 1e3  # times the least loss; noise between epochs stays far below
+RUNAWAY = 1e3  # times the smallest loss; noise between epochs is far smaller
 TINY = 1e-12
 
 
 class Diverged(BornflowError):
-    """Training that diverged; `last` is the model after the epoch before, if there was one."""
+    """Training that diverged; `last` is the model after the previous epoch, if there was one."""
 
     def __init__(self, message: str, last: Checkpoint | None):
         super().__init__(message)
@@ -38,10 +38,10 @@ def find_divergence(
     history: Float[np.ndarray, "epochs columns"],
     zero_loss: Float[np.ndarray, " columns"],
 ) -> Divergence | None:
-    """The first number of an epoch that is not finite, or the place where its loss ran away; else None.
+    """The first non-finite number of an epoch, or the step whose loss grew too much; otherwise None.
 
-    `outcomes` are those of the epoch's steps, `history` is that of the epochs before, `zero_loss` are loss
-    and terms of a model that predicts zero.
+    `outcomes` are those of the epoch's steps, `history` that of the earlier epochs, `zero_loss` the loss and
+    terms of a model that predicts zero.
     """
     for step, outcome in enumerate(outcomes):
         terms = np.asarray(outcome.terms)
@@ -56,11 +56,11 @@ def find_divergence(
 def _find_runaway(
     outcomes: Sequence[Outcome], history: np.ndarray, zero_loss: np.ndarray
 ) -> Divergence | None:
-    """A loss above RUNAWAY times that of the best epoch so far; in the first epoch, that of its first steps.
+    """The step of largest loss, if the epoch's loss is above RUNAWAY times a reference; otherwise None.
 
-    There is one first step for each set of labels, since the loss of energies alone can be a million times
-    below that of forces. A single atom in the first step has nearly zero loss, so in the first epoch the loss
-    of a prediction of zero is taken where it is larger.
+    The reference is the best epoch so far. In the first epoch it is the largest loss among the first steps
+    with each set of labels, since the loss of energies alone can be a million times below that of forces.
+    Single atoms have nearly zero loss, so `zero_loss` is used where it is larger.
     """
     sums = np.array([outcome.sums for outcome in outcomes])
     means = sums[:, 0] / np.maximum(sums[:, 1], 1)  # [steps, 1 + terms]
@@ -74,7 +74,7 @@ def _find_runaway(
         return None
     step = int(means[:, 0].argmax())
     term = int(np.argmax(means[step, 1:] / np.maximum(best[1:], TINY)))
-    reason = f"grew most: the loss is {loss:.3g}, over {RUNAWAY:g} times the least so far"
+    reason = f"grew most: the loss is {loss:.3g}, over {RUNAWAY:g} times the smallest so far"
     return Divergence(step, (term, int(np.asarray(outcomes[step].terms)[term].argmax())), reason)
 
 

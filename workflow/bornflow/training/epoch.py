@@ -25,7 +25,7 @@ from .tables import QUANTITIES
 
 @dataclass(frozen=True)
 class Run:
-    """What a run is made of; it stays the same from the first epoch to the last."""
+    """The parts of a run that stay the same from the first epoch to the last."""
 
     model: Model
     baseline: Float[np.ndarray, " elements"]  # eV
@@ -48,12 +48,12 @@ class Run:
 def run_epoch(run: Run, state: State) -> State:
     """The state after one more epoch, with its mean loss and terms as a new row of the history.
 
-    `state` stays usable, and `seconds` as they are. The batches depend on the seed and the number of the
-    epoch alone, so a resumed run repeats those of an undisturbed one. Raises Diverged.
+    `state` stays valid, and `seconds` is not changed. The batches depend only on the seed and the number of
+    the epoch, so a resumed run uses the same batches as an uninterrupted one. Raises Diverged.
     """
     rng = np.random.default_rng([run.seed, state.epoch])
     first = state.epoch * steps_per_epoch(run.buckets)
-    # Copies, since each step gives up the buffers of its arguments.
+    # Copies, since each step donates the buffers of its arguments.
     parameters, average, optimiser = jax.tree.map(
         jnp.copy, (state.parameters, state.average, state.optimiser)
     )
@@ -64,7 +64,7 @@ def run_epoch(run: Run, state: State) -> State:
             parameters, average, optimiser, batch, decay, labels
         )
         outcomes.append(outcome._replace(structures=batch.structures))
-    outcomes = jax.device_get(outcomes)  # once, not step by step
+    outcomes = jax.device_get(outcomes)  # once for all steps
     if found := find_divergence(outcomes, state.history, run.zero_loss):
         last = run.checkpoint(state) if state.epoch else None
         raise Diverged(explain(found, outcomes, run.structures, state.epoch), last)
@@ -82,12 +82,12 @@ def _means(run: Run, outcomes: Sequence[Outcome]) -> Float[np.ndarray, " columns
 
 
 def average_decay(average: float, step: int) -> np.float32:
-    """The decay of the moving average: smaller at first, so that it forgets the initial parameters."""
+    """The decay of the moving average, smaller at first to forget the initial parameters."""
     return np.float32(min(average, (1 + step) / (10 + step)))
 
 
 def validate(run: Run, state: State) -> State:
-    """The state with a new row of errors on the structures held out; NaN for a fitted γ's charges."""
+    """The state with a new row of errors on the held-out structures; NaN for charges with a fitted γ."""
     trained = run.checkpoint(state)
     predicted = predict_labels(trained, run.held_out, run.held_out_buckets)
     errors = error_metrics(run.held_out, predicted)["all"]
@@ -98,7 +98,7 @@ def validate(run: Run, state: State) -> State:
 
 
 def progress_note(means: Float[np.ndarray, " columns"]) -> str:
-    """Root-mean-square errors of an epoch, those that are known."""
+    """The known root-mean-square errors of an epoch."""
     energy, forces, bec = np.sqrt(means[1:4]) * 1e3
     known = (
         (energy, f"E {energy:.1f} meV/atom"),

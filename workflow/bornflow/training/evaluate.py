@@ -19,12 +19,12 @@ from .tables import read_screening
 
 @cli.command
 def main() -> None:
-    """Write the metrics of a model, the interval of a fitted γ and, if asked for, the predictions."""
+    """Write the metrics of a model, the interval of a fitted γ and, if requested, the predictions."""
     args = cli.parse(
         main,
         "checkpoint",
         data=cli.option("labelled extxyz file"),
-        config=cli.option("configuration file; how its section training reads labels counts", None),
+        config=cli.option("configuration file; its section training determines how labels are read", None),
         out=cli.option("JSON file to write"),
         predictions=cli.option("extxyz file to write: the predicted labels", None),
     )

@@ -1,4 +1,4 @@
-"""Whether energies and forces of similar structures agree: wrong units or a wrong sign of either show here.
+"""Consistency of energies and forces of similar structures, which reveals wrong units and signs.
 
 Between two structures a and b that differ little, ΔE = E_b − E_a equals the work W = −½ (F_a + F_b)·Δr up to
 third order in the displacements Δr. Both are divided by C = Σ_i |(F_a − F_b)_i·Δr_i|, since the error grows
@@ -19,9 +19,9 @@ from scipy.stats import spearmanr
 
 from ..io import frames
 
-MOST = 40  # structures of one composition whose pairs are looked at
+MOST = 40  # structures of one composition whose pairs are compared
 NEAR = 0.15  # Å, root mean square displacement of pairs that are compared
-FEW, CORRELATED = 5, 0.85  # least number of pairs, and least rank correlation, for a judgement
+FEW, CORRELATED = 5, 0.85  # smallest number of pairs and smallest rank correlation for a conclusion
 SMALL = 1e-6  # eV
 RATIO = (0.4, 1.65)  # of energy differences to the work of the forces, where they agree
 CAUSES = {  # of a ratio
@@ -53,14 +53,14 @@ class Disagreement:
 def disagreement(structures: Sequence[Atoms]) -> Disagreement | None:
     """How energies and forces disagree.
 
-    None if they agree, or if there are too few pairs, or too much noise, to tell.
+    None if they agree, or if there are too few pairs or too much noise for a conclusion.
     """
     differences, near = _differences(structures)
     if len(differences) < FEW:
         return None
     work, energy = np.array(differences).T
     if np.ptp(work) == 0 or np.ptp(energy) == 0 or abs(spearmanr(work, energy)[0]) < CORRELATED:
-        return None  # no more than noise
+        return None  # only noise
     ratio = float(np.sum(work * energy) / np.sum(work**2))
     return None if RATIO[0] < ratio < RATIO[1] else Disagreement(ratio, len(work), near)
 
@@ -106,7 +106,7 @@ def _alike(structures: Sequence[Atoms]) -> list[list[_Labelled]]:
 def _displacements(
     a: _Labelled, b: _Labelled
 ) -> tuple[Float[np.ndarray, "atoms 3"], Float[np.ndarray, "atoms 3"]]:
-    """Displacements [Å] from a to b without translation and rotation, and the forces on b rotated alike."""
+    """Displacements [Å] from a to b, aligned to a, and the forces on b in the same orientation."""
     if a.atoms.pbc.any():
         step = find_mic(b.atoms.positions - a.atoms.positions, a.atoms.cell, a.atoms.pbc)[0]
         return step - step.mean(axis=0), b.forces

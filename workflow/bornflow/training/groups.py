@@ -1,7 +1,7 @@
-"""A random split into training and validation subsets that keeps related structures on one side.
+"""A random split into training and validation subsets that keeps related structures together.
 
 Structures are related if they have the same `group` in `info` (a trajectory, a parent), or if they are
-copies of one structure. Split apart, they would make held-out errors too small.
+copies of one structure. If they were in different subsets, the validation errors would be too small.
 """
 
 from collections.abc import Sequence
@@ -41,9 +41,9 @@ def random_split(
     """Random training and validation subsets; about `fraction` of the structures are trained on.
 
     `copies` are the pairs that `find_copies` returns; related structures stay together. Structures of each
-    kind (cluster, bulk) with the same labels are split separately; of two or more sets of related structures
-    at least one goes to either subset. Related structures with an element that is missing in the training
-    subset are moved there.
+    kind (cluster, bulk) with the same labels are split separately; if there are two or more sets of related
+    structures, each subset gets at least one. Related structures with an element that the training subset
+    lacks are moved there.
     """
     members: dict[int, list[int]] = {}
     for index, number in enumerate(related(structures, copies, by_group)):
@@ -73,7 +73,7 @@ def _stratum(atoms: Atoms) -> tuple[bool, ...]:
 def _with_all_elements(
     structures: Sequence[Atoms], train: list[int], valid: Sequence[Sequence[int]]
 ) -> tuple[list[int], list[int]]:
-    """Both subsets after groups of `valid` with an element that `train` lacks are moved to it."""
+    """Both subsets, with groups of `valid` moved to `train` if `train` lacks one of their elements."""
     train, kept = list(train), list[int]()
     known = {symbol for index in train for symbol in structures[index].symbols}
     for group in valid:

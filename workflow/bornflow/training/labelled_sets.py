@@ -23,8 +23,8 @@ from .settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
-# Marks in `mapped_keys` of structures that were read or checked before: their Born effective charges are not
-# transposed again, and their energies are not shifted again.
+# Marks in `mapped_keys` of structures that were already read or checked. They prevent that Born effective
+# charges are transposed again or energies shifted again.
 ORDERED, ALIGNED = "bec_order=field-force", "methods=aligned"
 
 
@@ -34,8 +34,8 @@ def read(
     """The structures of labelled files, with Born effective charges in the order [field, force].
 
     The keys of the files that labels were taken from are added to `sources`. Raises BornflowError for a file
-    given twice, a file or label that cannot be read, two structures of one name, and Born effective charges
-    that contradict `training.bec_order`.
+    given twice, a file or label that cannot be read, two structures with the same name, and Born effective
+    charges that contradict `training.bec_order`.
     """
     times = Counter(Path(path).resolve() for path in paths)
     repeated = [path for path in paths if times[Path(path).resolve()] > 1]
@@ -62,7 +62,7 @@ def _mark(structures: Sequence[Atoms], mark: str) -> None:
 
 
 def check(structures: Sequence[Atoms], settings: TrainingSettings) -> list[Pair]:
-    """Check structures and labels; return the pairs of copies (`find_copies`) found on the way.
+    """Check structures and labels; return the pairs of copies (`find_copies`) that were found.
 
     Energies of several methods are brought to one baseline where `training.several_methods` is `baselines`.
     Raises BornflowError for impossible positions or cells, charged structures, several methods and

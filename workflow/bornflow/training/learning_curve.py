@@ -1,4 +1,4 @@
-"""Learning curves: errors on the structures held out, over the number of structures trained on.
+"""Learning curves: errors on the held-out structures against the number of training structures.
 
     python -m bornflow.training.learning_curve --metrics DIR/metrics.json DIR/metrics.json \\
         --out learning_curve.csv

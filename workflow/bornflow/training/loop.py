@@ -1,4 +1,4 @@
-"""The training of one model: preparing a run, its epochs, and where it ends.
+"""The training of one model: preparation, epochs and end of a run.
 
 `epoch` computes one epoch, `state` stores and restores a run, `train` is the command line.
 """
@@ -161,5 +161,5 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
             meter.advance(note=progress_note(state.history[-1]))
     if run.held_out_buckets and state.epoch and state.epoch not in state.validation[:, 0]:
         state = validate(run, state)
-    keep(state)  # a second stage then starts from the same parameters as after a kill
+    keep(state)  # so that a second stage starts from the same parameters as after a kill
     return state

@@ -2,8 +2,9 @@
 
     L = w_E (ΔE/N)² + w_F ⟨ΔF²⟩ + w_Z ⟨ΔZ²⟩ + w_q (Σq)² / ((Σ|q|)² + ε)
 
-Means run over atoms and components of a structure, then over the structures of the batch that have the label.
-All batches have equal weight: a box that fills one batch weighs as much as all clusters of another together.
+Means are taken over atoms and components of a structure, then over the structures of the batch that have the
+label. All batches have equal weight: a box that fills a batch weighs as much as all clusters of another
+batch.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from ..models.model import Prediction
 from .data import Batch
 
 LOSS_TERMS = ("energy", "forces", "bec", "charge")
-EPSILON = 1e-6  # e², keeps eq. 14 finite when all charges vanish
+EPSILON = 1e-6  # e², so that eq. 14 stays finite when all charges vanish
 
 
 def terms_by_structure(prediction: Prediction, batch: Batch) -> dict[str, Float[Array, " batch"]]:

@@ -1,6 +1,6 @@
-"""Energies that were calculated with several programs or methods in one labelled set.
+"""Energies from several programs or methods in one labelled set.
 
-Their zero points differ. They are rejected, taken as they are, or brought to one energy baseline
+Their zero points differ. Such sets are rejected, used unchanged, or brought to one energy baseline
 (`training.several_methods`).
 """
 
@@ -32,8 +32,8 @@ def method_of(atoms: Atoms) -> str | None:
 def align_energies(structures: Sequence[Atoms], several_methods: str) -> None:
     """Shift energies of all methods, in place, to the baseline of the most frequent method.
 
-    Applies where `several_methods` is `baselines`; with `same` energies stay as they are. The shift [eV] is
-    stored as `energy_shift`. Raises BornflowError for several methods where they are to be rejected.
+    This is done if `several_methods` is `baselines`; with `same` energies are not changed. The shift [eV] is
+    stored as `energy_shift`. Raises BornflowError for several methods if the setting is `reject`.
     """
     members: dict[str, list[Atoms]] = {}
     for atoms in structures:
@@ -44,7 +44,7 @@ def align_energies(structures: Sequence[Atoms], several_methods: str) -> None:
     counts = ", ".join(f"{name} ({len(group)} structures)" for name, group in members.items())
     if several_methods == "reject":
         raise BornflowError(
-            f"energies are of several methods (label_program, label_settings): {counts}. Train on one of "
+            f"energies are from several methods (label_program, label_settings): {counts}. Train on one of "
             "them, or set training.several_methods: `same` if they are one method under several names, "
             "`baselines` to fit separate energies per element to each method (forces stay as they are)"
         )

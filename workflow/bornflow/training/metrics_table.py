@@ -20,7 +20,7 @@ def metrics_table(paths: Sequence[Path]) -> pd.DataFrame:
     for path in paths:
         model, _, seed = path.stem.rpartition("-")
         if not model or not seed.isdecimal():
-            raise BornflowError(f"{path}: a name like MODEL-SEED.json is expected")
+            raise BornflowError(f"{path}: a name like MODEL-SEED.json is expected; rename the file")
         for kind, metrics in read_metrics(path).items():
             rows.append({"model": model, "seed": seed, "structures_of": kind, **metrics})
     return pd.DataFrame(rows)

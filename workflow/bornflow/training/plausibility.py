@@ -1,6 +1,6 @@
 """Checks of a labelled set before training: units, signs, damaged structures, missing labels.
 
-Each check returns findings: what is wrong with which structures, and the possible cause. Labels are not
+Each check returns findings: a problem, its possible cause, and the structures that have it. Labels are not
 corrected here; `labelled_sets` reports or rejects the findings.
 """
 
@@ -17,21 +17,19 @@ from ..io import frames
 from .copies import Pair
 from .force_work import disagreement
 
-# Nearest neighbours over the sum of covalent radii; positions in bohr are 1.9 times as far apart.
+# Distance of nearest neighbours divided by the sum of covalent radii; 1.9 times as large in bohr.
 CLOSE, FAR = 0.5, 1.6
 NOBLE = (2, 10, 18, 36, 54, 86)
-ENERGY_GAP = (
-    10.0  # eV/atom between structures that one baseline fits; chemistry stays below, other units do not
-)
+ENERGY_GAP = 10.0  # eV/atom from the fitted baseline; chemical differences are smaller, those of units larger
 ALIKE_GAP = 4.0  # eV/atom between structures of one composition and kind
 COPY, COPY_SEVERE = 0.005, 1.0  # eV/atom between copies of one structure: reported, and rejected
 LARGEST_FORCE = 100.0  # eV/Å
 LEAST_LARGE, OUT_OF_SCALE = 50.0, 30.0  # eV/Å, and times the median of the structures' largest forces
-REPULSIVE = 0.8  # nearest neighbours over covalent radii, below which large forces are to be expected
-SUM_SEVERE = 2.0  # e, which no noise explains
-SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e an atom: |Σ Z − Q| that finite grids and fields explain
-ISOTROPIC = 0.4  # largest deviation of a sum from a multiple of the unit matrix, over that
-NAMED = 3  # structures of a finding that are named
+REPULSIVE = 0.8  # distance of nearest neighbours over radii; large forces are expected below
+SUM_SEVERE = 2.0  # e, too large for noise
+SUM_RULE, SUM_RULE_ATOM = 0.3, 0.002  # e, and e per atom: |Σ Z − Q| due to finite grids and fields
+ISOTROPIC = 0.4  # largest relative deviation of a sum from a multiple of the unit matrix
+NAMED = 3  # number of structures that a finding names
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Finding:
 
     problem: str
     structures: Sequence[Atoms]
-    is_severe: bool = True  # False: the labels may be as intended, and are trained on
+    is_severe: bool = True  # False: the labels may be intended and are used
 
     def __str__(self) -> str:
         shown = ", ".join(map(frames.name_and_origin, self.structures[:NAMED]))
@@ -64,7 +62,7 @@ def findings(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Findin
 def nearest(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
     """Distance of each atom to its nearest neighbour, divided by the sum of their covalent radii.
 
-    Infinite where no neighbour is within 2 FAR of the largest radius.
+    Infinite if no neighbour is within 2 FAR times the largest radius.
     """
     radii = covalent_radii[atoms.numbers]
     cell = atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3))
@@ -77,7 +75,7 @@ def nearest(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
 
 
 def check_distances(structures: Sequence[Atoms]) -> list[Finding]:
-    """Atoms on top of each other, and structures without any bond: positions in bohr, for instance, or nm."""
+    """Overlapping atoms, and structures without any bond, for example positions in bohr or nm."""
     close, far = [], []
     for atoms in structures:
         if len(atoms) < 2:
@@ -98,10 +96,11 @@ def check_distances(structures: Sequence[Atoms]) -> list[Finding]:
 
 
 def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
-    """Energies [eV/atom] far from those of similar structures: other units or another method.
+    """Energies [eV/atom] far from those of similar structures, due to other units or another method.
 
-    Structures of one composition and kind are compared directly, all structures after energies per element
-    are fitted and subtracted. Single atoms, and structures with atoms that repel each other, are left out.
+    Structures of one composition and kind are compared directly. All structures are compared after the
+    subtraction of fitted energies per element. Single atoms and structures with close, repulsive atoms are
+    left out.
     """
     members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
     members = [atoms for atoms in members if nearest(atoms).min() > REPULSIVE]
@@ -131,7 +130,7 @@ def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
 
 
 def check_forces(structures: Sequence[Atoms]) -> list[Finding]:
-    """Forces far above those of other structures though no atoms are close, or zero on constrained atoms."""
+    """Forces far above those of other structures without close atoms, or zero on constrained atoms."""
     members = [(atoms, forces) for atoms in structures if (forces := _array(atoms, "forces")) is not None]
     if not members:
         return []
@@ -152,7 +151,7 @@ def check_forces(structures: Sequence[Atoms]) -> list[Finding]:
     if large:
         found.append(Finding(f"forces of up to {largest.max():.3g} eV/Å, above {limit:.3g}", large))
     if constrained:
-        found.append(Finding("forces on atoms held by move_mask were set to zero", constrained))
+        found.append(Finding("forces on atoms fixed by move_mask were set to zero", constrained))
     return found
 
 
@@ -171,8 +170,9 @@ def check_work(structures: Sequence[Atoms]) -> list[Finding]:
 def check_charges(structures: Sequence[Atoms]) -> list[Finding]:
     """Born effective charges whose sum is far from the total charge (acoustic sum rule).
 
-    Severe in a few structures of a set, or where sums are multiples of the unit matrix: an atom is missing,
-    or the charge is wrong. Where all sums scatter, the labels are noisy, and no model can be more accurate.
+    The finding is severe if it concerns few structures of a set, or if sums are multiples of the unit matrix:
+    an atom is missing, or the charge is wrong. If the sums of all structures scatter, the labels are noisy,
+    and no model can be more accurate.
     """
     labelled = [(atoms, bec) for atoms in structures if (bec := _array(atoms, "bec")) is not None]
     members, residuals = [], []
@@ -188,14 +188,14 @@ def check_charges(structures: Sequence[Atoms]) -> list[Finding]:
     isotropic = bool(np.mean(scatter < ISOTROPIC * np.abs(means)) > 0.5)
     largest = float(np.abs(residuals).max())
     problem = (
-        f"the sum of Born effective charges is up to {largest:.2f} e off the total charge (`charge`, or 0)"
+        f"the sum of Born effective charges differs from the charge (`charge`, or 0) by up to {largest:.2f} e"
     )
     is_severe = isotropic or largest > SUM_SEVERE or len(members) < len(labelled) / 2
     return [Finding(problem, members, is_severe)]
 
 
 def check_copies(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Finding]:
-    """Copies of one structure with different energies, as where two methods were mixed."""
+    """Copies of one structure with different energies, for example if two methods were mixed."""
     found, largest = [], 0.0
     for one, other in copies:
         pair = [structures[one], structures[other]]

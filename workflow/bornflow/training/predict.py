@@ -19,7 +19,7 @@ from ..models.graph import Graph
 from ..models.model import Model, Prediction
 from .data import Bucket, make_batch, make_buckets
 
-BATCH_ATOMS = 256  # of a batch that is predicted
+BATCH_ATOMS = 256  # in a batch
 
 
 def predict_labels(
@@ -27,8 +27,8 @@ def predict_labels(
 ) -> list[Atoms]:
     """The structures with predicted labels, `charges` [e] and, for coupled models, `screening`.
 
-    Labels of their own are left out. `buckets` are those of `make_buckets` for the same structures. Raises
-    BornflowError for an element that the model does not know.
+    The structures' own labels are left out. `buckets` are those of `make_buckets` for the same structures.
+    Raises BornflowError for an element that the model does not know.
     """
     model = trained.model
     if buckets is None:

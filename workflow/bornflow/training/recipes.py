@@ -1,4 +1,4 @@
-"""A comparison of training recipes: changed settings, training time, errors on the structures held out.
+"""A comparison of training recipes: changed settings, training time, errors on the held-out structures.
 
     python -m bornflow.training.recipes --names "as configured" paper \\
         --metrics DIR/metrics.json DIR/metrics.json --out recipes.csv

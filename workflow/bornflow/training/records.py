@@ -1,4 +1,4 @@
-"""Writing what a run recorded: history.csv and validation.csv of a model's folder.
+"""Writer of the records of a run: history.csv and validation.csv of a model's folder.
 
 `tables` reads them.
 """
@@ -35,7 +35,7 @@ def write_history(path: Path, history: Float[np.ndarray, "epochs columns"]) -> N
 def write_validation(
     path: Path, validation: Float[np.ndarray, "times columns"], seconds_before: float = 0
 ) -> None:
-    """Write validation.csv: errors on the structures held out, over epochs and seconds.
+    """Write validation.csv: errors on the held-out structures, over epochs and seconds.
 
     `seconds_before` is the time of an earlier stage, which is added.
     """

@@ -26,11 +26,11 @@ def adamw(
     rate = _learning_rate(settings, steps_per_epoch)
 
     def scaled(learning_rate: Any) -> optax.GradientTransformation:
-        # optax's own decay takes one number for an array, and here all parameters are one vector.
+        # optax's own decay is one number per array, but here all parameters are one vector.
         decayed = optax.stateless(lambda updates, parameters: updates + decay * parameters)
         return optax.chain(optax.scale_by_adam(), decayed, optax.scale_by_learning_rate(learning_rate))
 
-    # As a part of the optimiser's state the rate is computed once a step, else once for each parameter.
+    # As a part of the optimiser's state, the rate is computed once per step instead of once per parameter.
     scheduled = optax.inject_hyperparams(scaled)(learning_rate=rate)
     return optax.chain(optax.clip_by_global_norm(settings.clip), scheduled)
 
@@ -79,19 +79,20 @@ def _learning_rate(settings: TrainingSettings, steps_per_epoch: int) -> optax.Sc
 
 
 def decay_of_matrices(parameters: Any, decay: float) -> Float[Array, " parameters"]:
-    """`decay` for parameters that multiply features, 0 for those that are added or scale, as one vector.
+    """`decay` for parameters that multiply features, 0 for biases and scales, as one vector.
 
-    Where a layer's output is normalised, the size of its weights has no effect, and only weight decay bounds
-    it: without decay they grow until the functions between layers act as kinks.
+    If a layer's output is normalised, the magnitude of its weights has no effect on the output, and only
+    weight decay bounds it. Without decay the weights grow until the activation functions act as kinks.
     """
     chosen = jax.tree.map(lambda x: jnp.full_like(x, decay if x.ndim > 1 else 0), parameters)
     return ravel_pytree(chosen)[0]
 
 
 def has_plateaued(losses: Float[np.ndarray, " epochs"], patience: int, improvement: float) -> bool:
-    """Whether the mean loss of the last `patience` epochs is hardly below that of as many epochs before.
+    """Whether the loss has stopped falling; a `patience` of 0 switches the test off.
 
-    Hardly means by less than `improvement` times the latter. With a patience of 0 there is no plateau.
+    It has if the mean loss of the last `patience` epochs is less than the fraction `improvement` below that
+    of the `patience` epochs before.
     """
     if not patience or len(losses) < 2 * patience:
         return False
@@ -103,9 +104,9 @@ def reason_to_end(state: State, settings: TrainingSettings) -> str | None:
     """The reason to end training before its last epoch; None if it continues."""
     if has_plateaued(state.history[:, 0], settings.patience, settings.improvement):
         return (
-            f"the loss fell by less than {settings.improvement:.2g} of itself over {settings.patience} "
+            f"the loss fell by less than {settings.improvement:.2g} (relative) over {settings.patience} "
             "epochs (training.patience)"
         )
     if settings.hours and state.seconds > 3600 * settings.hours:
-        return f"{state.seconds / 3600:.2f} hours are over (training.hours)"
+        return f"the time limit is reached after {state.seconds / 3600:.2f} hours (training.hours)"
     return None

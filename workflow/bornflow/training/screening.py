@@ -4,7 +4,8 @@ Born effective charges are linear in γ: Z = γ U, with U those for γ = 1. The 
 
     Σ |z − γ u| = Σ |u| |z/u − γ|
 
-over all components is least at the median of z/u weighted by |u|. This is exact and needs no optimiser.
+over all components is smallest for γ equal to the median of z/u weighted by |u|. This is exact and needs no
+optimiser.
 """
 
 import logging
@@ -35,7 +36,7 @@ def weighted_median(values: Float[np.ndarray, " values"], weights: Float[np.ndar
 def best_screening(
     labels: Float[np.ndarray, " *components"], unscreened: Float[np.ndarray, " *components"]
 ) -> float:
-    """γ with the least Σ |labels − γ unscreened|. Raises BornflowError if all unscreened charges are zero."""
+    """γ with the smallest Σ |labels − γ unscreened|. Raises BornflowError if `unscreened` is zero."""
     weights = np.abs(np.ravel(unscreened))
     used = weights > 0
     if not used.any():
@@ -51,10 +52,10 @@ def fit(
 ) -> tuple[Checkpoint, dict[str, float]]:
     """The model with its fitted γ, and γ with the 95 % interval of a bootstrap over structures.
 
-    `predicted` are the model's own predictions, whose γ is divided out. Clusters and bulk are fitted
-    together. Without labelled Born effective charges γ is not changed. Where opposite charges have the same
-    energy (eq. 5), a negative γ means that training ended with opposite charges: γ and the charges then
-    change their sign.
+    `predicted` are the model's own predictions, divided by its γ before the fit. Clusters and bulk are fitted
+    together. Without labelled Born effective charges γ is not changed. If opposite charges have the same
+    energy (eq. 5), a negative γ means that training ended with opposite charges. Then the signs of γ and of
+    the charges are changed.
     """
     pairs = []
     for truth, guess in zip(structures, predicted, strict=True):
@@ -64,7 +65,7 @@ def fit(
             pairs.append((np.ravel(bec), np.ravel(unscreened)))
     if not pairs:
         logger.warning(
-            "no structure held out has Born effective charges: the screening γ is not fitted and stays at 1; "
+            "no held-out structure has Born effective charges: the screening γ is not fitted and stays at 1; "
             "do not use Born effective charges of this model"
         )
         return trained, {}

@@ -56,7 +56,7 @@ class TrainingSettings:
     threads: int
     learning_curve: LearningCurve
     recipes: Mapping[str, Mapping[str, Any]]
-    # Length of a run, and what it records.
+    # Length of a run, and its records.
     epochs: int
     pretraining_epochs: int
     patience: int  # epochs

@@ -3,8 +3,8 @@
     python -m bornflow.training.split --labels A.extxyz B.extxyz --config cfg.yaml \\
         --train train.extxyz --valid valid.extxyz
 
-Files are read and checked first (`labelled_sets`); related structures stay together (`groups`). With files
-under training.validation, those are the validation subset, and all others are trained on.
+Files are read and checked first (`labelled_sets`); related structures stay together (`groups`). If
+training.validation names files, these are the validation subset, and all others form the training subset.
 """
 
 import logging
@@ -51,7 +51,7 @@ def split(
         )
     kept = {id(atoms) for atoms in (*train, *valid)}
     logger.info(
-        "%d structures to train on, %d held out; %d groups (training.split_by: %s), %d copies under other "
+        "%d training and %d held-out structures; %d groups (training.split_by: %s), %d copies under other "
         "names",
         len(train),
         len(valid),
@@ -71,7 +71,7 @@ def _given_subsets(
     train = labelled_sets.without_held_out(train, valid, pairs_across(copies, count))
     if not train:
         raise BornflowError(
-            f"all structures of {', '.join(labels)} are held out too, in {', '.join(validation)}; none is "
+            f"all structures of {', '.join(labels)} are also in {', '.join(validation)}; none is "
             "left to train on: give other files under training.data or training.validation"
         )
     return train, valid

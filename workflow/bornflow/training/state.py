@@ -29,14 +29,14 @@ FREE = (*NOT_PER_MODEL, "patience", "improvement", "hours", "checkpoint_minutes"
 
 
 class State(NamedTuple):
-    """All that a run resumes from."""
+    """All data that a run needs to resume."""
 
     parameters: Any  # one vector
     average: Any  # exponential moving average of the parameters
     optimiser: Any
     epoch: int
     history: Float[np.ndarray, "epochs columns"]  # loss and LOSS_TERMS
-    validation: Float[np.ndarray, "times columns"]  # epoch, seconds, QUANTITIES on the structures held out
+    validation: Float[np.ndarray, "times columns"]  # epoch, seconds, QUANTITIES on the held-out structures
     seconds: float  # of training so far
 
 
@@ -79,7 +79,7 @@ def _host(leaf: Any) -> Any:
 
 
 def restore(state: State, path: Path | None, identity: str) -> State:
-    """The state that the same run stored in `path` or beside it (`replaced_path`); else the given state.
+    """The state that the same run stored in `path` or in `replaced_path`, otherwise the given state.
 
     The file of another run is moved to `replaced_path`. Raises BornflowError for a file that is damaged or
     contains the state of another model.
@@ -95,7 +95,7 @@ def restore(state: State, path: Path | None, identity: str) -> State:
             same_run.rename(path)
         if aside is not None:
             aside.replace(replaced_path(path))
-            logger.info("%s is of other data or settings; it is kept as %s", path, replaced_path(path))
+            logger.info("%s belongs to other data or settings; it is kept as %s", path, replaced_path(path))
     return restored
 
 
@@ -117,7 +117,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _restored(state: State, stored: dict[str, Any], path: Path) -> State:
-    """`stored` in the form of `state`; BornflowError unless it is one that such a run can have."""
+    """`stored` in the form of `state`; BornflowError unless it is a possible state of this run."""
     if set(stored) != set(State._fields):
         odd = ", ".join(sorted(map(str, set(stored) ^ set(State._fields))))
         raise _damaged(path, f"missing or unknown fields: {odd}")
@@ -134,7 +134,7 @@ def _restored(state: State, stored: dict[str, Any], path: Path) -> State:
 
 
 def _check_records(path: Path, state: State, restored: State) -> None:
-    """Raise BornflowError unless epoch, history, validation and seconds are possible ones."""
+    """Raise BornflowError unless epoch, history, validation and seconds have possible values."""
     epoch, seconds = restored.epoch, np.asarray(restored.seconds)
     if isinstance(epoch, bool) or not isinstance(epoch, int) or epoch < 0:
         raise _damaged(path, f"epoch is {epoch!r}, an integer from 0 expected")
@@ -142,10 +142,10 @@ def _check_records(path: Path, state: State, restored: State) -> None:
     for name, count in {"history": epoch, "validation": times}.items():
         table, width = getattr(restored, name), getattr(state, name).shape[1]
         if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or table.shape != (count, width):
-            raise _damaged(path, f"{name} is no table of {count} rows and {width} columns")
+            raise _damaged(path, f"{name} is not a table of {count} rows and {width} columns")
     validation = restored.validation
     if not np.isfinite(validation[:, :2]).all() or (validation[:, 0] > epoch).any():
-        raise _damaged(path, f"validation is of epochs after the last one, {epoch}")
+        raise _damaged(path, f"validation has epochs after the last one, {epoch}")
     if seconds.shape or seconds.dtype.kind not in "fi" or not np.isfinite(seconds) or seconds < 0:
         raise _damaged(path, f"seconds are {restored.seconds!r}, a number from 0 expected")
 
@@ -172,5 +172,5 @@ def _damaged(path: Path, reason: str) -> BornflowError:
 
 
 def replaced_path(path: Path) -> Path:
-    """Where the state of another run is kept, in case its settings are used again."""
+    """The path of another run's state, kept in case its settings are used again."""
     return path.with_suffix(".old" + path.suffix)

@@ -19,7 +19,7 @@ from .settings import LossWeights
 
 
 class Outcome(NamedTuple):
-    """What a step reports of its batch, besides the updated parameters."""
+    """The results of a step, in addition to the updated parameters."""
 
     sums: Float[Array | np.ndarray, "2 columns"]  # loss and terms times structures behind them; their numbers
     terms: Float[Array | np.ndarray, "terms batch"]  # of each structure, unweighted
@@ -33,7 +33,7 @@ Step = Callable[..., tuple[Any, Any, Any, Outcome]]
 def loss_weights(loss: LossWeights, model: Model) -> dict[str, float]:
     """The weight of each loss term.
 
-    Born effective charges have weight 0 where one screening γ is fitted to them after training.
+    Born effective charges have weight 0 if one screening γ is fitted to them after training.
     """
     fitted = {"bec": 0.0} if model.screening_is_fitted else {}
     return {**asdict(loss), **fitted}
@@ -50,8 +50,8 @@ def build_step(
     It returns the first three, updated, and the Outcome.
 
     Parameters and their moving average are one vector each, since a hundred small arrays would make the
-    update as slow as the gradient; `unravel` turns a vector into the model's parameters. The average keeps
-    `decay` of itself:
+    update as slow as the gradient; `unravel` turns a vector into the model's parameters. The moving average
+    is updated by
 
         average ← decay · average + (1 − decay) · parameters
 

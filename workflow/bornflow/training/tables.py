@@ -32,7 +32,7 @@ def read_published(path: str | Path) -> pd.DataFrame:
 
 
 def read_validation(path: str | Path) -> pd.DataFrame:
-    """A validation.csv: errors on the structures held out over epochs, possibly without rows.
+    """A validation.csv: errors on the held-out structures over epochs, possibly without rows.
 
     Raises BornflowError.
     """
@@ -45,7 +45,7 @@ def read_metrics(path: str | Path) -> dict[str, dict[str, float]]:
     """A JSON file of `training.evaluate`: the metrics of each kind of structures. Raises BornflowError."""
     metrics = documents.read_json(path, {}, METRICS)
     if not metrics:
-        raise BornflowError(f"{path} holds no errors; {METRICS}")
+        raise BornflowError(f"{path} contains no errors; {METRICS}")
     _check_metrics(str(path), metrics, METRICS)
     return metrics
 

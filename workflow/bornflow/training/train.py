@@ -5,7 +5,7 @@
 
 The run stores its state in DIR/*.msgpack. After a kill it resumes from there, with the same result as without
 a kill. At the end DIR contains config.yaml, parameters.msgpack, metrics.json, history.csv and validation.csv.
-Where `hours` or `patience` ended the run the state is kept, so that the run can be continued.
+If `hours` or `patience` ended the run, the state is kept so that the run can be continued.
 """
 
 import logging
@@ -28,10 +28,11 @@ from ..io import frames
 from ..io.files import write_json
 from . import data, labelled_sets, screening
 from .copies import copies_across
+from .data import make_buckets
 from .divergence import Diverged
 from .loop import train
 from .metrics import error_metrics
-from .predict import predict_labels
+from .predict import BATCH_ATOMS, predict_labels
 from .records import write_history, write_validation
 from .settings import TrainingSettings
 from .state import State
@@ -58,7 +59,7 @@ class Trained:
     model: Checkpoint
     state: State  # at the end of the last stage
     seconds_before: float  # spent in the first stage
-    is_complete: bool  # all epochs of all stages were made
+    is_complete: bool  # all epochs of all stages are done
 
 
 def read_inputs(args: Namespace, settings: TrainingSettings, variant: Mapping[str, Any]) -> Inputs:
@@ -75,14 +76,14 @@ def read_inputs(args: Namespace, settings: TrainingSettings, variant: Mapping[st
 
 
 def check_inputs(inputs: Inputs, variant: Mapping[str, Any]) -> None:
-    """Raise BornflowError for elements that the model will not know; warn of shared and missing labels."""
+    """Raise BornflowError for elements unknown to the model; warn of shared structures and missing labels."""
     known = elements(inputs.pretrain or inputs.train)
     for atoms in (*inputs.train, *inputs.valid):
         composition(atoms, known)
     if shared := copies_across([*inputs.train, *inputs.pretrain], inputs.valid):
         names = ", ".join(frames.name(held_out) for _, held_out in shared[:5])
         logger.warning(
-            "%d structures held out are trained on too (%s), so the errors on those held out are too small: "
+            "%d held-out structures are also training structures (%s), so the held-out errors are too small: "
             "make both files with bornflow.training.split",
             len(shared),
             names,
@@ -90,13 +91,13 @@ def check_inputs(inputs: Inputs, variant: Mapping[str, Any]) -> None:
     labels = {key for atoms in inputs.train for key in data.present_labels(atoms)}
     if "bec" not in labels and variant["charges"] != "global":
         logger.warning(
-            "no structure to train on has Born effective charges: do not use those of this model, nor "
-            "spectra made with them"
+            "no training structure has Born effective charges: do not use those of this model, or spectra "
+            "from them"
         )
     if not labels & {"energy", "forces"}:
         logger.warning(
-            "no structure to train on has energy or forces: do not use those of this model, nor molecular "
-            "dynamics made with them"
+            "no training structure has energies or forces: do not use those of this model, or molecular "
+            "dynamics with them"
         )
 
 
@@ -116,11 +117,12 @@ def train_in_stages(
 def measure(trained: Checkpoint, inputs: Inputs) -> tuple[Checkpoint, dict[str, Any]]:
     """The model with its screening γ, if that is fitted after training, and its metrics on both subsets."""
     labelled, count = [*inputs.train, *inputs.valid], len(inputs.train)
-    predicted = predict_labels(trained, labelled)
+    buckets = make_buckets(labelled, trained.model, trained.baseline, BATCH_ATOMS, shapes=1)
+    predicted = predict_labels(trained, labelled, buckets)
     fitted: dict[str, float] = {}
     if trained.model.screening_is_fitted:
         trained, fitted = screening.fit(trained, inputs.valid, predicted[count:])
-        predicted = predict_labels(trained, labelled)
+        predicted = predict_labels(trained, labelled, buckets)
     report: dict[str, Any] = {
         subset: error_metrics(labelled[rows], predicted[rows])
         for subset, rows in (("train", slice(count)), ("valid", slice(count, None)))

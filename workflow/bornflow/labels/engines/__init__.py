@@ -5,11 +5,11 @@
 
 To add an engine:
 
-1. Derive a class from `base.Engine` in a module of its own, with `identify`, `label` and `relax`.
-   `finite_field.central_difference` turns forces in six fields into Born effective charges. `residuals` of
-   the label are `sum_rule` and `nonlinearity`; a further one needs a limit under `labels.gate`.
-   `provenance` has `label_program`, `label_settings` and `field_operator`, which must agree where
-   `join_sets` joins labelled sets. A program with long runs can keep them in a `cp2k.cache.Cache`.
+1. Derive a class from `base.Engine` in a new module, with `identify`, `label` and `relax`.
+   `finite_field.central_difference` turns forces in six fields into Born effective charges. The label's
+   `residuals` are `sum_rule` and `nonlinearity`; a further residual needs a limit under `labels.gate`.
+   `provenance` contains `label_program`, `label_settings` and `field_operator`; `join_sets` joins only sets
+   in which these agree. A program with long runs can keep them in a `cp2k.cache.Cache`.
 2. Enter the class in ENGINES under the name that a configuration uses.
 3. Add that name to `labels.engine` in workflow/schemas/config.schema.yaml, a section with the engine's
    settings next to `labels.cp2k` there, and a dataclass for that section to `labels/settings.py`.

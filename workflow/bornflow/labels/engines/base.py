@@ -1,4 +1,4 @@
-"""The interface of every program that labels structures, and the label that it gives."""
+"""The interface of all programs that label structures, and the label that they return."""
 
 import abc
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Label:
     energy: float
     forces: Float[np.ndarray, "atoms 3"]
     response: FiniteField
-    residuals: dict[str, float]  # those that the gate checks, with the keys of `labels.gate`
+    residuals: dict[str, float]  # the values that the gate checks, with the keys of `labels.gate`
     hash: str
     # Dipole or polarization, and polarizability, as `labels.moments` gives them.
     moments: dict[str, Float[np.ndarray, "..."]] = field(default_factory=dict)
@@ -41,21 +41,21 @@ class Engine(abc.ABC):
     def identify(self, atoms: Atoms) -> str:
         """The hash of the exact calculation: structure, settings, data files and version of the program.
 
-        Labels of equal hash are interchangeable.
+        Labels with the same hash are interchangeable.
         """
 
     @abc.abstractmethod
     def label(self, atoms: Atoms, workdir: Path) -> Label:
-        """The label of a structure; scratch files lie under `workdir`."""
+        """The label of a structure; scratch files are written under `workdir`."""
 
     @abc.abstractmethod
     def relax(self, atoms: Atoms, workdir: Path) -> Float[np.ndarray, "atoms 3"]:
-        """Positions [Å] of the nearest minimum of the energy; scratch files lie under `workdir`."""
+        """Positions [Å] of the nearest energy minimum; scratch files are written under `workdir`."""
 
 
 def text_hash(key: str) -> str:
-    """The first 64 bits of a SHA-256 in hexadecimal, with a prefix that keeps it text.
+    """The first 64 bits of a SHA-256 in hexadecimal, with a prefix that makes it text.
 
-    Without the prefix, a hash of digits alone, or with one e, would be read as a number.
+    Without the prefix, a hash that consists of digits, or of digits and one e, would be read as a number.
     """
     return f"sha256:{key[:16]}"

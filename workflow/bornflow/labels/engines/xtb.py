@@ -30,7 +30,7 @@ from ..moments import moments
 from ..settings import XTBSettings
 from .base import Engine, Label, text_hash
 
-# The gradients of tblite's default accuracy are too noisy for differences in a field.
+# At tblite's default accuracy, gradients are too noisy for finite differences in the field.
 METHOD, ACCURACY = "GFN2-xTB", 0.01
 
 
@@ -80,7 +80,10 @@ class XTB(Engine):
             moved.calc = TBLite(method=METHOD, verbosity=0)
             converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
         if not converged:
-            raise Rejected(f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps")
+            raise Rejected(
+                f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps; start from a structure "
+                "nearer to a minimum"
+            )
         return moved.positions
 
 
@@ -102,8 +105,8 @@ def key(atoms: Atoms, settings: XTBSettings) -> str:
 def calculate(atoms: Atoms, field: float) -> tuple[SinglePoint, dict[Direction, SinglePoint], str]:
     """The results without a field, those in six fields by (axis, sign), and the program's version.
 
-    `field` is in atomic units. Raises Rejected as `reject_unsuited` does, where tblite
-    fails, and beyond the `limits`: atoms that overlap, and energies far from those of free atoms.
+    `field` is in atomic units. Raises Rejected for unsuited structures (`reject_unsuited`), for overlapping
+    atoms or an energy far from that of free atoms (`limits`), and if tblite fails.
     """
     reject_unsuited(atoms)
     free = _single_point(atoms, np.zeros(3))
@@ -126,13 +129,14 @@ def reject_unsuited(atoms: Atoms) -> None:
         )
     if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
         raise Rejected(
-            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be labelled"
+            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be "
+            "labelled; leave this structure out"
         )
 
 
 @functools.cache
 def _free_atom(symbol: str) -> float:
-    """The energy [eV] of a free atom of the element, with as many electrons paired as possible."""
+    """The energy [eV] of a free atom of the element, with the largest possible number of paired electrons."""
     return _single_point(Atoms(symbol), np.zeros(3)).energy * HARTREE
 
 

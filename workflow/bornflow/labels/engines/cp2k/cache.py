@@ -1,7 +1,7 @@
-"""Finished calculations on disk, which are never repeated.
+"""Finished calculations, stored on disk so that they are never repeated.
 
 A result is stored under the hash of its exact input, the data files that CP2K reads and CP2K's version.
-Every structure, batch and configuration that leads to the same hash takes it from there.
+All structures, batches and configurations with the same hash share this result.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ class Cache:
         return self.directory / key[:2] / f"{key}.json"
 
     def load(self, key: str, shapes: Shapes) -> dict[str, Any] | None:
-        """The entry stored under a key, or None if there is none or it is damaged, which is reported.
+        """The entry stored under a key; None if there is none or, with a warning, if it is damaged.
 
         Its arrays are nested lists of finite numbers with these `shapes`. Its other entries are the
         `version` of the program, the wall time, and those of EXTRA.
@@ -99,10 +99,9 @@ def once(
 ) -> dict[str, Any]:
     """The result of `work` for an input, from the cache or calculated now in a folder under `workdir`.
 
-    `work` takes that folder and returns values that JSON can represent and the wall time [s]. After a kill
-    it finds the folder as the last attempt left it. `shapes` are those of the values' arrays; a stored
-    result is checked against them. CP2K's parser checks the input first; the folder is deleted once the
-    values are stored.
+    `work` takes that folder and returns values that JSON can represent and the wall time [s]. After an
+    interruption the folder still contains the files of the last attempt. A stored result must have arrays of
+    these `shapes`. CP2K's parser checks the input first; the folder is deleted once the values are stored.
     """
     key = program.key(text)
     directory = Path(workdir) / key[:16]
@@ -118,7 +117,7 @@ def once(
 
 
 def _check(stored: Mapping[str, Any], key: str, shapes: Shapes) -> None:
-    """Raise ValueError unless this is an entry of that key, with arrays of these shapes."""
+    """Raise ValueError unless this is an entry for that key, with arrays of these shapes."""
     unexpected = (set(stored) - set(EXTRA)) ^ {"version", "wall_s", *shapes}
     if unexpected:
         raise ValueError(f"missing or unknown keys: {', '.join(sorted(unexpected))}")
@@ -132,7 +131,7 @@ def _check(stored: Mapping[str, Any], key: str, shapes: Shapes) -> None:
     optional = {"dipole": (3,)} if "dipole" in stored else {}
     for name, shape in {**shapes, **optional}.items():
         if not _has_shape(stored[name], shape):
-            raise ValueError(f"{name} does not have the shape {shape}, or has values that are no numbers")
+            raise ValueError(f"{name} does not have the shape {shape}, or has values that are not numbers")
     steps = stored.get("scf_steps", 1)
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"scf_steps is {steps!r}")
@@ -142,7 +141,7 @@ def _check(stored: Mapping[str, Any], key: str, shapes: Shapes) -> None:
 
 
 def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
-    """Whether `value` is nested lists of numbers of that shape."""
+    """Whether `value` consists of nested lists of numbers with that shape."""
     if not shape:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return (

@@ -1,7 +1,7 @@
 """CP2K as an engine: density-functional labels from eight runs for each structure.
 
-`input_file` writes the inputs, `run` makes one accepted calculation of each, `relax` and
-`linear_response` are calculations of other kinds; `cache` keeps the results of all.
+`input_file` writes the inputs, and `run` carries out each calculation until its result is accepted. `relax`
+and `linear_response` are other kinds of calculation. `cache` stores the results of all.
 """
 
 import functools
@@ -39,20 +39,20 @@ class Outputs:
 
     @property
     def runs(self) -> list[Output]:
-        """Every run, in the order in which they were made."""
+        """All runs, in the order of their execution."""
         return [self.free, *self.in_fields.values(), *([self.fine] if self.fine else [])]
 
     @property
     def labelled(self) -> Output:
-        """The run that energy and forces are taken from."""
+        """The run that gives energy and forces."""
         return self.fine or self.free
 
 
 class CP2K(Engine):
     """Density-functional labels.
 
-    `keep_wave_functions` leaves them in the work folder, for labels of the same structure with other
-    settings, which then share its field-free run.
+    With `keep_wave_functions` wave functions stay in the work folder, so that labels of one structure with
+    different settings share its field-free run.
     """
 
     def __init__(self, settings: LabelSettings, threads: int = 1, keep_wave_functions: bool = False):
@@ -87,7 +87,7 @@ class CP2K(Engine):
         return input_file.operator(atoms, self.cp2k)
 
     def cell_edge(self, atoms: Atoms) -> float:
-        """Edge [Å] of the cubic cell that CP2K gets: that of the same volume where `atoms` are periodic."""
+        """Edge [Å] of the cubic cell of the calculation; for periodic `atoms`, of a cube of equal volume."""
         if atoms.pbc.any():
             return atoms.cell.volume ** (1 / 3)
         return input_file.cell_edge(atoms, self.cp2k)
@@ -101,12 +101,12 @@ class CP2K(Engine):
         return text_hash(self.program.key(inputs))
 
     def label(self, atoms: Atoms, workdir: Path) -> Label:
-        """Label from a field-free run, six runs in a field from its wave function, and one on a finer grid.
+        """Label from a field-free run, six runs in a field that start from it, and one on a finer grid.
 
-        Grid errors of the forces cancel in Born effective charges; energy and forces come from the last
-        run, which is made where `force_cutoff` is above `cutoff`.
+        Grid errors of the forces cancel in Born effective charges; energy and forces come from the last run,
+        which is made only if `force_cutoff` is above `cutoff`.
         """
-        limits.reject_overlaps(atoms)  # before hours are spent on it
+        limits.reject_overlaps(atoms)  # before the expensive calculation
         outputs = self._calculate(atoms, workdir)
         response = central_difference(
             {direction: output.forces for direction, output in outputs.in_fields.items()},
@@ -170,7 +170,7 @@ class CP2K(Engine):
             ),
             "field_operator": self.field_operator(atoms),
             "scf_steps": " ".join(str(output.scf_steps) for output in outputs.runs),
-            # Runs, counted as in scf_steps, that only the safer solver brought to convergence.
+            # Indices (as in scf_steps) of runs that converged only with the safer solver.
             **({"scf_retried": " ".join(retried)} if retried else {}),
         }
 

@@ -1,8 +1,8 @@
 """CP2K inputs for one energy-and-forces calculation, with or without an electric field.
 
 The text of an input is the identity of a calculation: it contains no path and no name that could
-change from run to run, so its hash is the key of the cache (`cache.Cache`). What an input only prints
-(`dipole`) is added when it is run and is not part of that identity. Inputs are built with
+change from run to run, so its hash is the key of the cache (`cache.Cache`). Sections that only print results
+(`dipole`) are added when the input is run and are not part of this identity. Inputs are built with
 cp2k-input-tools and checked by the installed program's own `-c` (`program.Program.check`).
 
 The quadrature of the exchange-correlation energy limits the accuracy of forces on oxygen: with plain GPW
@@ -64,8 +64,8 @@ def build_input(
     electric field of magnitude `settings.field` in atomic units; `fine` is the field-free run at
     `settings.force_cutoff`. Both start from the wave function in the file START_WAVEFUNCTION. `safe`
     chooses OT with conjugate gradients, for structures whose SCF does not converge otherwise. With `dipole`
-    the output contains the dipole too, by the Berry phase if the structure is periodic. Raises Rejected for
-    an element without a pseudopotential in VALENCE.
+    the output also contains the dipole, for periodic structures from the Berry phase. Raises Rejected for an
+    element without a pseudopotential in VALENCE.
     """
     sections = tree(atoms, settings, field, fine, safe)
     if dipole:

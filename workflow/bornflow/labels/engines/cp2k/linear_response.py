@@ -1,7 +1,7 @@
 """Born effective charges by linear response (CP2K's DCDR), without any field.
 
 The response of the density to each atom's displacement gives ∂M_α/∂r_iβ (Ditler et al., J. Chem. Phys.
-154, 104121 (2021)). CP2K has it for plain GPW on a single grid and isolated structures. It is an
+154, 104121 (2021)). CP2K implements it for plain GPW on a single grid and isolated structures. It is an
 independent check of the charges from finite fields; `labels/linear_response.py` compares both.
 """
 
@@ -68,7 +68,7 @@ def respond(
     """
     if atoms.pbc.any():
         raise BornflowError(
-            f"{atoms.info['structure']} is periodic; linear response takes isolated structures"
+            f"{atoms.info['structure']} is periodic, but linear response needs isolated structures"
         )
     text = build_input(atoms, settings)
 

@@ -1,4 +1,4 @@
-"""Reading a CP2K output, which is rejected unless every check of it passes.
+"""Reader of CP2K outputs. An output is rejected unless it passes every check.
 
 CP2K 2023.1 exits with status 0 and prints forces even when the SCF did not converge, appends to
 old outputs, and falls back to an atomic guess without a message, so convergence, field, elements and sums
@@ -46,7 +46,7 @@ Row = tuple[int, str, tuple[str, ...], str | None]  # number, element, force, it
 class Output:
     """The results of one accepted output in atomic units: energy [Ha], forces [Ha/bohr], dipole [e bohr].
 
-    The dipole of a periodic structure is that of the Berry phase, modulo e times the cell vectors. It is None
+    The dipole of a periodic structure is the Berry-phase dipole, modulo e times the cell vectors. It is None
     if the output does not contain one.
     """
 
@@ -66,16 +66,16 @@ def parse(
     version: str | None = None,
     operator: str | None = None,
 ) -> Output:
-    """Read an output and check it against the calculation that was asked for.
+    """Read an output and check it against the requested calculation.
 
-    `symbols` are the elements in order; `field` [3] is the electric field in atomic units, None without
-    one; `version` is that of the installed program and `operator` the kind of field, as in
-    `input_file.operator` (None: any). Raises Rejected with the first reason found.
+    `symbols` are the elements in order; `field` [3] is the electric field in atomic units (None: no field);
+    `version` is that of the installed program and `operator` the kind of field, as in `input_file.operator`
+    (None: any). Raises Rejected with the first reason found.
     """
     for mark, reason in (
         ("SCF run NOT converged", "the SCF did not converge"),
         ("outer SCF loop FAILED to converge", "the SCF did not converge"),
-        ("Density non-zero on the edges", "the density reaches the edge of the cell: more vacuum"),
+        ("Density non-zero on the edges", "the density reaches the edge of the cell: increase vacuum"),
         ("[ABORT]", abort_reason(text)),
     ):
         if mark in text:
@@ -86,7 +86,7 @@ def parse(
         raise Rejected("the output is cut off: PROGRAM ENDED is missing")
     printed = _one(VERSION_LINE.findall(text), "version line")
     if version not in (None, printed):
-        raise Rejected(f"the output is of CP2K {printed}, the program run is {version}")
+        raise Rejected(f"the output is from CP2K {printed}, but CP2K {version} was run")
     energy = _number(_one(ENERGY_LINE.findall(text), "total energy"), "total energy")
     totals = [_number(word, "energy of the SCF") for word in TOTAL_LINE.findall(text)]
     if not totals or abs(totals[-1] - energy) > 1e-9 * abs(energy):
@@ -103,7 +103,7 @@ def parse(
 
 
 def abort_reason(text: str) -> str | None:
-    """The text in the box around `[ABORT]`, None without one; from 2024.1 on a failed SCF aborts too."""
+    """The text in the box around `[ABORT]`, or None. From 2024.1 on, a failed SCF also aborts."""
     box = ABORT_BOX.search(text)
     if not box:
         return "CP2K aborted" if "[ABORT]" in text else None
@@ -115,7 +115,7 @@ def abort_reason(text: str) -> str | None:
 
 def _one(matches: list[Match], what: str) -> Match:
     if len(matches) != 1:
-        raise Rejected(f"{len(matches)} times a {what} in the output, expected once")
+        raise Rejected(f"{what} found {len(matches)} times in the output, expected once")
     return matches[0]
 
 
@@ -154,7 +154,7 @@ def _forces(text: str, symbols: Sequence[str]) -> Float[np.ndarray, "atoms 3"]:
         if size and abs(np.linalg.norm(force) - _number(size, f"force on atom {number}")) > 1e-7:
             raise Rejected(f"the force on atom {number} is {force.tolist()}, its printed magnitude is {size}")
     total = [_number(word, "sum of forces") for word in _one(FORCE_SUM.findall(text), "sum of forces")]
-    rounding = 1e-8 * np.abs(forces).sum() + 1e-10  # nine digits are printed at least
+    rounding = 1e-8 * np.abs(forces).sum() + 1e-10  # at least nine digits are printed
     if not np.allclose(forces.sum(axis=0), total, rtol=0, atol=rounding):
         raise Rejected(f"forces add up to {forces.sum(axis=0).tolist()}, the printed sum is {total}")
     return forces
@@ -171,7 +171,7 @@ def _old_rows(text: str, header: re.Match[str]) -> list[Row]:
 
 
 def _new_rows(text: str, header: re.Match[str], symbols: Sequence[str]) -> list[Row]:
-    """Rows of the format without elements, which get those of the structure."""
+    """Rows of the format without elements; the elements are those of the structure."""
     if header[1].lower() not in ("hartree/bohr", "a.u."):
         raise Rejected(f"forces are printed in {header[1]}, expected hartree/bohr")
     rows: list[Row] = []
@@ -194,25 +194,25 @@ def _check_elements(text: str, symbols: Sequence[str]) -> None:
 
 
 def _check_field(text: str, field: Sequence[float] | None, operator: str | None) -> None:
-    """Raise Rejected unless the echoed input has the field that was asked for."""
+    """Raise Rejected unless the echoed input has the requested field."""
     echoed = []
     for section, body in FIELD_SECTION.findall(text):
         if operator is not None and section != FIELD_SECTIONS[operator]:
-            raise Rejected(f"the field was applied by {section}, asked for {FIELD_SECTIONS[operator]}")
+            raise Rejected(f"the field was applied by {section}, expected {FIELD_SECTIONS[operator]}")
         if not re.search(r"ENVELOP\s+CONSTANT", body) and "ENVELOP" in body:
             raise Rejected("the field applied is not constant")
         intensity = re.search(rf"INTENSITY\s+({NUMBER})", body)
         direction = re.search(rf"POLARISATION\s+({NUMBER})\s+({NUMBER})\s+({NUMBER})", body)
         if not intensity or not direction:
-            raise Rejected("the echo of the electric field cannot be read")
+            raise Rejected("the echoed electric field cannot be read")
         words = [_number(word, "field") for word in (intensity[1], *direction.groups())]
         echoed.append(words[0] * np.array(words[1:]))
     if field is None:
         if echoed:
-            raise Rejected("a field was applied though none was asked for")
+            raise Rejected("a field was applied although none was requested")
         return
     if not echoed:
-        raise Rejected("no field is echoed in the output though one was asked for")
+        raise Rejected("no field is echoed in the output although one was requested")
     for value in echoed:
         if not np.allclose(value, field, rtol=1e-9, atol=1e-15):
-            raise Rejected(f"the field applied was {value.tolist()}, asked for {list(field)}")
+            raise Rejected(f"the field applied was {value.tolist()}, expected {list(field)}")

@@ -1,4 +1,4 @@
-"""The installed CP2K: where it is, which version it is, checking an input with its grammar, running it."""
+"""The installed CP2K: its path and version, checks of inputs by its parser, and its runs."""
 
 import ctypes
 import functools
@@ -29,8 +29,8 @@ class Program:
     """An installed CP2K.
 
     `command` launches it, with {ranks} in place of the number of MPI processes. `threads` cores run as
-    many processes of one OpenMP thread each, which is the fastest split for labels. A run that takes more
-    than `hours` is ended.
+    many processes of one OpenMP thread each, which is the fastest choice for labels. A run is stopped after
+    `hours`.
     """
 
     def __init__(self, command: str, threads: int = 1, hours: float = math.inf):
@@ -39,8 +39,8 @@ class Program:
             self.command = shlex.split(command.format(ranks=threads))
         except (AttributeError, KeyError, IndexError, ValueError) as error:
             raise BornflowError(
-                f"labels.cp2k.command is {command!r} ({error}): quotes come in pairs, and only {{ranks}} may "
-                "stand in braces, for the number of MPI processes"
+                f"labels.cp2k.command is {command!r} ({error}): quotes must come in pairs, and only "
+                "{ranks} may be in braces, for the number of MPI processes"
             ) from error
         if not self.command:
             raise BornflowError("labels.cp2k.command is empty; give the command that launches CP2K")
@@ -104,7 +104,7 @@ class Program:
         return hashlib.sha256(identity.encode()).hexdigest()
 
     def check(self, text: str, directory: Path) -> None:
-        """Have CP2K's own parser read an input (`-c`); raise BornflowError with its message."""
+        """Check an input with CP2K's own parser (`-c`); raise BornflowError with its message."""
         path = directory / "check.inp"
         path.write_text(text, encoding="utf-8")
         result = subprocess.run(
@@ -118,13 +118,15 @@ class Program:
         path.unlink()
         if "SUCCESS" not in result.stdout:
             message = "\n".join(result.stdout.strip().splitlines()[-20:])
-            raise BornflowError(f"CP2K {self.version} rejects the input:\n{message}")
+            raise BornflowError(
+                f"CP2K {self.version} rejects the input; correct the settings of labels.cp2k:\n{message}"
+            )
 
     def run(self, text: str, directory: Path, name: str) -> tuple[str, float]:
         """Run an input in `directory`; return the text of its output and the wall time in seconds.
 
-        Raises Rejected if the program aborts with a reason, crashes or takes too long. Any other end (a
-        signal, a launcher that fails) has no cause in the structure: BornflowError.
+        Raises Rejected if the program aborts with a reason, crashes or takes too long. Raises BornflowError
+        for any other failure (a signal, a failing launcher), which the structure does not cause.
         """
         output = directory / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K appends to an output that exists
@@ -140,7 +142,7 @@ class Program:
                 env=_environment()
                 | {"CP2K_DATA_DIR": str(self.data_directory)},  # the files of `data_hashes`
                 preexec_fn=_end_with_parent,
-                pass_fds=tuple(HELD_LOCKS),  # keeps its folder locked until it has ended
+                pass_fds=tuple(HELD_LOCKS),  # its folder stays locked until it has ended
                 timeout=None if math.isinf(self.hours) else 3600 * self.hours,
             )
         except subprocess.TimeoutExpired as error:
@@ -153,7 +155,7 @@ class Program:
                     f"'{shlex.join(self.command)}' ended with status {result.returncode} in {directory}, and "
                     "CP2K gave no reason: it was killed or not launched. More memory, a longer time limit or "
                     "another labels.cp2k.command may be needed; run again: finished calculations are kept. "
-                    f"It printed: {result.stderr.strip()[-300:] or 'nothing'}"
+                    f"It printed: {result.stderr.strip()[-300:] or 'no message'}"
                 )
             reason = reason or (result.stderr + printed).strip()[-300:]
             raise Rejected(f"CP2K ended with status {result.returncode}: {reason}")
@@ -161,7 +163,7 @@ class Program:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end a run when its label job is killed, so that two never share a directory."""
+    """Have Linux end a run when its label job is killed, so that two runs never share a directory."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 

@@ -27,7 +27,7 @@ def build_input(atoms: Atoms, settings: CP2KSettings) -> str:
     """The text of a CP2K input that relaxes the atoms in a fixed cell.
 
     `settings` is the section `labels.cp2k`. BFGS runs until no component of a force is above
-    `relaxed_force` [eV/Å], at the cutoff that the forces of labels have.
+    `relaxed_force` [eV/Å], with the cutoff that labels use for forces.
     """
     cutoff = max(settings.cutoff, settings.force_cutoff)
     tree = input_file.tree(atoms, replace(settings, cutoff=cutoff))
@@ -42,7 +42,7 @@ def build_input(atoms: Atoms, settings: CP2KSettings) -> str:
 def relax(
     program: Program, cache: Cache, workdir: Path, atoms: Atoms, settings: CP2KSettings
 ) -> Float[np.ndarray, "atoms 3"]:
-    """Positions [Å] of the relaxed structure, with the centre of the given one.
+    """Positions [Å] of the relaxed structure, shifted to the centre of the given structure.
 
     A relaxation that was killed resumes from its last step in its folder under `workdir`; a finished one
     is taken from the cache. Raises Rejected if it does not converge.
@@ -56,7 +56,7 @@ def relax(
 def _optimise(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[dict[str, Any], float]:
     if (directory / STATE_FILE).exists():
         resumed = text + f"&EXT_RESTART\n   RESTART_FILE_NAME {STATE_FILE}\n&END EXT_RESTART\n"
-        with contextlib.suppress(Rejected):  # a kill may have cut its state off: start again then
+        with contextlib.suppress(Rejected):  # its state may be truncated by a kill: then start again
             return _run(program, resumed, atoms, directory)
         (directory / STATE_FILE).unlink()
         (directory / STEPS_FILE).unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def _run(program: Program, text: str, atoms: Atoms, directory: Path) -> tuple[di
 
 
 def _last_step(path: Path, atoms: int) -> Float[np.ndarray, "atoms 3"]:
-    """Positions [Å] of the last frame; a kill may have cut off earlier ones."""
+    """Positions [Å] of the last frame; earlier frames may be truncated by a kill."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-atoms - 2 :]
     rows = [line.split()[1:] for line in lines[2:]]
     if len(rows) != atoms or lines[0].split() != [str(atoms)] or any(len(row) != 3 for row in rows):

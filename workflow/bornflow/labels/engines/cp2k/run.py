@@ -1,4 +1,4 @@
-"""The runs of CP2K that one label is made of: energy and forces, with or without an electric field."""
+"""The CP2K runs for one label: energy and forces, with or without an electric field."""
 
 import logging
 import shutil
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 RESTART_FILE = f"{input_file.PROJECT}-RESTART.wfn"
 FIELD_FREE = "field-free.wfn"
-# How an SCF that diverges ends, by version of CP2K; a safer solver may converge.
+# Messages of different CP2K versions for an SCF that diverges; a safer solver may converge.
 DIVERGED = ("converge", "abnormal value", "Cholesky", "not a finite number")
 
 
@@ -69,7 +69,7 @@ class Runs:
         return input_file.build_input(self.atoms, self.settings, field, fine, safe)
 
     def _run_twice(self, name: str, field: Direction | None, fine: bool) -> Output:
-        """The output of the first of two inputs (the usual solver, the safe one) that converges."""
+        """The output with the usual solver or, if that does not converge, with the safe one."""
         for safe in (False, True):
             text = input_file.build_input(self.atoms, self.settings, field, fine, safe, dipole=True)
             self.program.check(text, self.directory)
@@ -97,14 +97,14 @@ class Runs:
         return replace(output, wall=wall)
 
     def _in_field(self, axis: int) -> Path:
-        """Where the wave function in +E along an axis is kept: by its input, since studies vary the field."""
+        """File of the wave function in +E along an axis, named by its input, since studies vary the field."""
         return self.directory / f"{self.program.key(self._input((axis, 1)))[:16]}.wfn"
 
     def _provide_start(self, field: Direction | None) -> None:
-        """Put the wave function to start from where inputs name it.
+        """Write the initial wave function to the path that inputs name.
 
-        A run in −E starts from the mirrored wave function if that in +E is there, every other run from
-        the field-free one.
+        A run in −E starts from the mirrored wave function of the run in +E, if it exists; every other run
+        starts from the field-free wave function.
         """
         start, field_free = self.directory / input_file.START_WAVEFUNCTION, self.directory / FIELD_FREE
         if not field_free.exists():
@@ -115,13 +115,13 @@ class Runs:
                 try:
                     return write_mirrored(field_free, opposite, start)
                 except BornflowError as error:
-                    logger.warning("%s: this run starts from the one without a field", error)
+                    logger.warning("%s: this run starts from the field-free wave function", error)
         shutil.copyfile(field_free, start)
 
     def _repeat_field_free(self) -> None:
-        """Repeat the accepted field-free run, whose wave function a kill or another label has removed.
+        """Repeat the accepted field-free run, since its wave function was lost in a kill or was removed.
 
-        Without that file CP2K would start from atoms without a message.
+        Without this file CP2K would start from an atomic guess, without a message.
         """
         texts = [self._input(safe=safe) for safe in (False, True)]
         cached = [text for text in texts if self.cache.get(self.program.key(text), len(self.atoms))]

@@ -1,4 +1,4 @@
-"""CP2K's restart files of wave functions: the start of a run in a field −E from those in 0 and +E."""
+"""CP2K's restart files of wave functions: the one in a field −E from those in 0 and +E."""
 
 from pathlib import Path
 
@@ -19,10 +19,9 @@ def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
 
         C(−E) = 2 C(0) − R C(+E) + O(E²)
 
-    C [orbitals, basis functions] are the occupied orbitals. CP2K writes them in any rotation among
-    themselves; the rotation R brings them closest to C(0). The difference left to the SCF is of second
-    order in the field. Raises BornflowError for files of different systems and for a file that is not a
-    wave function of one spin.
+    C [orbitals, basis functions] are the occupied orbitals. CP2K writes them up to an arbitrary rotation; R
+    rotates C(+E) as close as possible to C(0). The remaining error is of second order in the field. Raises
+    BornflowError for files of different systems, and for a file that is not a closed-shell wave function.
     """
     (records, free), (others, polarised) = _read(field_free), _read(in_field)
     basis = [[record.tobytes() for record in run[:COUNTS]] for run in (records, others)]
@@ -36,7 +35,7 @@ def write_mirrored(field_free: Path, in_field: Path, out: Path) -> None:
 
 
 def _read(path: Path) -> tuple[list[np.ndarray], np.ndarray]:
-    """The records before the orbitals, and the orbitals [orbitals, basis functions]."""
+    """The records before the orbitals, and the orbitals as [orbitals, basis functions]."""
     records = []
     try:
         with FortranFile(path) as file:
