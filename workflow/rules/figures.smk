@@ -120,7 +120,7 @@ use rule labelled_set as label_study_figure with:
 
 use rule labelled_set as timing_figure with:
     input:
-        timing=[f"{RESULTS}/dynamics/timing.csv", *SETTINGS["dynamics"]["timing"]["other_devices"]],
+        timing=[f"{RESULTS}/dynamics/timing.csv", *SETTINGS["dynamics"]["timing"]["beside"]],
         style=STYLE,
     output:
         **figure_files("timing"),
