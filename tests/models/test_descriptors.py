@@ -73,7 +73,8 @@ def relative(powers):
 
 
 @pytest.mark.parametrize(
-    ("decay", "harmonics", "invariants"), [(0, "solid", "published"), (1.5, "unit", "relative")]
+    ("decay", "harmonics", "invariants"),
+    [(0, "solid", "published"), (1.5, "unit", "relative"), (1.5, "unit", "pairs")],
 )
 def test_physical(atoms, decay, harmonics, invariants):
     changes = {"radial_decay": decay, "harmonics": harmonics, "invariants": invariants}
@@ -97,7 +98,13 @@ def test_physical(atoms, decay, harmonics, invariants):
         summed(np.einsum("pr,prma,pm->pma", radial, filters, angular), centre, n) / norm[:, None, None]
     )
     power = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
-    power = relative(power) if invariants == "relative" else power
+    if invariants == "pairs":
+        rows, columns = np.triu_indices(channels)
+        blocks = [spherical[:, degree == d] for d in range(degrees)]
+        products = [np.einsum("nma,nmb->nab", block, block)[:, rows, columns] for block in blocks]
+        power = np.stack(products, axis=1) / np.sqrt(power.mean(axis=2, keepdims=True) + SMALL_NORM**2)
+    elif invariants == "relative":
+        power = relative(power)
     expected = layer_norm(weights["LayerNorm_0"], x + dense(weights["power"], power.reshape(n, -1)))
     np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
     np.testing.assert_allclose(features.scalars, expected, rtol=0, atol=1e-11)

@@ -15,10 +15,11 @@ DEGREE, ATOMS = 3, 12
 GRAPH = graph_of(Model(variant(), ("H", "O")), water(ATOMS // 3))
 
 
-@pytest.fixture(params=HEADS)
+@pytest.fixture(params=[*((name, 2) for name in HEADS), ("gated", 1), ("gated", DEGREE)], ids=str)
 def head(request):
     """A head with random weights, as a function of scalars and spherical features."""
-    module = HEADS[request.param](n_species=2, channels=4)
+    name, degree = request.param
+    module = HEADS[name](n_species=2, channels=4, product_degree=degree)
     weights = module.init(jax.random.key(0), _features(), GRAPH)
     return jax.jit(lambda features: module.apply(weights, features, GRAPH))
 

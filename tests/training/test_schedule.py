@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from bornflow.config.load import complete
-from bornflow.training.schedule import adamw, decay_of_matrices, has_plateaued
+from bornflow.training.schedule import adamw, decay_of_matrices, has_plateaued, muon
 from bornflow.training.settings import TrainingSettings
 
 SECTION = complete({})["training"] | {"epochs": 20, "learning_rate": 2e-3, "final_learning_rate": 1e-5}
@@ -50,6 +51,26 @@ def test_weights_of_matrices_decay_in_proportion_to_rate_and_weight():
     np.testing.assert_allclose(moves[0], -2e-3 * 0.1 * 3.0, rtol=1e-5)
     layer = {"bias": jnp.ones(2), "kernel": jnp.ones((2, 3)), "scale": jnp.ones(())}
     np.testing.assert_allclose(decay_of_matrices(layer, 0.1), [0, 0, *6 * [0.1], 0])
+
+
+def test_muon_makes_updates_of_matrices_orthogonal():
+    """All singular values of an update are about the same, however small those of the gradient are."""
+    rng = np.random.default_rng(0)
+    gradient = {
+        "bias": jnp.array([1e-3, -2.0, 3.0]),
+        "embedding": jnp.array(rng.normal(size=(2, 3))),
+        "kernel": jnp.array(rng.normal(size=(8, 3)) @ np.diag([1.0, 0.1, 0.01])),
+    }
+    vector, unravel = ravel_pytree(gradient)
+    settings = replace(SETTINGS, schedule="linear", clip=1e6)
+    optimiser = muon(settings, 5, 0.0, unravel)
+    update, _ = optimiser.update(vector, optimiser.init(0 * vector), 0 * vector)
+    moved = unravel(update)
+    for name in ("bias", "embedding"):  # by Adam, whose first step has the same size for all parameters
+        signs = -moved[name] * np.sign(gradient[name])
+        np.testing.assert_allclose(signs, signs.mean() * np.ones_like(signs), rtol=1e-3)
+    scale = np.linalg.svd(moved["kernel"], compute_uv=False) / (2e-3 * 0.2 * np.sqrt(8))
+    assert scale.min() > 0.5 and scale.max() < 1.3, scale
 
 
 def test_a_plateau_is_a_nearly_constant_loss():

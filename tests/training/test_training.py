@@ -267,6 +267,17 @@ def test_same_seed_same_numbers(structures):
     np.testing.assert_array_equal(leaves[0], leaves[1])
 
 
+def test_a_run_with_muon_resumes_to_the_same_parameters(structures, tmp_path):
+    settings = replace(SETTINGS, optimiser="muon", learning_rate=6e-3, epochs=4)
+    complete, state = train(structures, SMALL, settings, 0)
+    assert state.history[-1, 0] < state.history[0, 0]
+    path = tmp_path / "state.msgpack"
+    train(structures, SMALL, replace(settings, hours=1e-9), 0, path)
+    resumed, _ = train(structures, SMALL, settings, 0, path)
+    for one, two in zip(*(jax.tree.leaves(run.parameters) for run in (complete, resumed)), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.parametrize("stages", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_that_was_killed_or_out_of_time_ends_with_the_same_parameters(structures, tmp_path, stages):
     """Killed in each of its stages."""
