@@ -46,7 +46,7 @@ rule join_pools:
     output:
         f"{RESULTS}/structures/selected.extxyz",
     log:
-        f"{RESULTS}/logs/labels/collect.log",
+        f"{RESULTS}/logs/labels/join_pools.log",
     localrule: True
     conda:
         "../../envs/structures.yaml"
