@@ -129,6 +129,7 @@ def test_stages_are_targets(run, target):
         ("config", "all"),
         ("config", "field_response"),
         ("paper", "all"),
+        ("examples/own-system", "all"),
         ("studies/conservation", "conservation"),
         ("studies/learning-curve", "learning_curve"),
         ("studies/recipes", "recipes"),

@@ -29,6 +29,8 @@ STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
 BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
+LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]
+COUPLED = [variant["backbone"] for variant in MODELS.values() if variant["charges"] != "uncoupled"]
 SYSTEMS = SETTINGS["dynamics"]["systems"]
 SHIPPED = "resources/labels/water.extxyz"
 

@@ -1,7 +1,5 @@
 # Figures, each as PDF and PNG. The style is an input: a new style only redraws the figures.
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
-LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]
-COUPLED = [variant["backbone"] for variant in MODELS.values() if variant["charges"] != "uncoupled"]
 MODEL_PLOTS = ["labelled_set", "model_errors"]
 MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("screening-{model}", model=LOCAL)
 SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
