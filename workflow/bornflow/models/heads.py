@@ -44,13 +44,13 @@ class GatedTensor(TensorHead):
     def __call__(self, features: Features, graph: Graph) -> Tensors:
         """One tensor per atom."""
         scalars = features.scalars
-        spherical = features.spherical[:, : (self.product_degree + 1) ** 2]
+        spherical = features.spherical[:, : (max(self.product_degree, 2) + 1) ** 2]
         hidden = jax.nn.silu(nn.Dense(self.hidden, name="gate_hidden")(scalars))
         left = _linear_map(self, "left", spherical, self.product_degree, self.channels)
         right = _linear_map(self, "right", spherical, self.product_degree, self.channels)
         coupling = jnp.asarray(_even_coupling(self.product_degree), left.dtype)
         quadratic = jnp.einsum("nac,nbc,abk->nkc", left, right, coupling)
-        linear = _linear_map(self, "linear", features.spherical[:, :9], 2, self.channels)
+        linear = _linear_map(self, "linear", spherical[:, :9], 2, self.channels)
         linear = linear.at[:, 1:4].set(0)  # vectors are odd, the antisymmetric part of a tensor is even
         gates = nn.Dense(2 * 3 * self.channels, name="gates")(hidden)
         gates = jnp.repeat(
