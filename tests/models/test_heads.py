@@ -15,7 +15,7 @@ DEGREE, ATOMS = 3, 12
 GRAPH = graph_of(Model(variant(), ("H", "O")), water(ATOMS // 3))
 
 
-@pytest.fixture(params=[*((name, 2) for name in HEADS), ("gated", 1), ("gated", DEGREE)], ids=str)
+@pytest.fixture(params=[*((name, 2) for name in HEADS), ("gated", DEGREE)], ids=str)
 def head(request):
     """A head with random weights, as a function of scalars and spherical features."""
     name, degree = request.param

@@ -22,7 +22,7 @@ class TensorHead(nn.Module):
 
     n_species: int
     channels: int
-    product_degree: int = 2  # highest degree of the features that `gated` multiplies
+    product_degree: int = 2  # highest degree of the features that `gated` multiplies, at least 2
 
     def __call__(self, features: Features, graph: Graph) -> Tensors:
         """One tensor per atom."""
@@ -44,7 +44,7 @@ class GatedTensor(TensorHead):
     def __call__(self, features: Features, graph: Graph) -> Tensors:
         """One tensor per atom."""
         scalars = features.scalars
-        spherical = features.spherical[:, : (max(self.product_degree, 2) + 1) ** 2]
+        spherical = features.spherical[:, : (self.product_degree + 1) ** 2]
         hidden = jax.nn.silu(nn.Dense(self.hidden, name="gate_hidden")(scalars))
         left = _linear_map(self, "left", spherical, self.product_degree, self.channels)
         right = _linear_map(self, "right", spherical, self.product_degree, self.channels)
