@@ -29,7 +29,7 @@ def moments(
 
     A moment is omitted if one of its runs has no dipole, as in results of earlier versions.
     """
-    values: dict[str, Float[np.ndarray, "..."]] = {}
+    values: dict[str, Float[np.ndarray, ...]] = {}
     is_periodic = kind(atoms) == "bulk"
     if free is not None:
         dipole = free * BOHR
