@@ -16,10 +16,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from .. import cli
+from .. import cli, config
 from ..errors import BornflowError
 from ..structures.packing import pack_water
-from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, read_variant, write_table
+from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, write_table
 
 PEER_ATOMS = 1000  # with more atoms a step of lorem-jax takes minutes
 DENSITY = 0.997  # g/cm³
@@ -89,7 +89,7 @@ def main() -> None:
     if args.one:
         variant = {"backbone": PEER, "charges": "uncoupled"}
         if args.one != PEER:
-            variant = read_variant(args.config, args.one)
+            variant = config.load_variant(args.config, args.one)
         calculator = lorem_jax_calculator() if args.one == PEER else bornflow_calculator(variant)
         import jax
 

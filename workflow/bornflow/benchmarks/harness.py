@@ -34,15 +34,6 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 }
 
 
-def read_variant(path: str | None, name: str) -> dict[str, Any]:
-    """The settings of the model `name`; BornflowError if the configuration `path` does not have it."""
-    variants = config.load(path, "models")
-    if name not in variants:
-        where = path or "the default configuration (give --config)"
-        raise BornflowError(f"model {name} is not in {where}; choose one of {', '.join(variants)}")
-    return variants[name]
-
-
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise BornflowError for a missing option, or for a model that the configuration does not have."""
     if not args.models and not has_peer():
@@ -52,7 +43,7 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.out is None:
         raise BornflowError("--out is missing: give the CSV file to write")
     for name in args.models:
-        read_variant(args.config, name)
+        config.load_variant(args.config, name)
 
 
 def has_peer() -> bool:

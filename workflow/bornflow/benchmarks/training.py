@@ -27,7 +27,7 @@ from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
 from ..training.settings import TrainingSettings
 from ..training.step import build_step, loss_weights
-from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, read_variant, write_table
+from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, write_table
 
 # Molecules, structures, density [g/cm³] (None: clusters).
 BATCHES: dict[str, tuple[int, int, float | None]] = {
@@ -118,7 +118,7 @@ def main() -> None:
         if args.one == PEER:
             step = lorem_jax_step(options, labelled)
         else:
-            step = bornflow_step(read_variant(args.config, args.one), options, labelled)
+            step = bornflow_step(config.load_variant(args.config, args.one), options, labelled)
         print(json.dumps(measure_steps(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
         return
     check_arguments(args)

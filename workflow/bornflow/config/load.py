@@ -69,3 +69,12 @@ def load(path: str | Path | None, section: str) -> dict:
     """One section of a configuration file with its defaults (defaults only where `path` is None)."""
     given = {} if path is None else strict_yaml.read(path)
     return validate(given, str(path))[section]
+
+
+def load_variant(path: str | Path | None, name: str) -> dict:
+    """The settings of the model `name`. Raises BornflowError if the configuration does not have it."""
+    variants = load(path, "models")
+    if name not in variants:
+        where = path or "the default configuration (give --config)"
+        raise BornflowError(f"model {name} is not in {where}; choose one of {', '.join(variants)}")
+    return variants[name]

@@ -165,11 +165,7 @@ def main() -> None:
     args = parse()
     jax_setup.configure()
     section = config.load(args.config, "training")
-    settings, variants = TrainingSettings.from_section(section), config.load(args.config, "models")
-    if args.model not in variants:
-        where = args.config or "the default configuration (give --config)"
-        raise BornflowError(f"model {args.model} is not in {where}: {', '.join(variants)}")
-    variant = variants[args.model]
+    settings, variant = TrainingSettings.from_section(section), config.load_variant(args.config, args.model)
     inputs = read_inputs(args, settings, variant)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
