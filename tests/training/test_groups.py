@@ -1,17 +1,21 @@
 """Copies, and the random split: related structures together, every kind and element in training."""
 
 import numpy as np
+import pytest
 from ase import Atoms
 from examples import jiggle, water
 from scipy.spatial.transform import Rotation
 
+from bornflow.errors import BornflowError
 from bornflow.io import frames
 from bornflow.training.copies import copies_across, find_copies
-from bornflow.training.groups import random_split
+from bornflow.training.groups import fixed_split, random_split, related
 
 
-def split(structures, *arguments, **more):
-    return random_split(structures, find_copies(structures), *arguments, **more)
+def split(structures, fraction, seed, by_group=True):
+    relation = related(structures, find_copies(structures), by_group)
+    subsets = random_split(structures, relation, fraction, seed)
+    return tuple([structures[index] for index in subset] for subset in subsets)
 
 
 def energy(atoms: Atoms, value: float = 0.0) -> Atoms:
@@ -104,3 +108,54 @@ def test_an_element_of_few_structures_is_trained_on():
         pool = [water(1, seed=s) for s in range(20)] + [Atoms("S", info={"structure": "sulphur"})]
         train, _ = split(pool, 0.6, seed=seed)
         assert any("S" in atoms.symbols for atoms in train)
+
+
+def marked_files() -> list[Atoms]:
+    """Ten structures of one file, two of them marked and one more of their group, and five of another."""
+    pool = [water(2, seed=seed) for seed in range(15)]
+    for index in (0, 1):
+        pool[index].info["split"] = "validation"
+    for index in (0, 2):
+        pool[index].info["group"] = "run-0"
+    for index in (3, 10):
+        pool[index].info["group"] = "run-1"
+    pool[14] = moved(pool[1], 0)
+    return pool
+
+
+def test_marked_structures_are_the_validation_subset_of_their_file():
+    pool = marked_files()
+    files = [0] * 10 + [1] * 5
+    chosen = fixed_split(pool, files, related(pool, find_copies(pool), by_group=True))
+    assert chosen.valid == [0, 1]
+    assert chosen.left_out == [2, 14], "one of their group, and a copy in the other file"
+    assert chosen.train == [3, 4, 5, 6, 7, 8, 9, 10], "10 has the group of 3"
+    assert chosen.free == [11, 12, 13]
+    by_structure = fixed_split(pool, files, related(pool, find_copies(pool), by_group=False))
+    assert 2 in by_structure.train and by_structure.left_out == [14]
+
+
+def test_without_marks_nothing_is_prescribed():
+    pool = [water(2, seed=seed) for seed in range(4)]
+    pool[0].info["split"] = "train"
+    chosen = fixed_split(pool, [0] * 4, related(pool, [], by_group=True))
+    assert chosen.free == [0, 1, 2, 3]
+
+
+def test_an_unknown_mark_is_rejected():
+    pool = [water(2)]
+    pool[0].info["split"] = "test"
+    with pytest.raises(BornflowError, match="split=test found; write split=train or split=validation"):
+        fixed_split(pool, [0], related(pool, [], by_group=True))
+
+
+def test_a_large_group_does_not_end_the_training_subset():
+    """Groups that fit into the requested number follow one that does not."""
+    pool = []
+    for index in range(40):
+        atoms = water(1, seed=index)
+        atoms.info["group"] = "large" if index < 30 else f"run-{index}"
+        pool.append(atoms)
+    for seed in range(5):
+        train, valid = split(pool, 0.5, seed=seed)
+        assert len(train) == 10 and len(valid) == 30

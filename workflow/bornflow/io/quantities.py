@@ -4,7 +4,7 @@ A frame is an `ase.Atoms`. Its labels are stored in `atoms.info` (per structure)
 under the keys below. Energy and forces are an exception: they are kept in a `SinglePointCalculator` and
 written to files under the same keys. Any label may be missing. `info` also contains `structure` (a unique
 name), `source`, `kind` (cluster or bulk), `n_molecules`, `group` (the trajectory or parent that related
-structures share), `charge` [e], `multiplicity` and `label_hash`.
+structures share), `split` (train or validation), `charge` [e], `multiplicity` and `label_hash`.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ FORCES = Quantity("forces", (3,), "forces, the negative gradient of the energy [
 BEC = Quantity("bec", (3, 3), "Born effective charges [e], row-major [field, force]")
 LABELS = {quantity.key: quantity for quantity in (ENERGY, FORCES, BEC)}
 
-IDENTITY_KEYS = ("structure", "source", "group", "kind", "n_molecules", "charge", "multiplicity")
+IDENTITY_KEYS = ("structure", "source", "group", "split", "kind", "n_molecules", "charge", "multiplicity")
 MAPPED_KEYS = "mapped_keys"  # in `info`: the keys of another program that the labels were taken from
 # Keys of `info` whose values are text, even if they look like a number.
 TEXT_KEYS = frozenset(
-    {"structure", "source", "group", "kind", "config_type", MAPPED_KEYS}
+    {"structure", "source", "group", "split", "kind", "config_type", MAPPED_KEYS}
     | {"label_hash", "label_program", "label_settings", "field_operator", "scf_steps", "scf_retried"}
 )
 

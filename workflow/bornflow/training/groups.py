@@ -1,10 +1,12 @@
-"""A random split into training and validation subsets that keeps related structures together.
+"""Training and validation subsets that keep related structures together.
 
 Structures are related if they have the same `group` in `info` (a trajectory, a parent), or if they are
 copies of one structure. If they were in different subsets, the validation errors would be too small.
+`fixed_split` applies the marks of labelled files, `random_split` divides structures of files without marks.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -12,8 +14,20 @@ from jaxtyping import Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from ..errors import BornflowError
 from ..io import frames
 from .copies import Pair
+
+TRAIN, VALIDATION = "train", "validation"  # values of `split` in `info`
+
+
+class Split(NamedTuple):
+    """Indices of structures by their use."""
+
+    train: list[int]
+    valid: list[int]
+    left_out: list[int]  # related to the validation subset
+    free: list[int]  # not prescribed by the files
 
 
 def related(
@@ -31,22 +45,58 @@ def related(
     return connected_components(graph, directed=False)[1].astype(int)
 
 
-def random_split(
-    structures: Sequence[Atoms],
-    copies: Sequence[Pair],
-    fraction: float,
-    seed: int,
-    by_group: bool = True,
-) -> tuple[list[Atoms], list[Atoms]]:
-    """Random training and validation subsets; about `fraction` of the structures are trained on.
+def fixed_split(
+    structures: Sequence[Atoms], files: Sequence[int], relation: Int[np.ndarray, " structures"]
+) -> Split:
+    """The subsets that labelled files prescribe; `files` is the number of the file of each structure.
 
-    `copies` are the pairs that `find_copies` returns; related structures stay together. Structures of each
-    kind (cluster, bulk) with the same labels are split separately; if there are two or more sets of related
-    structures, each subset gets at least one. Related structures with an element that the training subset
-    lacks are moved there.
+    Structures marked with `split=validation` in `info` are the validation subset of their file, and its other
+    structures are trained on. Structures related to a marked one (`relation`, from `related`) are left out:
+    training on them would make the validation errors too small. Of a file without marks only the structures
+    that are related to those of other files are assigned. Raises BornflowError for an unknown mark.
+    """
+    marks = [_mark(atoms) for atoms in structures]
+    with_marks = {file for file, mark in zip(files, marks, strict=True) if mark == VALIDATION}
+    held_out = {int(number) for number, mark in zip(relation, marks, strict=True) if mark == VALIDATION}
+    trained = {
+        int(number)
+        for number, file in zip(relation, files, strict=True)
+        if file in with_marks and number not in held_out
+    }
+    split = Split([], [], [], [])
+    for index, (number, mark) in enumerate(zip(relation.tolist(), marks, strict=True)):
+        if mark == VALIDATION:
+            split.valid.append(index)
+        elif number in held_out:
+            split.left_out.append(index)
+        elif number in trained:
+            split.train.append(index)
+        else:
+            split.free.append(index)
+    return split
+
+
+def _mark(atoms: Atoms) -> str:
+    mark = str(atoms.info.get("split", TRAIN))
+    if mark not in (TRAIN, VALIDATION):
+        raise BornflowError(
+            f"{frames.name_and_origin(atoms)}: split={mark} found; write split={TRAIN} or "
+            f"split={VALIDATION}, rename the key, or leave the structure out"
+        )
+    return mark
+
+
+def random_split(
+    structures: Sequence[Atoms], relation: Int[np.ndarray, " structures"], fraction: float, seed: int
+) -> tuple[list[int], list[int]]:
+    """Indices of random training and validation subsets; at most about `fraction` are trained on.
+
+    Related structures (`relation`, from `related`) stay together. Structures of each kind (cluster, bulk)
+    with the same labels are split separately; if there are two or more sets of related structures, each
+    subset gets at least one. Related structures with an element that the training subset lacks are moved there.
     """
     members: dict[int, list[int]] = {}
-    for index, number in enumerate(related(structures, copies, by_group)):
+    for index, number in enumerate(relation):
         members.setdefault(int(number), []).append(index)
     strata: dict[tuple, list[list[int]]] = {}
     for group in members.values():
@@ -56,14 +106,27 @@ def random_split(
     valid: list[list[int]] = []
     for _, groups in sorted(strata.items()):
         order = [groups[place] for place in rng.permutation(len(groups))]
-        counts = np.cumsum([len(group) for group in order])
-        cut = int(np.searchsorted(counts, round(fraction * counts[-1]), side="right"))
-        if len(order) > 1:
-            cut = min(max(cut, 1), len(order) - 1)
-        train += [index for group in order[:cut] for index in group]
-        valid += order[cut:]
-    train, kept = _with_all_elements(structures, train, valid)
-    return [structures[index] for index in train], [structures[index] for index in kept]
+        first, second = _fill(order, round(fraction * sum(map(len, order))))
+        train += [index for group in first for index in group]
+        valid += second
+    return _with_all_elements(structures, train, valid)
+
+
+def _fill(groups: Sequence[list[int]], wanted: int) -> tuple[list[list[int]], list[list[int]]]:
+    """`groups` in two lists: those that fit, in their order, into `wanted` structures, and the others.
+
+    The first list has at least one group, the second as well if there are two or more.
+    """
+    first, second, count = list[list[int]](), list[list[int]](), 0
+    for group in groups:
+        fits = count + len(group) <= wanted
+        (first if fits else second).append(group)
+        count += len(group) * fits
+    if not first:
+        first.append(second.pop(second.index(min(second, key=len))))
+    if len(groups) > 1 and not second:
+        second.append(first.pop())
+    return first, second
 
 
 def _stratum(atoms: Atoms) -> tuple[bool, ...]:

@@ -1,10 +1,11 @@
-"""Split labelled structures at random into a training and a validation subset.
+"""Split labelled structures into a training and a validation subset.
 
     python -m bornflow.training.split --labels A.extxyz B.extxyz --config cfg.yaml \\
         --train train.extxyz --valid valid.extxyz
 
-Files are read and checked first (`labelled_sets`); related structures stay together (`groups`). If
-training.validation names files, these are the validation subset, and all others form the training subset.
+Files are read and checked first (`labelled_sets`). If training.validation names files, these are the
+validation subset. Otherwise the structures of a file that are marked with `split=validation` are, and files
+without such marks are split at random; related structures stay together (`groups`).
 """
 
 import logging
@@ -17,7 +18,7 @@ from ..errors import BornflowError
 from ..io import frames
 from . import labelled_sets
 from .copies import Pair, pairs_across
-from .groups import random_split
+from .groups import fixed_split, random_split, related
 from .settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -39,10 +40,7 @@ def split(
     if validation:
         train, valid = _given_subsets(structures, labels, validation, copies)
     else:
-        by_group = settings.split_by == "group"
-        train, valid = random_split(
-            structures, copies, settings.train_fraction, settings.split_seed, by_group
-        )
+        train, valid = _chosen_subsets(structures, labels, copies, settings)
     if not train or not valid:
         raise BornflowError(
             f"{len(structures)} labelled structures give {len(train)} for training and {len(valid)} for "
@@ -77,6 +75,32 @@ def _given_subsets(
     return train, valid
 
 
+def _chosen_subsets(
+    structures: Sequence[Atoms], labels: Sequence[str], copies: Sequence[Pair], settings: TrainingSettings
+) -> tuple[list[Atoms], list[Atoms]]:
+    """The subsets by the marks of the files or, for files without marks, at random."""
+    files = [number for number, path in enumerate(labels) for _ in range(frames.count(path))]
+    relation = related(structures, copies, settings.split_by == "group")
+    train, valid, left_out, free = fixed_split(structures, files, relation)
+    if left_out:
+        names = ", ".join(frames.name(structures[index]) for index in left_out[:5])
+        logger.warning(
+            "%d structures are left out: they are copies of marked validation structures or have their group "
+            "(%s)",
+            len(left_out),
+            names,
+        )
+    first, second = random_split(
+        [structures[index] for index in free],
+        relation[free],
+        settings.train_fraction,
+        settings.split_seed,
+    )
+    train += [free[index] for index in first]
+    valid += [free[index] for index in second]
+    return [structures[index] for index in train], [structures[index] for index in valid]
+
+
 def _check_keys(paths: Sequence[str], settings: TrainingSettings, sources: set[str]) -> None:
     """Raise BornflowError for a key of training.keys that no structure has."""
     for key, source in settings.keys.items():
@@ -107,7 +131,9 @@ def main() -> None:
     args = cli.parse(
         main,
         labels=cli.options("labelled extxyz files"),
-        validation=cli.options("files of the validation subset; without them it is chosen at random", []),
+        validation=cli.options(
+            "files of the validation subset; without them it is chosen by marks or at random", []
+        ),
         config=cli.option("configuration file; its section training is read"),
         train=cli.option("extxyz file to write: the training subset"),
         valid=cli.option("extxyz file to write: the validation subset"),
