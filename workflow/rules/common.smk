@@ -71,6 +71,23 @@ def study_memory(wildcards, threads):
     return 3 * label_memory(wildcards, threads)
 
 
+def committee_files(wildcards):
+    """The files of the models that choose the candidates of a pool."""
+    folders = POOLS[wildcards.structure]["committee"]
+    return [f"{folder}/{name}" for folder in folders for name in ("config.yaml", "parameters.msgpack")]
+
+
+def uncertain_count(wildcards):
+    """The number of candidates that the models of a pool choose."""
+    return 4 * POOLS[wildcards.structure]["select"]
+
+
+def candidates(wildcards):
+    """The file that the structures of a pool are selected from."""
+    step = "uncertain" if "committee" in POOLS[wildcards.structure] else "pools"
+    return f"{RESULTS}/structures/{step}/{wildcards.structure}.extxyz"
+
+
 def pretraining_of_recipe(wildcards):
     """Labelled files that one of the recipes trains on first."""
     return sections.apply_recipe(SETTINGS["training"], wildcards.recipe)["pretraining"]
@@ -95,6 +112,11 @@ def coupled_models(wildcards):
 def first_model(wildcards):
     """The model of a backbone whose velocities are drawn."""
     return backbone_models(wildcards)[0]
+
+
+def model_name(wildcards):
+    """The model that a figure shows."""
+    return wildcards.model
 
 
 def study_name(wildcards):

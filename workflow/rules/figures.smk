@@ -2,6 +2,7 @@
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 MODEL_PLOTS = ["labelled_set", "model_errors"]
 MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("screening-{model}", model=LOCAL)
+MODEL_PLOTS += expand("committee-{model}", model=MODELS) if len(SEEDS) > 1 else []
 SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
 SPECTRUM_PLOTS += expand("current_terms-{backbone}", backbone=set(COUPLED))
 STUDY_PLOTS = ["convergence", "field_strength", "field_operator"]
@@ -63,6 +64,20 @@ use rule labelled_set as screening with:
         f"{RESULTS}/logs/figures/screening-{{model}}.log",
     params:
         command=draw("screening", pictures=["book", "cage", "prism"]),
+
+
+use rule labelled_set as committee_figure with:
+    input:
+        labels=f"{RESULTS}/training/valid.extxyz",
+        predictions=expand(PREDICTIONS, seed=SEEDS, allow_missing=True),
+        calibration=f"{RESULTS}/training/committee/{{model}}.json",
+        style=STYLE,
+    output:
+        **figure_files("committee-{model}", "Uncertainty of a committee", "Models"),
+    log:
+        f"{RESULTS}/logs/figures/committee-{{model}}.log",
+    params:
+        command=draw("committee", model=model_name),
 
 
 use rule labelled_set as spectrum with:

@@ -36,9 +36,30 @@ rule sample:
         " --config {input.config:q} --out {output.pool:q} &> {log:q}"
 
 
-rule select:
+# The candidates of a pool with a committee of models: those that the models are least certain about.
+rule uncertain:
     input:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
+        models=committee_files,
+    output:
+        pool=f"{RESULTS}/structures/uncertain/{{structure}}.extxyz",
+    log:
+        f"{RESULTS}/logs/structures/uncertain-{{structure}}.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        committee=lookup(dpath="structures/pools/{structure}/committee", within=SETTINGS),
+        most=uncertain_count,
+    shell:
+        "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
+        " --committee {params.committee:q} --count {params.most} --out {output.pool:q} &> {log:q}"
+
+
+rule select:
+    input:
+        pool=candidates,
         config=f"{RESULTS}/settings/structures.yaml",
     output:
         selected=f"{RESULTS}/structures/selected/{{structure}}.extxyz",

@@ -207,6 +207,22 @@ rule comparison:
         " --data {input.valid:q} --out {output:q} &> {log:q}"
 
 
+# Several seeds of a model are a committee, whose spread is calibrated on the validation set.
+rule committee:
+    input:
+        labels=f"{RESULTS}/training/valid.extxyz",
+        predictions=expand(PREDICTIONS, seed=SEEDS, allow_missing=True),
+    output:
+        f"{RESULTS}/training/committee/{{model}}.json",
+    log:
+        f"{RESULTS}/logs/training/committee-{{model}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        "python -m bornflow.training.committee --labels {input.labels:q} --predictions {input.predictions:q}"
+        " --out {output:q} &> {log:q}"
+
+
 rule training_timing:
     input:
         config=f"{RESULTS}/settings/timing.yaml",

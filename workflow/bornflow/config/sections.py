@@ -39,7 +39,8 @@ def select(settings: Mapping, section: str) -> dict:
         case ["structures"]:
             return {"structures": _without(structures, "pools", "seed")}
         case ["pool", name]:
-            pool = structures["pools"][name] | {"select": 1}  # the number selected does not change the pool
+            pool = _without(structures["pools"][name], "committee")
+            pool |= {"select": 1}  # neither the number selected nor a committee changes the pool
             return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
         case ["labels"]:
             return {"labels": _without(labels, "threads", "max_rejected", "studies", "linear_response")}

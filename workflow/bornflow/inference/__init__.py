@@ -1,5 +1,6 @@
-"""A trained model: its folder, and an ASE calculator with a neighbour list."""
+"""A trained model: its folder, and ASE calculators of one model and of a committee."""
 
 from .calculator import BornflowCalculator
+from .committee import CommitteeCalculator
 
-__all__ = ["BornflowCalculator"]
+__all__ = ["BornflowCalculator", "CommitteeCalculator"]

@@ -24,6 +24,7 @@ class PoolSettings:
     molecules: int | None = None
     files: Sequence[str] | None = None
     density: float | None = None  # g/cm³ of a periodic box; None for a cluster
+    committee: Sequence[str] | None = None  # folders of models that choose the candidates
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def random_split(
 
     Related structures (`relation`, from `related`) stay together. Structures of each kind (cluster, bulk)
     with the same labels are split separately; if there are two or more sets of related structures, each
-    subset gets at least one. Related structures with an element that the training subset lacks are moved there.
+    subset gets at least one. Related structures with an element that the training subset lacks are moved
+    there.
     """
     members: dict[int, list[int]] = {}
     for index, number in enumerate(relation):
