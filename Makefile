@@ -1,7 +1,8 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the fast tests, in under ten minutes; make test-slow: the others
-# make bench time of a step of dynamics and of training for every model, compared with lorem-jax
+# make bench time of a step of dynamics and of training for every model, beside lorem-jax and NEP
+# make bench-mace  the same of dynamics for MACE, in an environment of its own (6 GB)
 # make lint  style and types of the code, style of the rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 
@@ -11,7 +12,7 @@ BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 STAMP := .venv/.installed
 
-.PHONY: env demo test test-slow bench lint lock clean
+.PHONY: env demo test test-slow bench bench-mace lint lock clean
 
 env: $(STAMP)
 
@@ -37,6 +38,14 @@ bench: env .venv/.bench
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	touch $@
 
+bench-mace: .venv-mace/.installed
+	PYTHONPATH=workflow .venv-mace/bin/python -m bornflow.benchmarks.dynamics --peers mace --atoms 18 780 --out results/bench/mace.csv
+
+.venv-mace/.installed: requirements-mace.lock
+	$(PYTHON) -m venv .venv-mace
+	.venv-mace/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mace.lock
+	touch $@
+
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,6 +56,7 @@ lint: env
 lock:
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-header --output-file requirements.lock
 	uv pip compile pyproject.toml --group dev --group bench --python-version 3.11 --universal --generate-hashes --no-header --constraint requirements.lock --output-file requirements-bench.lock
+	uv pip compile pyproject.toml --group mace --python-version 3.11 --universal --generate-hashes --no-header --output-file requirements-mace.lock
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .venv-mace .pytest_cache .ruff_cache

@@ -10,7 +10,8 @@ import yaml
 from examples import search_path, variant
 
 from bornflow.benchmarks import dynamics
-from bornflow.benchmarks.harness import PEER, measure_all
+from bornflow.benchmarks.harness import REFERENCE, measure_all
+from bornflow.benchmarks.peers import PEERS, WITH_BEC
 from bornflow.errors import BornflowError
 from bornflow.figures import drawing
 from bornflow.figures.timing import draw
@@ -32,9 +33,28 @@ def test_an_impossible_size_is_rejected():
 
 def test_a_step_is_timed():
     calculator = dynamics.bornflow_calculator(variant(charges="local"))
-    times = dynamics.measure(calculator, dynamics.water(6), seconds=0.05)
+    times = dynamics.measure(calculator, dynamics.water(6), WITH_BEC, seconds=0.05)
     assert 0 < times["step [ms]"] < 1e3 * times["first_step [s]"]
     assert times["steps"] >= 3
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_step_of_a_peer_is_timed(name):
+    peer = PEERS[name]
+    if not peer.is_installed:
+        pytest.skip(f"{peer.package} is not installed; {peer.installed_by} installs it")
+    times = dynamics.measure(peer.build(), dynamics.water(18), peer.properties, seconds=0.05)
+    assert times["step [ms]"] > 0
+
+
+def test_a_peer_that_is_not_installed_is_named(tmp_path):
+    absent = [name for name, peer in PEERS.items() if not peer.is_installed]
+    if not absent:
+        pytest.skip("all peers are installed")
+    call = [sys.executable, "-m", "bornflow.benchmarks.dynamics", "--peers", absent[0], "--out", "t.csv"]
+    result = subprocess.run(call, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    expected = f"error: --peers: {absent[0]} is not installed; `{PEERS[absent[0]].installed_by}` installs it"
+    assert result.returncode == 1 and expected in result.stderr
 
 
 def test_the_figure_has_a_line_for_each_model(tmp_path):
@@ -45,7 +65,7 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
         for name, backbone, charges in (
             ("mine", "physical", "local"),
             ("lorem-uncoupled", "lorem", "uncoupled"),
-            (PEER, PEER, "uncoupled"),
+            (REFERENCE, REFERENCE, "uncoupled"),
         )
         for atoms in (18, 780)
     ]

@@ -155,7 +155,9 @@ def test_reserved_names_are_rejected(table, name):
     rejected(TABLES[table](name), f"{table}.{name}: this name cannot be used")
 
 
-@pytest.mark.parametrize("name", ["deviations", "velocities-a", "response-a", "Response-a", "lorem-jax"])
+@pytest.mark.parametrize(
+    "name", ["deviations", "velocities-a", "response-a", "Response-a", "lorem-jax", "nep"]
+)
 def test_models_cannot_have_names_of_the_workflows_files(name):
     rejected({"models": {"a": {}, name: {}}}, f"models.{name}: this name cannot be used")
 

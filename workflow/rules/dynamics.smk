@@ -64,11 +64,12 @@ rule timing:
         runtime=120,
     params:
         models=list(MODELS),
+        peers=SETTINGS["dynamics"]["timing"]["peers"],
         atoms=SETTINGS["dynamics"]["timing"]["atoms"],
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.benchmarks.dynamics --models {params.models:q} --config {input.config:q}"
-        " --atoms {params.atoms:q} --seconds {params.seconds:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.benchmarks.dynamics --models {params.models:q} --peers {params.peers:q}"
+        " --config {input.config:q} --atoms {params.atoms:q} --seconds {params.seconds:q} --out {output:q} &> {log:q}"
 
 
 rule conservation_table:

@@ -238,7 +238,8 @@ rule training_timing:
         runtime=120,
     params:
         models=list(MODELS),
+        peers=[name for name in SETTINGS["dynamics"]["timing"]["peers"] if name == "lorem-jax"],
         seconds=SETTINGS["dynamics"]["timing"]["seconds"],
     shell:
-        "python -m bornflow.benchmarks.training --models {params.models:q} --config {input.config:q}"
-        " --seconds {params.seconds:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.benchmarks.training --models {params.models:q} --peers {params.peers:q}"
+        " --config {input.config:q} --seconds {params.seconds:q} --out {output:q} &> {log:q}"

@@ -1,15 +1,16 @@
-"""Time and memory of one step of molecular dynamics, for bornflow's models and for lorem-jax.
+"""Time and memory of one step of molecular dynamics, for bornflow's models and those of other packages.
 
     python -m bornflow.benchmarks.dynamics --models physical-uncoupled lorem-local \\
-        --atoms 18 780 --out timing.csv
+        --peers lorem-jax charge-nep --atoms 18 780 --out timing.csv
 
-A step is one call of an ASE calculator: energy, forces and Born effective charges after all atoms have moved
-by less than the skin of the neighbour list. Weights are random, which does not change the time.
+A step is one call of an ASE calculator: energy, forces and, for models that have them, Born effective charges
+after all atoms have moved by less than the skin of the neighbour list. Weights are random, which does not
+change the time.
 """
 
 import json
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from ase.calculators.calculator import BaseCalculator
 from .. import cli, config
 from ..errors import BornflowError
 from ..structures.packing import pack_water
-from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, write_table
+from .harness import OPTIONS, check_arguments, measure_steps, write_table
+from .peers import PEERS, WITH_BEC
 
-PEER_ATOMS = 1000  # with more atoms a step of lorem-jax takes minutes
 DENSITY = 0.997  # g/cm³
 MOVE = 0.01  # Å, the displacement of an atom in a step of 0.5 fs at 300 K
 
@@ -34,7 +35,9 @@ def water(atoms: int) -> Atoms:
     rng = np.random.default_rng(0)
     molecules = atoms // 3
     if molecules <= 20:
-        return pack_water(molecules, rng)
+        cluster = pack_water(molecules, rng)
+        cluster.center(vacuum=6)  # some peers need a cell
+        return cluster
     if molecules <= 260:
         return pack_water(molecules, rng, DENSITY)
     copies = {8: (2, 2, 2), 4: (2, 2, 1), 2: (2, 1, 1)}.get(molecules // 260)
@@ -55,17 +58,9 @@ def bornflow_calculator(variant: Mapping[str, Any]) -> BaseCalculator:
     return BornflowCalculator(Checkpoint(model, parameters, np.zeros(2)))
 
 
-def lorem_jax_calculator() -> BaseCalculator:
-    """lorem-jax's model of Born effective charges in its default size, as an ASE calculator."""
-    try:
-        from lorem import LoremBEC
-        from lorem.calculator import Calculator
-    except ImportError as error:
-        raise BornflowError("lorem-jax is not installed; `make bench` installs it") from error
-    return Calculator.from_model(LoremBEC())
-
-
-def measure(calculator: BaseCalculator, atoms: Atoms, seconds: float) -> dict[str, Any]:
+def measure(
+    calculator: BaseCalculator, atoms: Atoms, properties: Sequence[str], seconds: float
+) -> dict[str, Any]:
     """Median step [ms], first step [s] and peak memory of the process [MB]."""
     rng = np.random.default_rng(1)
     atoms = atoms.copy()
@@ -74,11 +69,26 @@ def measure(calculator: BaseCalculator, atoms: Atoms, seconds: float) -> dict[st
     def step() -> None:
         # Atoms vibrate about their positions, as in a liquid.
         atoms.positions = base + rng.normal(scale=MOVE, size=base.shape)
-        calculator.calculate(atoms, ["energy", "forces"], ["positions"])
-        np.asarray(calculator.results["born_effective_charges"])
+        calculator.calculate(atoms, list(properties), ["positions"])
+        for name in properties:
+            np.asarray(calculator.results[name])
 
     times = measure_steps(step, seconds)
     return times | {"peak_memory [MB]": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def measure_one(name: str, config_path: str | None, atoms: Atoms, seconds: float) -> dict[str, Any]:
+    """The row of one model, or of one of PEERS."""
+    if name in PEERS:
+        peer = PEERS[name]
+        result = measure(peer.build(), atoms, peer.properties, seconds)
+        return result | {"backbone": name, "charges": peer.charges, "device": "cpu"}
+    import jax
+
+    variant = config.load_variant(config_path, name)
+    result = measure(bornflow_calculator(variant), atoms, WITH_BEC, seconds)
+    described = {key: variant[key] for key in ("backbone", "charges")}
+    return result | described | {"device": jax.devices()[0].device_kind}
 
 
 @cli.command
@@ -87,19 +97,14 @@ def main() -> None:
     atoms = cli.option("numbers of atoms, each of which is timed", [18, 780], nargs="+", type=int)
     args = cli.parse(main, "config", atoms=atoms, **OPTIONS)
     if args.one:
-        variant = {"backbone": PEER, "charges": "uncoupled"}
-        if args.one != PEER:
-            variant = config.load_variant(args.config, args.one)
-        calculator = lorem_jax_calculator() if args.one == PEER else bornflow_calculator(variant)
-        import jax
-
-        result = measure(calculator, water(args.atoms[0]), args.seconds)
-        result |= {key: variant[key] for key in ("backbone", "charges")}
-        print(json.dumps(result | {"device": jax.devices()[0].device_kind}))
+        print(json.dumps(measure_one(args.one, args.config, water(args.atoms[0]), args.seconds)))
         return
     check_arguments(args)
-    peers = [PEER] if has_peer() else []
-    jobs = [(name, n) for n in args.atoms for name in [*args.models, *(peers if n <= PEER_ATOMS else [])]]
+    jobs = [
+        (name, n)
+        for n in args.atoms
+        for name in [*args.models, *(peer for peer in args.peers if n <= PEERS[peer].most_atoms)]
+    ]
     write_table("bornflow.benchmarks.dynamics", "atoms", jobs, args)
 
 

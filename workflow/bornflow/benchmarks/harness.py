@@ -6,7 +6,6 @@ from disk.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -23,11 +22,13 @@ from .. import cli, config
 from ..errors import BornflowError
 from ..io.files import atomic_write
 from ..progress import track
+from .peers import PEERS
 
-PEER = "lorem-jax"  # LoremBEC of the Python package lorem-jax
+REFERENCE = "lorem-jax"  # the peer whose time is compared with those of all others
 
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "models": cli.option("keys of the configuration's models", [], nargs="+"),
+    "peers": cli.option("models of other packages", [], nargs="*", choices=PEERS),
     "seconds": cli.option("time of each measurement [s]", 5, type=cli.duration),
     "one": cli.option("measure only this model, in the first of the cases, and print the result", None),
     "out": cli.option("CSV file to write", None),
@@ -36,19 +37,17 @@ OPTIONS: Mapping[str, dict[str, Any]] = {
 
 def check_arguments(args: argparse.Namespace) -> None:
     """Raise BornflowError for a missing option, or for a model that the configuration does not have."""
-    if not args.models and not has_peer():
+    if not args.models and not args.peers:
         raise BornflowError(
-            "--models is missing: give the models to time, by their keys in the configuration"
+            "--models is missing: give the models to time, by their keys in the configuration, or --peers"
         )
+    for name in args.peers:
+        if not PEERS[name].is_installed:
+            raise BornflowError(f"--peers: {name} is not installed; `{PEERS[name].installed_by}` installs it")
     if args.out is None:
         raise BornflowError("--out is missing: give the CSV file to write")
     for name in args.models:
         config.load_variant(args.config, name)
-
-
-def has_peer() -> bool:
-    """Whether lorem-jax is installed; `make bench` installs it."""
-    return importlib.util.find_spec("lorem") is not None
 
 
 def measure_steps(step: Callable[[], None], seconds: float) -> dict[str, float]:
@@ -77,7 +76,7 @@ def measure_all(
     `python -m MODULE --one MODEL --CASE VALUE` measures one job and prints the result as JSON. The faster
     measurement of two rounds is reported. `first_step` is from the first round, where it compiles;
     `first_step_cached` is from the second, where it reads the compiled functions. `times_as_fast` compares
-    with PEER. Raises BornflowError if a measurement fails.
+    with REFERENCE. Raises BornflowError if a measurement fails.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +96,7 @@ def measure_all(
     cached = rounds["first_step [s]"].last().rename("first_step_cached [s]")
     table = measured.sort_values("step [ms]").groupby([case, "model"]).first()
     table = table.assign(**{"first_step [s]": rounds["first_step [s]"].first()}).join(cached).reset_index()
-    reference = table[table["model"] == PEER].set_index(case)["step [ms]"]
+    reference = table[table["model"] == REFERENCE].set_index(case)["step [ms]"]
     table["times_as_fast"] = table[case].map(reference) / table["step [ms]"]
     return table
 

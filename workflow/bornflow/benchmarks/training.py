@@ -27,7 +27,7 @@ from ..training import data
 from ..training.schedule import adamw, decay_of_matrices
 from ..training.settings import TrainingSettings
 from ..training.step import build_step, loss_weights
-from .harness import OPTIONS, PEER, check_arguments, has_peer, measure_steps, write_table
+from .harness import OPTIONS, REFERENCE, check_arguments, measure_steps, write_table
 
 # Molecules, structures, density [g/cm³] (None: clusters).
 BATCHES: dict[str, tuple[int, int, float | None]] = {
@@ -72,11 +72,9 @@ def bornflow_step(
 
 def lorem_jax_step(options: Mapping[str, Any], labelled: Sequence[Atoms]) -> Callable[[], None]:
     """A step of lorem-jax's model of Born effective charges in its default size, on the same batch."""
-    try:
-        from lorem import LoremBEC
-        from lorem.batching import to_batch, to_sample
-    except ImportError as error:
-        raise BornflowError("lorem-jax is not installed; `make bench` installs it") from error
+    from lorem import LoremBEC
+    from lorem.batching import to_batch, to_sample
+
     model, weights = LoremBEC(), options["loss"]
     samples = [to_sample(atoms, model.cutoff, keys=()) for atoms in labelled]
     batch = jax.tree.map(jnp.asarray, to_batch(samples, []))
@@ -113,16 +111,18 @@ def main() -> None:
     """Time a step of training of the models and write a table."""
     batches = cli.option("batches, each of which is timed", list(BATCHES), nargs="+", choices=BATCHES)
     args = cli.parse(main, "config", batch=batches, **OPTIONS)
+    if other := [name for name in args.peers if name != REFERENCE]:
+        raise BornflowError(f"--peers: the training of {other[0]} is not timed; only {REFERENCE}'s is")
     if args.one:
         options, labelled = config.load(args.config, "training"), structures(args.batch[0])
-        if args.one == PEER:
+        if args.one == REFERENCE:
             step = lorem_jax_step(options, labelled)
         else:
             step = bornflow_step(config.load_variant(args.config, args.one), options, labelled)
         print(json.dumps(measure_steps(step, args.seconds) | {"device": jax.devices()[0].device_kind}))
         return
     check_arguments(args)
-    jobs = [(name, batch) for batch in args.batch for name in [*args.models, *([PEER] if has_peer() else [])]]
+    jobs = [(name, batch) for batch in args.batch for name in [*args.models, *args.peers]]
     write_table("bornflow.benchmarks.training", "batch", jobs, args)
 
 

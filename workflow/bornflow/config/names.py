@@ -13,7 +13,7 @@ RESERVED = {
     "models": {
         r"deviations": "tables of deviations from measured water have this name",
         r"(velocities|response)-.*": "tables of velocities and of responses have names that begin like this",
-        r"lorem-jax": "it is the package which `make bench` times",
+        r"lorem-jax|charge-nep|nep|mace": "a model of another package that is timed has this name",
     },
     "labels.studies": {r"linear_response": "the table of labels.linear_response has this name"},
 }
