@@ -64,16 +64,25 @@ def test_every_variant_accepts_its_own_weights_only(backbone, charges, tmp_path,
             checkpoint.load(tmp_path)
 
 
-def test_earlier_formats_get_the_settings_that_their_models_had(folder, trained):
-    def earlier(text):
-        text["format"] = 7
-        del text["variant"]["tensor_degree"]
+@pytest.mark.parametrize(
+    ("version", "lacking"), [(7, {"tensor_degree": 2, "contraction": 0}), (8, {"contraction": 0})]
+)
+def test_earlier_formats_get_the_settings_that_their_models_had(version, lacking, tmp_path):
+    model = Model(variant(**lacking), ("H", "O"))
+    own = model.initialise(model.graph(np.array([8, 1]), np.eye(3)[:2], None), 0)
+    checkpoint.save(tmp_path, Checkpoint(model, own, np.zeros(2)), "m", {}, 0)
 
-    edit(folder, earlier, fitting=True)
-    assert checkpoint.load(folder).model.variant.tensor_degree == 2
-    edit(folder, lambda text: text.update(format=8), fitting=True)
-    with pytest.raises(BornflowError, match="variant lacks tensor_degree"):
-        checkpoint.load(folder)
+    def earlier(text):
+        text["format"] = version
+        for key in lacking:
+            del text["variant"][key]
+
+    edit(tmp_path, earlier, fitting=True)
+    loaded = checkpoint.load(tmp_path).model.variant
+    assert {key: getattr(loaded, key) for key in lacking} == lacking
+    edit(tmp_path, lambda text: text.update(format=checkpoint.FORMAT), fitting=True)
+    with pytest.raises(BornflowError, match=f"variant lacks {min(lacking)}"):
+        checkpoint.load(tmp_path)
 
 
 def test_the_name_alone_may_be_changed(folder):

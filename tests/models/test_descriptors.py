@@ -73,11 +73,12 @@ def relative(powers):
 
 
 @pytest.mark.parametrize(
-    ("decay", "harmonics", "invariants"),
-    [(0, "solid", "published"), (1.5, "unit", "relative"), (1.5, "unit", "pairs")],
+    ("decay", "contraction", "harmonics", "invariants"),
+    [(0, 0, "solid", "published"), (1.5, 0, "unit", "relative"), (1.5, 5, "unit", "pairs")],
 )
-def test_physical(atoms, decay, harmonics, invariants):
-    changes = {"radial_decay": decay, "harmonics": harmonics, "invariants": invariants}
+def test_physical(atoms, decay, contraction, harmonics, invariants):
+    changes = {"radial_decay": decay, "contraction": contraction}
+    changes |= {"harmonics": harmonics, "invariants": invariants}
     options, weights, graph, features = described(atoms, backbone="physical", **changes)
     centre, neighbour, radial, angular, switch = pairs_of(graph, options)
     n, degrees, channels = len(atoms), options.max_degree + 1, options.channels
@@ -90,10 +91,12 @@ def test_physical(atoms, decay, harmonics, invariants):
     x = summed(np.einsum("pr,prc,p->pc", radial, filters, angular[:, 0]), centre, n) / norm[:, None]
 
     shape = (len(both), options.radial, degrees, channels)
-    filters = dense(weights["filter_centre"], x)[centre] + dense(
-        weights["filter_species"], embedding[neighbour]
-    )
-    filters = filters.reshape(shape)[:, :, degree]
+    filters = dense(weights["filter_species"], embedding[neighbour]).reshape(shape)
+    of_centre = dense(weights["filter_centre"], x).reshape(n, -1, degrees, channels)[centre]
+    if contraction:
+        contract = weights["contraction"].reshape(-1, options.radial, contraction)
+        of_centre = np.einsum("prk,pkda->prda", contract[graph.species[neighbour]], of_centre)
+    filters = (filters + of_centre)[:, :, degree]
     spherical = (
         summed(np.einsum("pr,prma,pm->pma", radial, filters, angular), centre, n) / norm[:, None, None]
     )
@@ -139,7 +142,7 @@ def test_lorem(atoms, invariants):
 @pytest.mark.parametrize(("invariants", "bend"), [("relative", 0.2), ("published", 2.0)])
 def test_invariants_where_a_channel_vanishes(invariants, bend):
     """The paper's norms of `lorem` have a kink there: the slopes on its two sides are −1 and 1."""
-    sizes = {"n_species": 1, "max_degree": 0, "embedding": 1, "features": 1, "channels": 2}
+    sizes = {"n_species": 1, "max_degree": 0, "embedding": 1, "features": 1, "channels": 2, "contraction": 0}
     backbone = Lorem(radial=RadialBasis(2, 5.0), harmonics="unit", invariants=invariants, **sizes)
 
     def invariant(x):

@@ -75,6 +75,24 @@ class Meter:
             self._log(note)
             self._logged = time.monotonic()
 
+    def prepare(self, note: str) -> None:
+        """Tell what is done before the first step, such as a compilation."""
+        if self._bar:
+            self._bar.update(self._task, note=note)
+        else:
+            logger.info("%s: %s", self.label, note)
+
+    def start_clock(self, note: str = "") -> None:
+        """Count the rate and the time left from now on: what came before was preparation."""
+        seconds = time.monotonic() - self._begun
+        self._first, self._begun = self.done, time.monotonic()
+        if self._bar:
+            self._bar.reset(self._task, completed=self.done, note=note)
+        else:
+            logger.info(
+                "%s: %d/%d %s after %.0f s, %s", self.label, self.done, self.total, self.unit, seconds, note
+            )
+
     def _log(self, note: str) -> None:
         elapsed = max(time.monotonic() - self._begun, 1e-9)
         rate = (self.done - self._first) / elapsed

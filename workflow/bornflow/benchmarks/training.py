@@ -24,7 +24,7 @@ from ..io import frames
 from ..models.model import Model
 from ..structures.packing import pack_water
 from ..training import data
-from ..training.schedule import adamw, decay_of_matrices
+from ..training.optimiser import build_optimiser, decay_of_matrices
 from ..training.settings import TrainingSettings
 from ..training.step import build_step, loss_weights
 from .harness import OPTIONS, REFERENCE, check_arguments, measure_steps, write_table
@@ -60,7 +60,8 @@ def bornflow_step(
     first = model.initialise(jax.tree.map(lambda leaf: leaf[0], bucket.data.graph), seed=0)
     parameters, unravel = ravel_pytree(first)
     settings = TrainingSettings.from_section(options)
-    optimiser = adamw(settings, 1, decay_of_matrices(first, settings.decay_of(variant["backbone"])))
+    decay = decay_of_matrices(first, settings.decay_of(variant["backbone"]))
+    optimiser = build_optimiser(settings, 1, decay, unravel)
     step = build_step(model, optimiser, loss_weights(settings.loss, model), unravel)
     state = [parameters, jnp.copy(parameters), optimiser.init(parameters)]
 

@@ -55,15 +55,6 @@ def _global_charges_are_trained(full: Mapping) -> Iterator[str]:
             )
 
 
-def _tensor_degrees_exist(full: Mapping) -> Iterator[str]:
-    for name, model in full["models"].items():
-        if model["tensor_degree"] > model["max_degree"]:
-            yield (
-                f"models.{name}.tensor_degree: {model['tensor_degree']} found, but the features have degrees "
-                f"up to {model['max_degree']} (max_degree); lower it"
-            )
-
-
 def _learning_curve_has_models(full: Mapping) -> Iterator[str]:
     for name in full["training"]["learning_curve"]["models"]:
         if name not in full["models"]:
@@ -186,7 +177,6 @@ CHECKS = (
     _learning_rate_falls,
     _recipes_are_valid,
     _global_charges_are_trained,
-    _tensor_degrees_exist,
     _learning_curve_has_models,
     _computed_labels_have_pools,
     _command_can_be_split,

@@ -25,11 +25,11 @@ from ..models.model import Model
 from ..models.types import Parameters
 from .checkpoint_checks import REMEDY, checked_model, checked_parameters
 
-FORMAT = 8  # of the folder that is written
-FORMATS = (6, 7, 8)  # that are read
+FORMAT = 9  # of the folder that is written
+FORMATS = (6, 7, 8, 9)  # that are read
 WEIGHTS_FORMAT = 6  # the oldest format with the same meaning of weights; its hash covers the weights alone
-# Settings that variants of earlier formats lack, with the values that their models had.
-ADDED = {"tensor_degree": 2}  # since format 8
+# Settings that variants have since a format, with the values that earlier models had.
+ADDED = {8: {"tensor_degree": 2}, 9: {"contraction": 0}}
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +88,9 @@ def load(directory: str | Path) -> Checkpoint:
         )
     weights = parameters.read_bytes()
     _check_hashes(directory, description, weights)
-    if version < FORMAT and isinstance(description.get("variant"), dict):
-        description["variant"] = {**ADDED, **description["variant"]}
+    for since, added in ADDED.items():
+        if version < since and isinstance(description.get("variant"), dict):
+            description["variant"] = {**added, **description["variant"]}
     model = checked_model(config, description)
     baseline = np.array(description["baseline"], dtype=float)
     return Checkpoint(model, checked_parameters(parameters, weights, model), baseline)

@@ -33,6 +33,7 @@ class Backbone(nn.Module):
 
     n_species: int
     radial: RadialBasis
+    contraction: int  # combinations of radial functions in an atom's own filters (`physical`); 0: all of them
     harmonics: str  # "unit": Y_lm of directions; "solid": of vectors in units of the cutoff
     invariants: str  # see `rotational_invariants`
     max_degree: int

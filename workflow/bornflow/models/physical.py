@@ -1,5 +1,6 @@
 """The `physical` backbone: features from the density, and the Coulomb energy of learned charges."""
 
+import math
 from typing import ClassVar
 
 import flax.linen as nn
@@ -16,11 +17,13 @@ from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical
 class Physical(Backbone):
     """Features from the density, without message passing.
 
-    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, and W and C linear maps:
+    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, P a matrix, and W, C and D linear maps:
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
-      f_i,lm = (1/n_i) Σ_{s,r} C[x_i, s_s]_{r,l} A[i, s, r, lm]
-      p_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c',   x_i ← LayerNorm(x_i + Dense(p_i))
-    The paper uses p_i,lc = |f_i,lc|² and solid harmonics (`harmonics: solid`).
+      B[i, k, lm] = Σ_{s,r} P_{sr,k} A[i, s, r, lm]
+      f_i,lm = (1/n_i) (Σ_{s,r} C[s_s]_{r,l} A[i, s, r, lm] + Σ_k D[x_i]_{k,l} B[i, k, lm])
+      x_i ← LayerNorm(x_i + Dense(p_i)),   p_i = `rotational_invariants` of f_i
+    P contracts elements and radial functions to `contraction` combinations. In the paper (`contraction: 0`) P
+    sums over elements, so that k is r, and p_i,lc = |f_i,lc|² with solid harmonics (`harmonics: solid`).
     """
 
     energy_widths: ClassVar = (128,)
@@ -61,17 +64,27 @@ class Physical(Backbone):
         scalars: Scalars,
         embedding: Float[Array, "species width"],
     ) -> Spherical:
-        width = self.radial.number * (self.max_degree + 1) * self.channels
-        shape = (self.radial.number, self.max_degree + 1, self.channels)
-        centre_filters = nn.Dense(width, use_bias=False, name="filter_centre")(scalars)
-        species_filters = nn.Dense(width, name="filter_species")(embedding).reshape(-1, *shape)
-        species_filters = species_filters.reshape(self.n_species * self.radial.number, *shape[1:])
-        by_centre = apply_filters(amplitudes.sum(axis=2), centre_filters.reshape(-1, *shape))
+        shape = (self.max_degree + 1, self.channels)
+        width = self.radial.number * math.prod(shape)
+        contracted = self._contracted(amplitudes)
+        centre_width = contracted.shape[-1] * math.prod(shape)
+        centre_filters = nn.Dense(centre_width, use_bias=False, name="filter_centre")(scalars)
+        by_centre = apply_filters(contracted, centre_filters.reshape(len(scalars), -1, *shape))
+        species_filters = nn.Dense(width, name="filter_species")(embedding)
+        species_filters = species_filters.reshape(self.n_species * self.radial.number, *shape)
         by_species = [
             jnp.einsum("nmk,ka->nma", block.reshape(*block.shape[:2], -1), species_filters[:, degree])
             for degree, block in enumerate(blocks)
         ]
         return by_centre + jnp.concatenate(by_species, axis=1)
+
+    def _contracted(self, amplitudes: Amplitudes) -> Float[Array, "atoms lm combinations"]:
+        """The combinations of elements and radial functions that filters of the centre act on."""
+        if not self.contraction:
+            return amplitudes.sum(axis=2)
+        flat = amplitudes.reshape(*amplitudes.shape[:2], -1)
+        initial = nn.initializers.orthogonal()
+        return flat @ self.param("contraction", initial, (flat.shape[-1], self.contraction))
 
 
 class CoulombEnergy(LongRangeEnergy):

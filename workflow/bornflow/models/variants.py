@@ -36,6 +36,7 @@ class Variant:
     cutoff: float  # Å
     radial: int
     radial_decay: float  # Å⁻¹
+    contraction: int
     harmonics: str
     invariants: str
     max_degree: int
@@ -71,6 +72,7 @@ class Network(nn.Module):
         self.backbone = backbone(
             n_species=self.n_species,
             radial=RadialBasis(settings.radial, settings.cutoff, settings.radial_decay),
+            contraction=settings.contraction,
             harmonics=settings.harmonics,
             invariants=settings.invariants,
             max_degree=settings.max_degree,
@@ -85,7 +87,7 @@ class Network(nn.Module):
             self.screening = SCREENINGS[settings.charges]()
         else:
             self.bec = HEADS[settings.tensor_head](
-                self.n_species, settings.tensor_channels, settings.tensor_degree
+                self.n_species, settings.tensor_channels, min(settings.tensor_degree, settings.max_degree)
             )
 
     def expand(self, vectors: Vectors, graph: Graph) -> Amplitudes:

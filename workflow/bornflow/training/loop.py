@@ -26,8 +26,9 @@ from .baseline import energy_baseline, mean_charges
 from .data import Bucket
 from .epoch import Run, progress_note, run_epoch, validate
 from .loss import LOSS_TERMS, terms_of_zero
+from .optimiser import build_optimiser, decay_of_matrices
 from .predict import BATCH_ATOMS
-from .schedule import adamw, decay_of_matrices, muon, reason_to_end
+from .schedule import reason_to_end
 from .settings import TrainingSettings
 from .state import State, identity, restore, store
 from .step import build_step, loss_weights
@@ -85,11 +86,8 @@ def prepare(
     logger.info("%d structures, %d shapes, %.0f%% padding", len(structures), len(buckets), 100 * padding)
     parameters = _initial_parameters(model, buckets, structures, settings, seed, initial)
     vector, unravel = ravel_pytree(parameters)
-    decay, steps = settings.decay_of(model.variant.backbone), data.steps_per_epoch(buckets)
-    if settings.optimiser == "muon":
-        optimiser = muon(settings, steps, decay, unravel)
-    else:
-        optimiser = adamw(settings, steps, decay_of_matrices(parameters, decay))
+    decay = decay_of_matrices(parameters, settings.decay_of(model.variant.backbone))
+    optimiser = build_optimiser(settings, data.steps_per_epoch(buckets), decay, unravel)
     weights = loss_weights(settings.loss, model)
     run = Run(
         model=model,
@@ -147,7 +145,9 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
     """The state at the end of the run; `keep` stores it every `checkpoint_minutes` and at the end."""
     settings = run.settings
     begun, stored = time.monotonic() - state.seconds, time.monotonic()
-    with Meter("training", settings.epochs, "epochs", start=state.epoch) as meter:
+    first = state.epoch
+    with Meter("training", settings.epochs, "epochs", start=first) as meter:
+        meter.prepare(f"compiling the steps of {len(run.buckets)} shapes, in the first epoch")
         while state.epoch < settings.epochs:
             if reason := reason_to_end(state, settings):
                 logger.info("training ends after %d of %d epochs: %s", state.epoch, settings.epochs, reason)
@@ -159,6 +159,8 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
                 keep(state)
                 stored = time.monotonic()
             meter.advance(note=progress_note(state.history[-1]))
+            if state.epoch == first + 1:
+                meter.start_clock("with compilation")
     if run.held_out_buckets and state.epoch and state.epoch not in state.validation[:, 0]:
         state = validate(run, state)
     keep(state)  # so that a second stage starts from the same parameters as after a kill
