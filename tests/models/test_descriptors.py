@@ -94,8 +94,8 @@ def test_physical(atoms, decay, contraction, harmonics, invariants):
     filters = dense(weights["filter_species"], embedding[neighbour]).reshape(shape)
     of_centre = dense(weights["filter_centre"], x).reshape(n, -1, degrees, channels)[centre]
     if contraction:
-        contract = weights["contraction"].reshape(-1, options.radial, contraction)
-        of_centre = np.einsum("prk,pkda->prda", contract[graph.species[neighbour]], of_centre)
+        contract = weights["contraction"].reshape(degrees, -1, options.radial, contraction)
+        of_centre = np.einsum("dprk,pkda->prda", contract[:, graph.species[neighbour]], of_centre)
     filters = (filters + of_centre)[:, :, degree]
     spherical = (
         summed(np.einsum("pr,prma,pm->pma", radial, filters, angular), centre, n) / norm[:, None, None]

@@ -17,13 +17,13 @@ from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical
 class Physical(Backbone):
     """Features from the density, without message passing.
 
-    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, P a matrix, and W, C and D linear maps:
+    With n_i = 1 + Σ_j f_c, s_z the embedding of a species, P_l matrices, and W, C and D linear maps:
       x_i = (1/n_i) Σ_{s,r} W[s_{z_i}, s_s]_r A[i, s, r, 00]
-      B[i, k, lm] = Σ_{s,r} P_{sr,k} A[i, s, r, lm]
+      B[i, k, lm] = Σ_{s,r} P_{l,sr,k} A[i, s, r, lm]
       f_i,lm = (1/n_i) (Σ_{s,r} C[s_s]_{r,l} A[i, s, r, lm] + Σ_k D[x_i]_{k,l} B[i, k, lm])
       x_i ← LayerNorm(x_i + Dense(p_i)),   p_i = `rotational_invariants` of f_i
-    P contracts elements and radial functions to `contraction` combinations. In the paper (`contraction: 0`) P
-    sums over elements, so that k is r, and p_i,lc = |f_i,lc|² with solid harmonics (`harmonics: solid`).
+    P_l contracts elements and radial functions to `contraction` combinations for each degree. In the paper
+    (`contraction: 0`) B is the sum over elements, with k = r, and p_i,lc = |f_i,lc|² with solid harmonics.
     """
 
     energy_widths: ClassVar = (128,)
@@ -66,7 +66,7 @@ class Physical(Backbone):
     ) -> Spherical:
         shape = (self.max_degree + 1, self.channels)
         width = self.radial.number * math.prod(shape)
-        contracted = self._contracted(amplitudes)
+        contracted = self._contracted(amplitudes, blocks)
         centre_width = contracted.shape[-1] * math.prod(shape)
         centre_filters = nn.Dense(centre_width, use_bias=False, name="filter_centre")(scalars)
         by_centre = apply_filters(contracted, centre_filters.reshape(len(scalars), -1, *shape))
@@ -78,13 +78,16 @@ class Physical(Backbone):
         ]
         return by_centre + jnp.concatenate(by_species, axis=1)
 
-    def _contracted(self, amplitudes: Amplitudes) -> Float[Array, "atoms lm combinations"]:
+    def _contracted(
+        self, amplitudes: Amplitudes, blocks: list[Float[Array, "atoms _ species radial"]]
+    ) -> Float[Array, "atoms lm combinations"]:
         """The combinations of elements and radial functions that filters of the centre act on."""
         if not self.contraction:
             return amplitudes.sum(axis=2)
-        flat = amplitudes.reshape(*amplitudes.shape[:2], -1)
-        initial = nn.initializers.orthogonal()
-        return flat @ self.param("contraction", initial, (flat.shape[-1], self.contraction))
+        shape = (self.max_degree + 1, self.n_species * self.radial.number, self.contraction)
+        matrices = self.param("contraction", nn.initializers.orthogonal(), shape)
+        flat = [block.reshape(*block.shape[:2], -1) for block in blocks]
+        return jnp.concatenate([flat[degree] @ matrices[degree] for degree in range(len(flat))], axis=1)
 
 
 class CoulombEnergy(LongRangeEnergy):
