@@ -88,7 +88,7 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            pools = ("molecules", "files", "density")
+            pools = ("molecules", "files", "density", "committee")
             overrides = (
                 "equilibration",
                 "temperature_limit",

@@ -150,10 +150,10 @@ def test_a_folder_of_the_previous_format_is_read_with_a_warning(folder, trained,
     assert "whose hash covers the weights alone" in caplog.text
 
 
-@pytest.mark.parametrize("found", [0, 5, 9, "7", None, [7], True, 7.5])
+@pytest.mark.parametrize("found", [0, 5, 10, "7", None, [7], True, 7.5])
 def test_another_format_is_rejected(found, folder):
     edit(folder, lambda text: text.update(format=found))
-    with pytest.raises(BornflowError, match=r"has format .*, this version reads 6, 7, 8; train again"):
+    with pytest.raises(BornflowError, match=r"has format .*, this version reads 6, 7, 8, 9; train again"):
         checkpoint.load(folder)
 
 

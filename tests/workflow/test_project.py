@@ -19,7 +19,7 @@ DISTRIBUTIONS = {
     "msgpack": "msgpack",
     "sklearn": "scikit-learn",
 }
-OPTIONAL = {"lorem"}  # the peer that `make bench` installs from requirements-bench.lock
+OPTIONAL = {"lorem", "calorine", "mace", "torch", "e3nn"}  # installed by `make bench` and `make bench-mace`
 # In the order of the design: a room imports from itself, the rooms before it and the modules at the top.
 ROOMS = [
     *("io", "config", "models", "inference", "structures", "labels", "training", "dynamics"),

@@ -77,11 +77,6 @@ def committee_files(wildcards):
     return [f"{folder}/{name}" for folder in folders for name in ("config.yaml", "parameters.msgpack")]
 
 
-def uncertain_count(wildcards):
-    """The number of candidates that the models of a pool choose."""
-    return 4 * POOLS[wildcards.structure]["select"]
-
-
 def candidates(wildcards):
     """The file that the structures of a pool are selected from."""
     step = "uncertain" if "committee" in POOLS[wildcards.structure] else "pools"
@@ -112,16 +107,6 @@ def coupled_models(wildcards):
 def first_model(wildcards):
     """The model of a backbone whose velocities are drawn."""
     return backbone_models(wildcards)[0]
-
-
-def model_name(wildcards):
-    """The model that a figure shows."""
-    return wildcards.model
-
-
-def study_name(wildcards):
-    """The study that a figure shows."""
-    return wildcards.study
 
 
 def each_seed(models):

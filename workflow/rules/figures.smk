@@ -1,4 +1,6 @@
 # Figures, each as PDF and PNG. The style is an input: a new style only redraws the figures.
+from operator import attrgetter
+
 STYLE = "workflow/bornflow/figures/bornflow.mplstyle"
 MODEL_PLOTS = ["labelled_set", "model_errors"]
 MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("screening-{model}", model=LOCAL)
@@ -77,7 +79,7 @@ use rule labelled_set as committee_figure with:
     log:
         f"{RESULTS}/logs/figures/committee-{{model}}.log",
     params:
-        command=draw("committee", model=model_name),
+        command=draw("committee", model=attrgetter("model")),
 
 
 use rule labelled_set as spectrum with:
@@ -128,7 +130,7 @@ use rule labelled_set as label_study_figure with:
     wildcard_constraints:
         study="|".join(STUDY_PLOTS),  # other studies have no figure
     params:
-        command=draw("label_studies", study=study_name),
+        command=draw("label_studies", study=attrgetter("study")),
 
 
 use rule labelled_set as timing_figure with:

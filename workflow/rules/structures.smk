@@ -51,10 +51,10 @@ rule uncertain:
         mem_mb=4000,
     params:
         committee=lookup(dpath="structures/pools/{structure}/committee", within=SETTINGS),
-        most=uncertain_count,
+        keep=lookup(dpath="structures/pools/{structure}/select", within=SETTINGS),
     shell:
         "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
-        " --committee {params.committee:q} --count {params.most} --out {output.pool:q} &> {log:q}"
+        " --committee {params.committee:q} --count {params.keep:q} --out {output.pool:q} &> {log:q}"
 
 
 rule select:

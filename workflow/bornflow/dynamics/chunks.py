@@ -35,7 +35,10 @@ STATE_ARRAYS = ("positions", "momenta")  # stored as arrays; the rest of the sta
 
 def run_identity(atoms: Atoms, settings: SystemSettings, seed: int, model: bytes) -> str:
     """The hash that ties chunks to a run: over start structure and masses, settings, seed and model hash."""
-    digest = hashlib.sha256(json.dumps([FORMAT, settings.to_dict(), seed], sort_keys=True).encode())
+    described = settings.to_dict()
+    # Timing has no effect on a run. Its other keys stay, so that unfinished runs keep their identity.
+    described["timing"] = {key: value for key, value in described["timing"].items() if key != "peers"}
+    digest = hashlib.sha256(json.dumps([FORMAT, described, seed], sort_keys=True).encode())
     for values in (atoms.positions, atoms.numbers, atoms.get_masses(), atoms.cell.array, atoms.pbc):
         digest.update(values.tobytes())
     digest.update(model)

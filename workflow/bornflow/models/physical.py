@@ -85,6 +85,7 @@ class Physical(Backbone):
         if not self.contraction:
             return amplitudes.sum(axis=2)
         shape = (self.max_degree + 1, self.n_species * self.radial.number, self.contraction)
+        # Orthonormal over all degrees together: for each degree columns have norms of about 1/√(degrees).
         matrices = self.param("contraction", nn.initializers.orthogonal(), shape)
         flat = [block.reshape(*block.shape[:2], -1) for block in blocks]
         return jnp.concatenate([flat[degree] @ matrices[degree] for degree in range(len(flat))], axis=1)

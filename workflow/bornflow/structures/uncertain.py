@@ -1,7 +1,9 @@
 """The structures of a pool that a committee of models is least certain about.
 
-    python -m bornflow.structures.uncertain --pool pool.extxyz --committee DIR0 DIR1 DIR2 --count 48 \\
+    python -m bornflow.structures.uncertain --pool pool.extxyz --committee DIR0 DIR1 DIR2 --count 12 \\
         --out uncertain.extxyz
+
+FACTOR times as many structures as requested are kept, of which `structures.select` selects different ones.
 
 The uncertainty of a structure is the largest |σ_F| of its atoms, with σ_F the standard deviation of the
 models' forces (`inference.committee`). Labels of uncertain structures improve a model most (query by
@@ -22,6 +24,7 @@ from ..progress import Meter
 
 logger = logging.getLogger(__name__)
 
+FACTOR = 4
 UNCERTAINTY = "force_uncertainty"  # in `info`, eV/Å
 
 
@@ -66,11 +69,11 @@ def main() -> None:
         "out",
         pool=cli.option("extxyz file of candidates"),
         committee=cli.options("folders of two or more trained models"),
-        count=cli.option("number of structures to keep", type=cli.count),
+        count=cli.option("number of structures that will be selected from them", type=cli.count),
     )
     jax_setup.configure()
     committee = CommitteeCalculator.from_checkpoints(args.committee)
-    frames.write(args.out, most_uncertain(frames.read(args.pool), committee, args.count))
+    frames.write(args.out, most_uncertain(frames.read(args.pool), committee, FACTOR * args.count))
 
 
 if __name__ == "__main__":

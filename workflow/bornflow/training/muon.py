@@ -2,11 +2,12 @@
 
     W ← W − η (0.2 √max(n, m) O + λ W),    O ≈ U Vᵀ of the momentum M = U Σ Vᵀ of W [n, m]
 
-The factor gives updates of the root mean square that Adam's have (arXiv:2502.16982). Three matrix polynomials
-of the Polar Express (arXiv:2505.16932) bring all singular values of M above 0.2 % of its norm to 0.19 … 1.87.
-More polynomials bring them closer to 1, but take longer and give models of the same errors. All other
-parameters have Adam: vectors, small matrices, and matrices that map chemical elements to filters, whose
-momentum has no more directions than there are pairs of elements.
+With this factor, updates have the same root mean square as Adam's (arXiv:2502.16982). Three matrix polynomials
+of the Polar Express (arXiv:2505.16932) map all singular values of M above 0.2 % of its norm to 0.19 … 1.87.
+More polynomials map them closer to 1, but take longer and give models with the same errors. All other
+parameters are updated by Adam: vectors, small matrices, and the networks that make filters from chemical
+elements. The momentum of a network that reads elements has a rank of at most the number of pairs of elements,
+times the number of radial functions.
 """
 
 from collections.abc import Callable
@@ -26,8 +27,8 @@ POLYNOMIALS = (  # a, b, c of x ← a x + b x³ + c x⁵
     (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
 )
 SMALLEST = 16  # rows and columns of a matrix with orthogonal updates
-# Modules of the networks that read elements, not atoms.
-OF_ELEMENTS = frozenset({"embedding", "filter", "filter_scalar", "filter_species"})
+# Modules that read elements and radial functions, not atoms.
+OF_ELEMENTS = frozenset({"embedding", "filter", "filter_scalar", "filter_species", "filter_spherical"})
 
 
 def scale_by_muon(unravel: Callable[[jax.Array], Any]) -> optax.GradientTransformation:
