@@ -1,8 +1,8 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the fast tests, in under ten minutes; make test-slow: the others
-# make bench time of a step of dynamics and of training for every model, beside lorem-jax and NEP
-# make bench-mace  the same of dynamics for MACE, in an environment of its own (6 GB)
+# make bench time of a step of dynamics and of training for every model, compared with lorem-jax and NEP
+# make bench-mace  time of a step of dynamics with MACE, in an environment of its own (6 GB)
 # make lint  style and types of the code, style of the rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 

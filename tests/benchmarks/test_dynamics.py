@@ -11,7 +11,7 @@ from examples import search_path, variant
 
 from bornflow.benchmarks import dynamics
 from bornflow.benchmarks.harness import REFERENCE, measure_all
-from bornflow.benchmarks.peers import PEERS, WITH_BEC
+from bornflow.benchmarks.peers import PEERS, WITH_BEC, _nep_file
 from bornflow.errors import BornflowError
 from bornflow.figures import drawing
 from bornflow.figures.timing import draw
@@ -47,6 +47,14 @@ def test_a_step_of_a_peer_is_timed(name):
     assert times["step [ms]"] > 0
 
 
+def test_the_file_of_a_neuroevolution_potential_has_all_weights():
+    """Descriptors are 9 radial and 9 · 5 angular functions; each element has 30 neurons."""
+    for charges, outputs in ((False, 1), (True, 2)):
+        lines = _nep_file(charges).splitlines()
+        network = 2 * (54 * 30 + 30 + outputs * 30) + outputs
+        assert len(lines) == 6 + network + 4 * 2 * 81 + 54
+
+
 def test_a_peer_that_is_not_installed_is_named(tmp_path):
     absent = [name for name, peer in PEERS.items() if not peer.is_installed]
     if not absent:
@@ -66,6 +74,7 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
             ("mine", "physical", "local"),
             ("lorem-uncoupled", "lorem", "uncoupled"),
             (REFERENCE, REFERENCE, "uncoupled"),
+            ("nep", "nep", "none"),
         )
         for atoms in (18, 780)
     ]
@@ -75,6 +84,9 @@ def test_the_figure_has_a_line_for_each_model(tmp_path):
     assert "mine" in labels
     assert labels.count("lorem-jax, uncoupled") == 1
     assert labels[-2:] == ["on CPU", "on H100"]
+    assert "nep, no Born effective charges" in labels
+    marks = {line.get_label(): line.get_marker() for line in figure.axes[0].lines}
+    assert marks["nep, no Born effective charges"] != marks["lorem-jax, uncoupled"]
     drawing.save(figure, [tmp_path / "dynamics.png"])
     assert (tmp_path / "dynamics.png").read_bytes().startswith(b"\x89PNG")
 

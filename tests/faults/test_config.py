@@ -347,3 +347,10 @@ def test_written_sections_are_read_unchanged(tmp_path):
     path.write_text(yaml.safe_dump({key: full[key] for key in ("models", "dynamics")}))
     assert config.load(path, "models") == full["models"]
     assert config.load(path, "dynamics") == full["dynamics"]
+
+
+def test_models_cannot_choose_their_own_training_structures():
+    pools = {"a": {"molecules": 2, "select": 2, "committee": ["results/models/m/0", "old/m/1"]}}
+    given = {"structures": {"pools": pools}, "training": {"data": ["computed"]}}
+    rejected(given, "structures.pools.a.committee: results/models/m/0 is in the results of this run")
+    assert config.complete(given | {"results": "results/second"})

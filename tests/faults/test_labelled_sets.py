@@ -368,6 +368,49 @@ def test_a_validation_file_is_held_out(few, tmp_path, caplog):
     assert "it is not trained on" in caplog.text
 
 
+def written(folder, name, structures, **info) -> str:
+    """A file of copies of structures with other names and positions, and with entries of `info`."""
+    copies = [relabel(atoms) for atoms in structures]
+    for atoms in copies:
+        atoms.info["structure"] = f"{name}-{frames.name(atoms)}"
+        atoms.info.pop("split", None)
+        atoms.info.pop("group", None)
+        atoms.info.update(info)
+    frames.write(folder / f"{name}.extxyz", copies)
+    return str(folder / f"{name}.extxyz")
+
+
+def test_the_shipped_set_has_a_fixed_validation_subset(shipped):
+    train, valid = split([SHIPPED], [], SETTINGS)
+    assert len(valid) == 48 and len(train) + len(valid) == len(shipped)
+    assert {atoms.info["split"] for atoms in valid} == {"validation"}
+    assert not {atoms.info["group"] for atoms in train} & {atoms.info["group"] for atoms in valid}
+    assert {frames.kind(atoms) for atoms in valid} == {"bulk", "cluster"}
+    other_seed = split([SHIPPED], [], replace(SETTINGS, split_seed=5))[1]
+    assert list(map(frames.name, other_seed)) == list(map(frames.name, valid))
+
+
+def test_files_without_marks_are_split_at_random_beside_marked_ones(shipped, tmp_path):
+    marked = written(tmp_path, "marked", shipped[:4], split="train")
+    held_out = written(tmp_path, "held", shipped[4:6], split="validation")
+    free = written(tmp_path, "free", shipped[10:20])
+    train, valid = split([marked, held_out, free], [], SETTINGS)
+    names = [frames.name(atoms).split("-")[0] for atoms in valid]
+    assert names.count("held") == 2 and names.count("marked") == 0 and 0 < names.count("free") < 5
+    assert len(train) + len(valid) == 16
+
+
+def test_marked_structures_are_trained_on_only_with_a_warning(shipped, tmp_path, caplog):
+    marked = written(tmp_path, "marked", shipped[:4], split="validation")
+    given = written(tmp_path, "given", shipped[4:6])
+    train, valid = split([marked], [given], SETTINGS)
+    assert "4 structures marked split=validation are trained on" in caplog.text
+    assert len(train) == 4 and {atoms.info["split"] for atoms in train} == {"train"}
+    assert len(valid) == 2
+    with pytest.raises(BornflowError, match="all are marked split=validation or related to such"):
+        split([marked], [], SETTINGS)
+
+
 def test_the_command_ends_in_one_clear_error(few, tmp_path):
     frames.write(tmp_path / "a.extxyz", [relabel(atoms, forces=lambda f: -f) for atoms in few])
     (tmp_path / "cfg.yaml").write_text(yaml.safe_dump({}))

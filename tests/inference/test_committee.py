@@ -10,7 +10,7 @@ from examples import jiggle, noisy_parameters, variant, water
 
 from bornflow.errors import BornflowError
 from bornflow.figures import committee as committee_figure
-from bornflow.inference import BornflowCalculator, CommitteeCalculator
+from bornflow.inference import BornflowCalculator, CommitteeCalculator, checkpoint
 from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames
 from bornflow.io.calibration import read_scales
@@ -41,6 +41,7 @@ def test_results_are_means_and_standard_deviations_of_the_members(members):
         }
         for member in members
     ]
+    members[0].get_property("stress", water(8, 0.9))  # earlier requests have no effect
     committee = CommitteeCalculator(members, {"forces": 2.0})
     for name in results[0]:
         values = [result[name] for result in results]
@@ -70,8 +71,15 @@ def test_forces_and_stress_are_derivatives_of_the_mean_energy(members):
 def test_one_model_is_no_committee(members, tmp_path):
     with pytest.raises(BornflowError, match="1 model given; a committee has at least two"):
         CommitteeCalculator(members[:1])
-    with pytest.raises(BornflowError, match="is given twice"):
-        CommitteeCalculator.from_checkpoints([tmp_path, tmp_path / "."])
+    with pytest.raises(BornflowError, match="scales of force given; energy, forces, bec are possible"):
+        CommitteeCalculator(members, {"force": 2.0})
+    model = Model(variant(), ("H", "O"))
+    for name, factor in (("a", 1), ("b", 1), ("c", 2)):
+        parameters = jax.tree.map(lambda leaf, f=factor: f * leaf, noisy_parameters(model))
+        checkpoint.save(tmp_path / name, Checkpoint(model, parameters, np.zeros(2)), "m", {}, 0)
+    with pytest.raises(BornflowError, match=r"a and .*b contain the same model"):
+        CommitteeCalculator.from_checkpoints([tmp_path / "a", tmp_path / "b"])
+    assert len(CommitteeCalculator.from_checkpoints([tmp_path / "a", tmp_path / "c"]).members) == 2
     other = Model(variant(), ("H",))
     alone = Checkpoint(
         other, other.initialise(other.graph(np.array([1]), np.zeros((1, 3)), None), 0), np.zeros(1)
@@ -86,12 +94,16 @@ def test_the_most_uncertain_structures_are_chosen(members):
     for index, atoms in enumerate(pool):
         atoms.info = {"structure": f"frame-{index}"}
     rated = [np.linalg.norm(committee.get_property("forces_std", atoms), axis=1).max() for atoms in pool]
-    chosen = most_uncertain(pool, committee, 2)
+    apart = water(2)
+    apart.positions[3:] += 30
+    chosen = most_uncertain([*pool, apart], committee, 2, gap=4.0)
     assert [frames.name(atoms) for atoms in chosen] == [f"frame-{i}" for i in np.argsort(rated)[::-1][:2]]
     np.testing.assert_allclose([atoms.info[UNCERTAINTY] for atoms in chosen], sorted(rated)[:2:-1], atol=1e-4)
-    assert len(most_uncertain(pool, committee, 9)) == 5
+    assert len(most_uncertain(pool, committee, 9, gap=4.0)) == 5
     with pytest.raises(BornflowError, match="sulphur"):
-        most_uncertain([Atoms("S", info={"structure": "sulphur"})], committee, 1)
+        most_uncertain([Atoms("S", info={"structure": "sulphur"})], committee, 1, gap=4.0)
+    with pytest.raises(BornflowError, match="all 1 structures of the pool have fallen apart"):
+        most_uncertain([apart], committee, 1, gap=4.0)
 
 
 def labelled_and_guessed(factor: float) -> tuple[list[Atoms], list[list[Atoms]]]:
@@ -125,7 +137,7 @@ def test_the_calibration_recovers_the_factor():
     figure = committee_figure.draw(labelled, guessed, report["scales"], "m")
     assert len(figure.axes) == 2
     x, y = figure.axes[1].lines[1].get_data()
-    np.testing.assert_allclose(y, x, rtol=0.3), "calibrated: the binned errors lie on the line"
+    np.testing.assert_allclose(y, x, rtol=0.3, err_msg="calibrated: binned errors lie on the line")
 
 
 def test_the_calibration_needs_different_models_and_the_same_structures():
@@ -134,7 +146,11 @@ def test_the_calibration_needs_different_models_and_the_same_structures():
         calibrate(labelled, guessed[:1])
     with pytest.raises(BornflowError, match="not of the labelled structures"):
         calibrate(labelled[::-1], guessed)
-    with pytest.raises(BornflowError, match="copies of one model"):
+    with pytest.raises(BornflowError, match="bec of s-0 is not predicted"):
+        calibrate(guessed[0][:2], [guessed[1][:2], [labelled[0], guessed[2][1]]])
+    with pytest.raises(BornflowError, match="no quantity has labels of two or more structures"):
+        calibrate(labelled[:1], [member[:1] for member in guessed])
+    with pytest.raises(BornflowError, match="the same energy: they are copies"):
         calibrate(labelled, [guessed[0], guessed[0]])
 
 

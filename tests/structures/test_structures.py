@@ -8,9 +8,10 @@ from bornflow.config.load import complete
 from bornflow.errors import BornflowError
 from bornflow.io import frames
 from bornflow.structures.candidates import read_candidates
+from bornflow.structures.connected import is_connected
 from bornflow.structures.packing import box_edge, pack_water
 from bornflow.structures.sample import sample
-from bornflow.structures.select import is_connected, select
+from bornflow.structures.select import select
 from bornflow.structures.settings import PoolSettings, SoapSettings
 
 SOAP = SoapSettings(**complete({})["structures"]["soap"])

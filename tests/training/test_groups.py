@@ -137,9 +137,11 @@ def test_marked_structures_are_the_validation_subset_of_their_file():
 
 def test_without_marks_nothing_is_prescribed():
     pool = [water(2, seed=seed) for seed in range(4)]
-    pool[0].info["split"] = "train"
     chosen = fixed_split(pool, [0] * 4, related(pool, [], by_group=True))
     assert chosen.free == [0, 1, 2, 3]
+    pool[0].info["split"] = "train"
+    chosen = fixed_split(pool, [0] * 4, related(pool, [], by_group=True))
+    assert chosen.train == [0, 1, 2, 3], "a file whose marks say that all of it is trained on"
 
 
 def test_an_unknown_mark_is_rejected():

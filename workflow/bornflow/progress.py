@@ -76,7 +76,7 @@ class Meter:
             self._logged = time.monotonic()
 
     def prepare(self, note: str) -> None:
-        """Tell what is done before the first step, such as a compilation."""
+        """Report the work before the first step, such as a compilation."""
         if self._bar:
             self._bar.update(self._task, note=note)
         else:
@@ -96,11 +96,11 @@ class Meter:
     def _log(self, note: str) -> None:
         elapsed = max(time.monotonic() - self._begun, 1e-9)
         rate = (self.done - self._first) / elapsed
-        left = (self.total - self.done) / rate if rate else float("nan")
+        left = f"{(self.total - self.done) / rate:.0f} s left" if rate else "time left not known"
         also = f"{rate * self._speed[0]:.3g} {self._speed[1]}, " if self._speed else ""
         line = (
             f"{self.label}: {self.done}/{self.total} {self.unit}, {rate:.3g} {self.unit}/s, {also}"
-            f"{elapsed:.0f} s elapsed, {left:.0f} s left {note}"
+            f"{elapsed:.0f} s elapsed, {left} {note}"
         )
         logger.info(line.rstrip())
 

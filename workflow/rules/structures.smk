@@ -41,6 +41,7 @@ rule uncertain:
     input:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
         models=committee_files,
+        config=f"{RESULTS}/settings/structures.yaml",
     output:
         pool=f"{RESULTS}/structures/uncertain/{{structure}}.extxyz",
     log:
@@ -49,12 +50,14 @@ rule uncertain:
         "../../envs/jax.yaml"
     resources:
         mem_mb=4000,
+        runtime=720,
     params:
         committee=lookup(dpath="structures/pools/{structure}/committee", within=SETTINGS),
         keep=lookup(dpath="structures/pools/{structure}/select", within=SETTINGS),
     shell:
         "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
-        " --committee {params.committee:q} --count {params.keep:q} --out {output.pool:q} &> {log:q}"
+        " --committee {params.committee:q} --count {params.keep:q} --config {input.config:q}"
+        " --out {output.pool:q} &> {log:q}"
 
 
 rule select:

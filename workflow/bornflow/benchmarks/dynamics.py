@@ -9,6 +9,7 @@ change the time.
 """
 
 import json
+import logging
 import resource
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +22,9 @@ from .. import cli, config
 from ..errors import BornflowError
 from ..structures.packing import pack_water
 from .harness import OPTIONS, check_arguments, measure_steps, write_table
-from .peers import PEERS, WITH_BEC
+from .peers import PEERS, WITH_BEC, jax_device
+
+logger = logging.getLogger(__name__)
 
 DENSITY = 0.997  # g/cm³
 MOVE = 0.01  # Å, the displacement of an atom in a step of 0.5 fs at 300 K
@@ -82,13 +85,12 @@ def measure_one(name: str, config_path: str | None, atoms: Atoms, seconds: float
     if name in PEERS:
         peer = PEERS[name]
         result = measure(peer.build(), atoms, peer.properties, seconds)
-        return result | {"backbone": name, "charges": peer.charges, "device": "cpu"}
-    import jax
+        return result | {"backbone": name, "charges": peer.charges, "device": peer.device()}
 
     variant = config.load_variant(config_path, name)
     result = measure(bornflow_calculator(variant), atoms, WITH_BEC, seconds)
     described = {key: variant[key] for key in ("backbone", "charges")}
-    return result | described | {"device": jax.devices()[0].device_kind}
+    return result | described | {"device": jax_device()}
 
 
 @cli.command
@@ -105,6 +107,11 @@ def main() -> None:
         for n in args.atoms
         for name in [*args.models, *(peer for peer in args.peers if n <= PEERS[peer].most_atoms)]
     ]
+    for peer in args.peers:
+        if skipped := [n for n in args.atoms if n > PEERS[peer].most_atoms]:
+            logger.warning("%s is not timed with %s atoms, which takes too long", peer, skipped)
+    if not jobs:
+        raise BornflowError("nothing is left to time; give models, or --atoms of at most 1000")
     write_table("bornflow.benchmarks.dynamics", "atoms", jobs, args)
 
 

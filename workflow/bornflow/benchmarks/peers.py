@@ -1,4 +1,4 @@
-"""Models of other packages that bornflow's are timed beside, as ASE calculators with random weights.
+"""Models of other packages that bornflow's are compared with, as ASE calculators with random weights.
 
 `make bench` installs lorem-jax and calorine, `make bench-mace` MACE in an environment of its own. Weights do
 not change the time.
@@ -25,12 +25,20 @@ class Peer:
     properties: Sequence[str]  # ASE's names of what a step evaluates
     build: Callable[[], BaseCalculator]
     most_atoms: int  # larger systems are not timed
+    device: Callable[[], str] = lambda: "cpu"
     installed_by: str = "make bench"
 
     @property
     def is_installed(self) -> bool:
         """Whether its package is installed."""
         return importlib.util.find_spec(self.package) is not None
+
+
+def jax_device() -> str:
+    """The device that jax uses."""
+    import jax
+
+    return jax.devices()[0].device_kind
 
 
 def lorem_jax() -> BaseCalculator:
@@ -110,8 +118,8 @@ def mace() -> BaseCalculator:
 
 WITH_BEC = ("energy", "forces", "born_effective_charges")
 PEERS = {
-    "lorem-jax": Peer("lorem", "uncoupled", WITH_BEC, lorem_jax, 1000),
+    "lorem-jax": Peer("lorem", "uncoupled", WITH_BEC, lorem_jax, 1000, jax_device),
     "charge-nep": Peer("calorine", "static", WITH_BEC, lambda: neuroevolution(charges=True), 10_000),
     "nep": Peer("calorine", "none", WITH_BEC[:2], lambda: neuroevolution(charges=False), 10_000),
-    "mace": Peer("mace", "none", WITH_BEC[:2], mace, 1000, "make bench-mace"),
+    "mace": Peer("mace", "none", WITH_BEC[:2], mace, 1000, installed_by="make bench-mace"),
 }

@@ -7,6 +7,7 @@ yields a message for every value that violates it: the key, the value found and 
 import shlex
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from pathlib import Path
 
 from ..errors import BornflowError
 from ..units import WAVENUMBER, spectral_steps
@@ -112,6 +113,21 @@ def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
             yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
 
 
+def _committees_come_from_other_runs(full: Mapping) -> Iterator[str]:
+    """Models of the same run cannot choose the structures that they are trained on."""
+    if "computed" not in full["training"]["data"]:
+        return
+    results = Path(full["results"]).resolve()
+    for name, pool in full["structures"]["pools"].items():
+        for folder in pool.get("committee", []):
+            if Path(folder).resolve().is_relative_to(results):
+                yield (
+                    f"structures.pools.{name}.committee: {folder} is in the results of this run, whose "
+                    "models are trained on its structures (training.data: computed); copy the models to "
+                    "another folder, or give this run other `results`"
+                )
+
+
 def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
     for name, pool in full["structures"]["pools"].items():
         if _sources(pool) != ["molecules"]:
@@ -183,6 +199,7 @@ CHECKS = (
     _studies_change_known_settings,
     _pools_have_one_source,
     _xtb_labels_isolated_structures,
+    _committees_come_from_other_runs,
     _pools_are_large_enough,
     _frames_have_velocities,
     _spectra_have_frequencies,

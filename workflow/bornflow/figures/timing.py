@@ -23,6 +23,7 @@ PUBLISHED = {
 }
 COLOURS = {"physical": "C0", "lorem": "C1"}  # of backbones
 MARKS = {"uncoupled": "o", "global": "s", "local": "^"}
+PEER_MARKS = {"lorem-jax": "x", "charge-nep": "+", "nep": "1", "mace": "2"}  # of other packages
 LINES = ("-", ":", "-.")  # of devices, in the order of the tables
 
 
@@ -53,7 +54,8 @@ def _style(name: str, backbone: str, charges: str) -> tuple[str, dict[str, Any]]
     """Label, colour and marker of a model; other packages are black."""
     if backbone in COLOURS:
         return name.replace("-", ", "), {"color": COLOURS[backbone], "marker": MARKS[charges]}
-    return f"{name}, {charges}", {"color": "k", "marker": "x"}
+    label = f"{name}, no Born effective charges" if charges == "none" else f"{name}, {charges}"
+    return label, {"color": "k", "marker": PEER_MARKS.get(name, "x")}
 
 
 def read(path: str) -> pd.DataFrame:

@@ -15,16 +15,20 @@ With the predictions x_m of M models, the uncertainty of their mean is estimated
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from ..errors import BornflowError
 from ..io.calibration import read_scales
+from . import checkpoint
 from .calculator import BornflowCalculator
+from .checkpoint import Checkpoint
 
 # Properties with an uncertainty, by the name of the quantity in a calibration.
 UNCERTAIN = {"energy": "energy", "forces": "forces", "bec": "born_effective_charges"}
@@ -39,8 +43,8 @@ class CommitteeCalculator(Calculator):
     [eV], `forces_std` [N, 3] [eV/Å] and `born_effective_charges_std` [N, 3, 3] [e], each multiplied by its
     factor of `scales` {energy, forces, bec}, if given.
 
-    The members may be different variants. Raises BornflowError for fewer than two members, for a model given
-    twice, and for members that know different elements.
+    The members may be different variants. Raises BornflowError for fewer than two members, for members that
+    know different elements, and for unknown `scales`.
     """
 
     implemented_properties = [  # noqa: RUF012 (as ASE declares it)
@@ -60,6 +64,8 @@ class CommitteeCalculator(Calculator):
                 "the models of a committee know different elements: "
                 + "; ".join(" ".join(sorted(elements)) for elements in known)
             )
+        if unknown := set(scales or {}) - set(UNCERTAIN):
+            raise BornflowError(f"scales of {', '.join(unknown)} given; {', '.join(UNCERTAIN)} are possible")
         self.members = list(members)
         self.scales = {name: 1.0 for name in UNCERTAIN} | dict(scales or {})
 
@@ -72,12 +78,16 @@ class CommitteeCalculator(Calculator):
     ) -> "CommitteeCalculator":
         """The committee of folders written by `bornflow.training.train`.
 
-        `calibration` is a file written by `bornflow.training.committee`.
+        `calibration` is a file written by `bornflow.training.committee` for these models. Raises
+        BornflowError for a folder that cannot be read, and for a model given twice.
         """
-        folders = [Path(directory).resolve() for directory in directories]
-        if repeated := [folder for folder in folders if folders.count(folder) > 1]:
-            raise BornflowError(f"{repeated[0]} is given twice; a committee has different models")
-        members = [BornflowCalculator.from_checkpoint(directory, dtype=dtype) for directory in directories]
+        loaded = {str(directory): checkpoint.load(directory) for directory in directories}
+        for one, other in combinations(loaded, 2):
+            if _have_equal_weights(loaded[one], loaded[other]):
+                raise BornflowError(
+                    f"{one} and {other} contain the same model; a committee has models of different seeds"
+                )
+        members = [BornflowCalculator(member, dtype=dtype) for member in loaded.values()]
         return cls(members, None if calibration is None else read_scales(calibration))
 
     def calculate(
@@ -94,11 +104,19 @@ class CommitteeCalculator(Calculator):
             for name in wanted or ["energy"]:
                 member.get_property(name, self.atoms)
             results.append(member.results)
+        known = set.intersection(*map(set, results))
         self.results = {
-            name: np.mean([r[name] for r in results], axis=0) for name in MEANS if name in results[0]
+            name: np.mean([result[name] for result in results], axis=0) for name in MEANS if name in known
         }
         for quantity, name in UNCERTAIN.items():
             spread = np.std([result[name] for result in results], axis=0, ddof=1)
             self.results[f"{name}_std"] = self.scales[quantity] * spread
         for name in ("energy", "free_energy", "energy_std"):
             self.results[name] = float(self.results[name])
+
+
+def _have_equal_weights(one: Checkpoint, other: Checkpoint) -> bool:
+    if one.model.variant != other.model.variant:
+        return False
+    pairs = zip(jax.tree.leaves(one.parameters), jax.tree.leaves(other.parameters), strict=True)
+    return all(np.array_equal(*pair) for pair in pairs)

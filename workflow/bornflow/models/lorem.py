@@ -34,7 +34,7 @@ class Lorem(Backbone):
     With W = MLP(s_{z_i}, s_s) the filter of a pair of species, u an update block, and D and C linear maps:
       x_i = u(0, Σ_{s,r} (D W)_r A[i, s, r, 00])
       f_i = product(Σ_{s,r} (C W)_{r,l} A[i, s, r, lm]),   x_i ← u(x_i, (2l+1)^¼ n_i)
-      n_i,lc = |f_i,lc|² / √⟨|f_i,lc'|²⟩_c'
+      n_i = `rotational_invariants` of f_i
     The paper uses n_i,lc = |f_i,lc| and unit-normalised harmonics (`harmonics: unit`).
     """
 

@@ -39,7 +39,9 @@ def sample(name: str, settings: PoolSettings, seed: int) -> list[Atoms]:
             rng = np.random.default_rng([seed, settings.molecules, start])
             packed = pack_water(settings.molecules, rng, settings.density)
             for origin, atoms in _sample_start(packed, settings, rng, meter):
-                pool.append(_frame(atoms, f"{name}-{start}-{origin}", start, settings))
+                pool.append(
+                    _frame(atoms, f"{name}-{start}-{origin}", _group(atoms, start, settings, seed), settings)
+                )
     return pool
 
 
@@ -82,14 +84,19 @@ def _run(
     return sampled
 
 
-def _frame(atoms: Atoms, name: str, start: int, settings: PoolSettings) -> Atoms:
-    # All pools of one size and density begin with the same packings.
+def _group(atoms: Atoms, start: int, settings: PoolSettings, seed: int) -> str:
+    """The name of a packing: pools of one size, density and seed begin with the same packings."""
     density = f"{settings.density:g}-" if settings.density is not None else ""
+    group = f"{frames.kind(atoms)}-{settings.molecules}-{density}{start}"
+    return f"{group}-seed-{seed}" if seed else group
+
+
+def _frame(atoms: Atoms, name: str, group: str, settings: PoolSettings) -> Atoms:
     frame = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     frame.info = {
         "structure": name,
         "source": f"random packing, {settings.method}",
-        "group": f"{frames.kind(atoms)}-{settings.molecules}-{density}{start}",
+        "group": group,
         "kind": frames.kind(atoms),
         "n_molecules": settings.molecules,
     }

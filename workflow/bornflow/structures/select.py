@@ -12,12 +12,12 @@ import numpy as np
 from ase import Atoms
 from dscribe.descriptors import SOAP
 from jaxtyping import Float
-from scipy.sparse.csgraph import connected_components
 from skmatter.sample_selection import FPS
 
 from .. import cli, config
 from ..errors import BornflowError
 from ..io import frames
+from .connected import is_connected
 from .settings import SoapSettings
 
 
@@ -34,17 +34,6 @@ def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, 
         periodic=periodic,
     )
     return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
-
-
-def is_connected(atoms: Atoms, gap: float) -> bool:
-    """Whether a cluster is connected: every fragment is closer than `gap` [Å] to another.
-
-    Periodic boxes count as connected.
-    """
-    if atoms.pbc.any():
-        return True
-    near = atoms.get_all_distances() < gap
-    return bool(connected_components(near, directed=False, return_labels=False) == 1)
 
 
 def select(pool: Sequence[Atoms], count: int, soap: SoapSettings, gap: float) -> list[Atoms]:

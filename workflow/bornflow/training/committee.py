@@ -1,4 +1,4 @@
-"""How well the spread of several models' predictions tells their error, on held-out labels.
+"""How well the spread of several models' predictions estimates their error, on held-out labels.
 
     python -m bornflow.training.committee --labels valid.extxyz --predictions P0.extxyz P1.extxyz P2.extxyz \\
         --out committee.json
@@ -29,7 +29,7 @@ Values = Float[np.ndarray, "structures_or_atoms components"]
 
 
 def calibrate(labelled: Sequence[Atoms], predictions: Sequence[Sequence[Atoms]]) -> dict[str, Any]:
-    """The factors `scales` of the spreads, and for each quantity what they are based on.
+    """The factors `scales`, and for each quantity the errors and spreads that its factor was fitted to.
 
     - `rmse_member`, `rmse_mean`: root-mean-square errors of single members and of the mean [unit]
     - `spread`: root mean square of the spreads, before scaling [unit]
@@ -38,7 +38,8 @@ def calibrate(labelled: Sequence[Atoms], predictions: Sequence[Sequence[Atoms]])
       factor is fitted to one half of the structures and tested on the other (a normal distribution: 0.68 and
       0.95)
 
-    Raises BornflowError if the predictions are not of the labelled structures, or if there is only one.
+    `rank_correlation` is None where it is not defined. Raises BornflowError if the predictions are not of the
+    labelled structures, if there is only one, and if no quantity has labels of two structures.
     """
     _check(labelled, predictions)
     report: dict[str, Any] = {"members": len(predictions), "structures": len(labelled), "scales": {}}
@@ -46,7 +47,17 @@ def calibrate(labelled: Sequence[Atoms], predictions: Sequence[Sequence[Atoms]])
         chosen = _labelled(key, labelled)
         if len(chosen) < 2:
             continue
+        for member in predictions:
+            if missing := [index for index in chosen if frames.label(member[index], key) is None]:
+                raise BornflowError(
+                    f"{key} of {frames.name(member[missing[0]])} is not predicted; make the predictions "
+                    "again with bornflow.training.evaluate"
+                )
         errors, spreads = _deviations(key, labelled, predictions)
+        if not any(spread.any() for spread in spreads):
+            raise BornflowError(
+                f"all models predict the same {key}: they are copies of one model; train several seeds"
+            )
         report["scales"][key] = _scale(errors, spreads)
         members = [
             np.concatenate([_values(key, member[i]) - _values(key, labelled[i]) for i in chosen])
@@ -56,9 +67,13 @@ def calibrate(labelled: Sequence[Atoms], predictions: Sequence[Sequence[Atoms]])
             f"rmse_member [{REPORTED[key][0]}]": float(np.sqrt(np.mean(np.square(members)))),
             f"rmse_mean [{REPORTED[key][0]}]": _rms(np.concatenate(errors)),
             f"spread [{REPORTED[key][0]}]": _rms(np.concatenate(spreads)),
-            "rank_correlation": float(spearmanr(*norms(key, labelled, predictions)).statistic),
+            "rank_correlation": _rank_correlation(*norms(key, labelled, predictions)),
             **_coverage(errors, spreads),
         }
+    if not report["scales"]:
+        raise BornflowError(
+            "no quantity has labels of two or more structures; calibrate on more labelled structures"
+        )
     return report
 
 
@@ -110,10 +125,15 @@ def _rms(values: np.ndarray) -> float:
 
 
 def _scale(errors: Sequence[Values], spreads: Sequence[Values]) -> float:
-    spread = _rms(np.concatenate(spreads))
-    if spread == 0:
-        raise BornflowError("all models predict the same: they are copies of one model; train several seeds")
-    return _rms(np.concatenate(errors)) / spread
+    smallest = np.finfo(float).tiny
+    return _rms(np.concatenate(errors)) / max(_rms(np.concatenate(spreads)), smallest)
+
+
+def _rank_correlation(errors: np.ndarray, spreads: np.ndarray) -> float | None:
+    """Spearman's correlation; None if all values of one kind are equal."""
+    if np.ptp(errors) == 0 or np.ptp(spreads) == 0:
+        return None
+    return float(spearmanr(errors, spreads).statistic)
 
 
 def _coverage(errors: Sequence[Values], spreads: Sequence[Values]) -> dict[str, float]:

@@ -51,7 +51,7 @@ class Bucket:
 def spread_evenly(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     """`count` structures spread evenly over the list, so that each kind and size keeps its share.
 
-    The split shuffles each kind, so this is a random choice. Raises BornflowError for too few structures.
+    Raises BornflowError for too few structures.
     """
     if count > len(structures):
         raise BornflowError(

@@ -18,7 +18,8 @@ from ..errors import BornflowError
 from ..io import frames
 from .copies import Pair
 
-TRAIN, VALIDATION = "train", "validation"  # values of `split` in `info`
+MARK = "split"  # in `info`
+TRAIN, VALIDATION = "train", "validation"  # its values
 
 
 class Split(NamedTuple):
@@ -50,22 +51,23 @@ def fixed_split(
 ) -> Split:
     """The subsets that labelled files prescribe; `files` is the number of the file of each structure.
 
-    Structures marked with `split=validation` in `info` are the validation subset of their file, and its other
-    structures are trained on. Structures related to a marked one (`relation`, from `related`) are left out:
-    training on them would make the validation errors too small. Of a file without marks only the structures
-    that are related to those of other files are assigned. Raises BornflowError for an unknown mark.
+    A file with marks has `split=train` or `split=validation` in the `info` of some of its structures. Those
+    marked with validation are its validation subset, and all others are trained on. Structures related to a
+    marked one (`relation`, from `related`) are left out: training on them would make the validation errors
+    too small. Of a file without marks only the structures that are related to those of other files are
+    assigned. Raises BornflowError for an unknown mark.
     """
-    marks = [_mark(atoms) for atoms in structures]
-    with_marks = {file for file, mark in zip(files, marks, strict=True) if mark == VALIDATION}
-    held_out = {int(number) for number, mark in zip(relation, marks, strict=True) if mark == VALIDATION}
+    marks = [mark(atoms) for atoms in structures]
+    with_marks = {file for file, atoms in zip(files, structures, strict=True) if MARK in atoms.info}
+    held_out = {int(number) for number, found in zip(relation, marks, strict=True) if found == VALIDATION}
     trained = {
         int(number)
         for number, file in zip(relation, files, strict=True)
         if file in with_marks and number not in held_out
     }
     split = Split([], [], [], [])
-    for index, (number, mark) in enumerate(zip(relation.tolist(), marks, strict=True)):
-        if mark == VALIDATION:
+    for index, (number, found) in enumerate(zip(relation.tolist(), marks, strict=True)):
+        if found == VALIDATION:
             split.valid.append(index)
         elif number in held_out:
             split.left_out.append(index)
@@ -76,14 +78,15 @@ def fixed_split(
     return split
 
 
-def _mark(atoms: Atoms) -> str:
-    mark = str(atoms.info.get("split", TRAIN))
-    if mark not in (TRAIN, VALIDATION):
+def mark(atoms: Atoms) -> str:
+    """The mark of a structure, TRAIN without one. Raises BornflowError for an unknown mark."""
+    found = str(atoms.info.get(MARK, TRAIN))
+    if found not in (TRAIN, VALIDATION):
         raise BornflowError(
-            f"{frames.name_and_origin(atoms)}: split={mark} found; write split={TRAIN} or "
+            f"{frames.name_and_origin(atoms)}: split={found} found; write split={TRAIN} or "
             f"split={VALIDATION}, rename the key, or leave the structure out"
         )
-    return mark
+    return found
 
 
 def random_split(

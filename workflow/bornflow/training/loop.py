@@ -147,7 +147,8 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
     begun, stored = time.monotonic() - state.seconds, time.monotonic()
     first = state.epoch
     with Meter("training", settings.epochs, "epochs", start=first) as meter:
-        meter.prepare(f"compiling the steps of {len(run.buckets)} shapes, in the first epoch")
+        if first < settings.epochs:
+            meter.prepare(f"the first epoch compiles the steps of {len(run.buckets)} shapes")
         while state.epoch < settings.epochs:
             if reason := reason_to_end(state, settings):
                 logger.info("training ends after %d of %d epochs: %s", state.epoch, settings.epochs, reason)
@@ -159,8 +160,8 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
                 keep(state)
                 stored = time.monotonic()
             meter.advance(note=progress_note(state.history[-1]))
-            if state.epoch == first + 1:
-                meter.start_clock("with compilation")
+            if state.epoch == first + 1 < settings.epochs:
+                meter.start_clock("including compilation")
     if run.held_out_buckets and state.epoch and state.epoch not in state.validation[:, 0]:
         state = validate(run, state)
     keep(state)  # so that a second stage starts from the same parameters as after a kill

@@ -2,12 +2,12 @@
 
     W ← W − η (0.2 √max(n, m) O + λ W),    O ≈ U Vᵀ of the momentum M = U Σ Vᵀ of W [n, m]
 
-With this factor, updates have the same root mean square as Adam's (arXiv:2502.16982). Three matrix polynomials
-of the Polar Express (arXiv:2505.16932) map all singular values of M above 0.2 % of its norm to 0.19 … 1.87.
-More polynomials map them closer to 1, but take longer and give models with the same errors. All other
-parameters are updated by Adam: vectors, small matrices, and the networks that make filters from chemical
-elements. The momentum of a network that reads elements has a rank of at most the number of pairs of elements,
-times the number of radial functions.
+With this factor, updates have the same root mean square as Adam's (arXiv:2502.16982). Three matrix
+polynomials of the Polar Express (arXiv:2505.16932) map all singular values of M above 0.2 % of its norm to
+0.19 … 1.87. More polynomials map them closer to 1, but take longer and give models with the same errors. All
+other parameters are updated by Adam: vectors, small matrices, and the networks that make filters from
+chemical elements. The momentum of a network that reads elements has a rank of at most the number of pairs of
+elements, times the number of radial functions.
 """
 
 from collections.abc import Callable

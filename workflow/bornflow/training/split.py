@@ -18,7 +18,7 @@ from ..errors import BornflowError
 from ..io import frames
 from . import labelled_sets
 from .copies import Pair, pairs_across
-from .groups import fixed_split, random_split, related
+from .groups import MARK, TRAIN, VALIDATION, fixed_split, mark, random_split, related
 from .settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ def split(
         train, valid = _given_subsets(structures, labels, validation, copies)
     else:
         train, valid = _chosen_subsets(structures, labels, copies, settings)
+    if not train and any(mark(atoms) == VALIDATION for atoms in structures):
+        raise BornflowError(
+            f"no structure of {', '.join(labels)} is left to train on: all are marked split=validation or "
+            "related to such; add a file to train on, or name this one under training.validation"
+        )
     if not train or not valid:
         raise BornflowError(
             f"{len(structures)} labelled structures give {len(train)} for training and {len(valid)} for "
@@ -57,7 +62,14 @@ def split(
         settings.split_by,
         sum(id(structures[i]) in kept and id(structures[j]) in kept for i, j in copies),
     )
-    return train, valid
+    return [_marked(atoms, TRAIN) for atoms in train], [_marked(atoms, VALIDATION) for atoms in valid]
+
+
+def _marked(atoms: Atoms, value: str) -> Atoms:
+    """The structure, with its mark, if it has one, set to the subset that it is in."""
+    if MARK in atoms.info:
+        atoms.info[MARK] = value
+    return atoms
 
 
 def _given_subsets(
@@ -67,6 +79,12 @@ def _given_subsets(
     count = sum(frames.count(path) for path in labels)
     train, valid = list(structures[:count]), list(structures[count:])
     train = labelled_sets.without_held_out(train, valid, pairs_across(copies, count))
+    if marked := sum(mark(atoms) == VALIDATION for atoms in train):
+        logger.warning(
+            "%d structures marked split=validation are trained on, since training.validation names the "
+            "validation subset",
+            marked,
+        )
     if not train:
         raise BornflowError(
             f"all structures of {', '.join(labels)} are also in {', '.join(validation)}; none is "
@@ -89,6 +107,12 @@ def _chosen_subsets(
             "(%s)",
             len(left_out),
             names,
+        )
+    if free and len(free) < len(structures):
+        logger.info(
+            "%d structures of files without marks are split at random; others of these files follow their "
+            "group or their copies in files with marks",
+            len(free),
         )
     first, second = random_split(
         [structures[index] for index in free],
