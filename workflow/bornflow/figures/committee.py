@@ -21,10 +21,10 @@ from ..io.calibration import read_scales
 from ..training.committee import norms
 from . import drawing
 
-TITLES = {
-    "energy": "energy (meV/atom)",
-    "forces": "force on an atom (meV/Å)",
-    "bec": r"$Z$ of an atom ($10^{-3}$ e)",
+LABELS = {
+    "energy": "of the energy (meV/atom)",
+    "forces": "of an atom's force (meV/Å)",
+    "bec": r"of an atom's $Z$ ($10^{-3}$ e)",
 }
 BINS = 8  # of equal numbers of points
 
@@ -39,16 +39,16 @@ def draw(
 
     Points are structures (energy) or atoms, whose values are norms over components.
     """
-    quantities = [key for key in TITLES if key in scales]
-    figure, axes = plt.subplots(
-        1, len(quantities), figsize=(2.4 * max(len(quantities), 1.5), 2.5), squeeze=False
-    )
+    quantities = [key for key in LABELS if key in scales]
+    size = (2.3 * max(len(quantities), 1.5), 2.8)
+    figure, axes = plt.subplots(1, len(quantities), figsize=size, squeeze=False)
     for letter, axis, key in zip("abc", axes[0], quantities, strict=False):
         errors, spreads = norms(key, labelled, predictions)
         _panel(axis, errors, scales[key] * spreads)
-        axis.set(xlabel=f"uncertainty: {TITLES[key]}", ylabel="error of the mean")
+        axis.set(xlabel=f"uncertainty\n{LABELS[key]}", ylabel=f"error {LABELS[key]}")
         axis.set_title(f"{letter}  {drawing.literal(model)}" if letter == "a" else letter, loc="left")
-    axes[0, 0].legend(loc="upper left", fontsize=6)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=6)
     return figure
 
 
@@ -58,9 +58,12 @@ def _panel(axis: Axes, errors: Float[np.ndarray, " points"], spreads: Float[np.n
     groups = np.array_split(order, min(BINS, max(len(order) // 5, 1)))
     rms = [[np.sqrt(np.mean(values[group] ** 2)) for group in groups] for values in (spreads, errors)]
     axis.loglog(*rms, "o-", markersize=3.5, color="C0", label="root mean square")
-    low, high = np.quantile(np.concatenate([spreads, errors]), [0.01, 1])
-    axis.plot([low, high], [low, high], color="0.3", linewidth=0.7, label="error = uncertainty")
-    axis.set(xlim=(0.8 * spreads.min(), 1.25 * spreads.max()), ylim=(low, 1.25 * high))
+    low, high = np.quantile(np.concatenate([spreads, errors]), [0.02, 1])
+    limits = (low, 1.3 * high)
+    axis.plot(limits, limits, color="0.3", linewidth=0.7, label="error = uncertainty")
+    axis.set(xlim=limits, ylim=limits, aspect="equal")
+    for side in (axis.xaxis, axis.yaxis):
+        drawing.plain_numbers(side, (1,))
 
 
 @cli.command
