@@ -5,9 +5,7 @@
 With this factor, updates have the same root mean square as Adam's (arXiv:2502.16982). Three matrix
 polynomials of the Polar Express (arXiv:2505.16932) map all singular values of M above 0.2 % of its norm to
 0.19 … 1.87. More polynomials map them closer to 1, but take longer and give models with the same errors. All
-other parameters are updated by Adam: vectors, small matrices, and the networks that make filters from
-chemical elements. The momentum of a network that reads elements has a rank of at most the number of pairs of
-elements, times the number of radial functions.
+other parameters are updated by Adam: vectors, small matrices, and the table that embeds elements.
 """
 
 from collections.abc import Callable
@@ -27,8 +25,7 @@ POLYNOMIALS = (  # a, b, c of x ← a x + b x³ + c x⁵
     (3.9486908534822946, -2.908902115962949, 0.5518191394370137),
 )
 SMALLEST = 16  # rows and columns of a matrix with orthogonal updates
-# Modules that read elements and radial functions, not atoms.
-OF_ELEMENTS = frozenset({"embedding", "filter", "filter_scalar", "filter_species", "filter_spherical"})
+EMBEDDING = "embedding"  # of elements: a table, not a linear map
 
 
 def scale_by_muon(unravel: Callable[[jax.Array], Any]) -> optax.GradientTransformation:
@@ -95,8 +92,7 @@ class _Layout:
 
 def is_orthogonalised(path: Any, leaf: Any) -> bool:
     """Whether a parameter has orthogonal updates."""
-    names = {entry.key for entry in path}
-    return leaf.ndim == 2 and min(leaf.shape) >= SMALLEST and not names & OF_ELEMENTS
+    return leaf.ndim == 2 and min(leaf.shape) >= SMALLEST and path[-1].key != EMBEDDING
 
 
 def _shape(leaf: Any) -> str:
