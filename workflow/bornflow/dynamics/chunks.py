@@ -30,14 +30,15 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 4  # of the chunks; a run does not resume from chunks of another format
 CHECKSUM_LENGTH = 71  # bytes at the end of a file, see `with_checksum`
+TIMING_KEYS = ("atoms", "seconds", "beside")  # of `dynamics.timing`, in the identity of a run
 STATE_ARRAYS = ("positions", "momenta")  # stored as arrays; the rest of the state is JSON
 
 
 def run_identity(atoms: Atoms, settings: SystemSettings, seed: int, model: bytes) -> str:
     """The hash that ties chunks to a run: over start structure and masses, settings, seed and model hash."""
     described = settings.to_dict()
-    # Timing has no effect on a run. Its other keys stay, so that unfinished runs keep their identity.
-    described["timing"] = {key: value for key, value in described["timing"].items() if key != "peers"}
+    # Timing has no effect on a run. These keys stay, so that unfinished runs keep their identity.
+    described["timing"] = {key: described["timing"][key] for key in TIMING_KEYS}
     digest = hashlib.sha256(json.dumps([FORMAT, described, seed], sort_keys=True).encode())
     for values in (atoms.positions, atoms.numbers, atoms.get_masses(), atoms.cell.array, atoms.pbc):
         digest.update(values.tobytes())
