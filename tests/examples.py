@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
+from ase.build import molecule
 
 from bornflow.config.load import complete
 from bornflow.models.graph import edge_vectors
@@ -44,6 +45,42 @@ def water(n: int, density: float | None = None, seed: int = 0) -> Atoms:
     return atoms
 
 
+DIRECTIONS = {
+    3: ((2, 0, 0), (-1, 1.7, 0), (-1, -1.7, 0)),
+    4: ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)),
+}
+IONS = {"Na": (1, 4, 2.35), "Cl": (-1, 3, 3.2), "Mg": (2, 4, 2.0)}  # charge, waters, distance of oxygen [Å]
+
+
+def ion(symbol: str) -> Atoms:
+    """An ion of IONS between waters, hydrogen atoms towards an anion and away from a cation."""
+    charge, waters, distance = IONS[symbol]
+    atoms = Atoms(symbol, [[0.0, 0.0, 0.0]])
+    for direction in DIRECTIONS[waters]:
+        outwards = np.array(direction) / np.linalg.norm(direction)
+        water = molecule("H2O")
+        water.positions -= water.positions[0]
+        water.rotate(water.positions[1:].sum(axis=0), np.sign(charge) * outwards)
+        water.positions += distance * outwards
+        atoms += water
+    atoms.info = {"structure": f"{symbol}-{waters}", "charge": charge}
+    return atoms
+
+
+def hydronium() -> Atoms:
+    """H₃O⁺ with three waters, each of which accepts one of its hydrogen bonds."""
+    atoms = Atoms("O", [[0.0, 0.0, 0.0]])
+    for direction in DIRECTIONS[3]:
+        outwards = np.array(direction) / np.linalg.norm(direction)
+        water = molecule("H2O")
+        water.positions -= water.positions[0]
+        water.rotate(water.positions[1:].sum(axis=0), outwards)
+        water.positions += 2.55 * outwards
+        atoms += Atoms("H", [1.02 * outwards]) + water
+    atoms.info = {"structure": "hydronium-3", "charge": 1}
+    return atoms
+
+
 STRUCTURES = {
     "one atom": Atoms("O", [[0.0, 0.0, 0.0]]),
     "two far atoms": Atoms("OH", [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]),
@@ -72,7 +109,8 @@ def features_of(model: Model, parameters, graph):
 
 def graph_of(model: Model, atoms: Atoms, shape=None):
     """The graph of a structure in double precision."""
-    return model.graph(atoms.numbers, atoms.positions, cell_of(atoms), shape, np.float64)
+    charge = atoms.info.get("charge", 0)
+    return model.graph(atoms.numbers, atoms.positions, cell_of(atoms), shape, np.float64, charge)
 
 
 def noisy_parameters(model: Model):

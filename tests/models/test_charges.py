@@ -82,11 +82,13 @@ def test_local_screening_varies_with_the_environment(model, parameters):
     ("backbone", "charges"),
     [("physical", "local"), pytest.param("lorem", "uncoupled", marks=pytest.mark.slow)],
 )
-def test_neutral_charges_add_up_to_zero_and_forces_stay_a_gradient(backbone, charges, density):
+@pytest.mark.parametrize("charge", [0, 2])
+def test_charges_add_up_to_the_total_charge_and_forces_stay_a_gradient(backbone, charges, density, charge):
     model = Model(variant(backbone=backbone, charges=charges, neutral=True), ("H", "O"))
     parameters, atoms = noisy_parameters(model), water(3 if density is None else 8, density)
+    atoms.info["charge"] = charge
     out = model(parameters, graph_of(model, atoms))
-    assert np.sum(out.charges) == pytest.approx(0, abs=1e-12)
+    assert np.sum(out.charges) == pytest.approx(charge, abs=1e-12)
     assert np.abs(out.charges).max() > 1e-3
     energies = []
     for step in (2, 1, -1, -2):

@@ -29,7 +29,7 @@ def test_arrays_have_the_shapes_of_their_annotations(structure, extra_atoms):
                 assert isinstance(values, on_host), field.name
                 assert isinstance(jnp.asarray(values), on_device), field.name
                 checked.append(field.name)
-    assert len(checked) == 8
+    assert len(checked) == 9
     assert graph.neighbours.shape == (len(structure) + extra_atoms, sum(graph.blocks))
     assert (graph.waves is None) == (cell_of(structure) is None)
 

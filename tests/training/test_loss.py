@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
-from examples import variant, water
+from examples import ion, variant, water
 
 from bornflow.config.load import complete
 from bornflow.io import frames
@@ -77,6 +77,25 @@ def test_the_penalty_is_of_the_total_charge_alone():
         np.zeros(atoms.shape, np.float32)
     )
     assert np.isfinite(slope).all()
+
+
+def test_the_charges_of_ions_add_up_to_the_total_charge():
+    """In charged structures the penalty is of Q_i = γ_i q_i if a model has them, else of the q_i."""
+    model = Model(variant(charges="local"), ("H", "O", "Na"))
+    (bucket,) = data.make_buckets([ion("Na")], model, np.zeros(3), 18)
+    batch = data.make_batch(bucket, np.array([0]))
+    assert float(batch.graph.charge[0]) == 1
+    found = model.batch(model.initialise(jax.tree.map(lambda x: x[0], batch.graph), 0), batch.graph)
+    atoms = np.asarray(batch.graph.atom_mask)
+    q = jnp.asarray(atoms) / atoms.sum()  # add up to 1
+
+    def penalty(charges, effective):
+        prediction = found._replace(charges=charges, effective_charges=effective)
+        return float(terms_by_structure(prediction, batch)["charge"][0])
+
+    assert penalty(q, None) == pytest.approx(0, abs=1e-9)
+    assert penalty(0.5 * q, q) == pytest.approx(0, abs=1e-9)
+    assert penalty(q, 0.5 * q) == pytest.approx((0.5 - 1) ** 2 / 0.5**2, rel=1e-4)
 
 
 NO_HISTORY, NO_LOSS = np.zeros((0, 5)), np.zeros(5)

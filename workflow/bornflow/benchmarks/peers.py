@@ -14,6 +14,8 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 
 ELEMENTS = ("O", "H")
+MACE_CUTOFF = 5.0  # Å
+MACE_IRREPS = "32x0e + 32x1o"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def mace() -> BaseCalculator:
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float32)
     model = ScaleShiftMACE(
-        r_max=5.0,
+        r_max=MACE_CUTOFF,
         num_bessel=8,
         num_polynomial_cutoff=5,
         max_ell=3,
@@ -103,7 +105,7 @@ def mace() -> BaseCalculator:
         interaction_cls_first=RealAgnosticResidualInteractionBlock,
         num_interactions=2,
         num_elements=2,
-        hidden_irreps=o3.Irreps("32x0e + 32x1o"),
+        hidden_irreps=o3.Irreps(MACE_IRREPS),
         MLP_irreps=o3.Irreps("16x0e"),
         gate=torch.nn.functional.silu,
         atomic_energies=np.zeros(2),

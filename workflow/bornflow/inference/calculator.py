@@ -28,6 +28,7 @@ from jaxtyping import Float
 
 from .. import jax_setup
 from ..composition import composition
+from ..electrons import total_charge
 from ..errors import BornflowError
 from ..models.model import Prediction
 from . import checkpoint
@@ -254,4 +255,5 @@ def _changes(known: Atoms | None, atoms: Atoms) -> list[str]:
         "cell": (known.cell.array, atoms.cell.array),
         "pbc": (known.pbc, atoms.pbc),
     }
-    return [name for name, (before, now) in pairs.items() if (before != now).any()]
+    changes = [name for name, (before, now) in pairs.items() if (before != now).any()]
+    return changes + (["initial_charges"] if total_charge(known) != total_charge(atoms) else [])

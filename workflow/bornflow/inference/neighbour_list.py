@@ -10,6 +10,7 @@ from ase import Atoms
 from jaxtyping import Float, Int
 
 from ..composition import composition
+from ..electrons import total_charge
 from ..errors import BornflowError
 from ..identity import kind, name
 from ..models.graph import Graph, Shape
@@ -47,7 +48,7 @@ class NeighbourList:
         graph = self._listed.graph
         padded = np.zeros(graph.positions.shape, self.dtype)
         padded[: len(atoms)] = atoms.positions
-        return replace(graph, positions=padded)
+        return replace(graph, positions=padded, charge=np.asarray(total_charge(atoms), self.dtype))
 
     def renew(self) -> None:
         """Discard the list, so that the next graph has a new one."""

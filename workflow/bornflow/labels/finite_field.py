@@ -24,8 +24,9 @@ FIELDS: tuple[Direction, ...] = tuple((axis, sign) for axis in range(3) for sign
 class FiniteField:
     """The response of one structure to an electric field.
 
-    `bec` are Born effective charges [field, force] in e, `sum_rule` the largest component of |Σ_i Z_i| in
-    e, `nonlinearity` the largest component of |F(+E) + F(−E) − 2 F(0)| in atomic units.
+    `bec` are Born effective charges [field, force] in e, `sum_rule` the largest component of |Σ_i Z_i − Q·1|
+    in e with the total charge Q, `nonlinearity` the largest component of |F(+E) + F(−E) − 2 F(0)| in atomic
+    units.
     """
 
     bec: Float[np.ndarray, "atoms 3 3"]
@@ -38,20 +39,21 @@ class FiniteField:
         return {"sum_rule": self.sum_rule, "nonlinearity": self.nonlinearity}
 
 
-def sum_rule(bec: Float[np.ndarray, "atoms 3 3"]) -> float:
-    """The largest component of |Σ_i Z_i| [e]; without numerical error it is 0 for a neutral structure."""
-    return float(np.abs(bec.sum(axis=0)).max())
+def sum_rule(bec: Float[np.ndarray, "atoms 3 3"], charge: float = 0) -> float:
+    """The largest component of |Σ_i Z_i − Q·1| [e], with the total `charge` Q; 0 without numerical error."""
+    return float(np.abs(bec.sum(axis=0) - charge * np.eye(3)).max())
 
 
 def central_difference(
     forces: Mapping[Direction, Float[np.ndarray, "atoms 3"]],
     field_free: Float[np.ndarray, "atoms 3"],
     field: float,
+    charge: float = 0,
 ) -> FiniteField:
     """Born effective charges from the forces in six fields, by (axis, sign), and the field-free forces.
 
-    Forces and `field`, the magnitude of the fields, are in atomic units. Raises BornflowError if one of
-    the six is missing.
+    Forces and `field`, the magnitude of the fields, are in atomic units, the total `charge` in e. Raises
+    BornflowError if one of the six is missing.
     """
     missing = [f"{'xyz'[axis]}{sign:+d}" for axis, sign in FIELDS if (axis, sign) not in forces]
     if missing:
@@ -60,7 +62,7 @@ def central_difference(
     curvature = np.stack([forces[axis, 1] + forces[axis, -1] - 2 * field_free for axis in range(3)])
     return FiniteField(
         bec=bec,
-        sum_rule=sum_rule(bec),
+        sum_rule=sum_rule(bec, charge),
         nonlinearity=float(np.abs(curvature).max()),
     )
 

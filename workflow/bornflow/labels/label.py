@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-from .. import cli
+from .. import cli, electrons
 from ..errors import BornflowError, Rejected
 from ..io import frames
 from ..progress import track
@@ -42,22 +42,12 @@ def label_structures(
     known = _read_known(settings.known)
     for atoms in track(structures, f"labels ({engine_name})", len(structures), "structures"):
         try:
-            _reject_charged(atoms)
+            electrons.reject_impossible(atoms)
             frame = _known_label(atoms, engine, known)
             labelled.append(_new_label(atoms, engine, workdir) if frame is None else frame)
         except Rejected as error:
             rejected.append(rejections.report(atoms.info["structure"], error))
     return labelled, rejected
-
-
-def _reject_charged(atoms: Atoms) -> None:
-    """Raise Rejected for ions and open shells, which the engines would calculate as neutral closed shells."""
-    for key, expected in (("charge", 0), ("multiplicity", 1)):
-        if (value := atoms.info.get(key, expected)) != expected:
-            raise Rejected(
-                f"{key} is {value}; only structures of {key} {expected} can be labelled; "
-                "leave this structure out"
-            )
 
 
 def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
@@ -68,7 +58,8 @@ def _known_label(atoms: Atoms, engine: Engine, known: Known) -> Atoms | None:
     gate = engine.settings.gate
     limits.reject(atoms, np.asarray(frames.label(answer, "forces")))
     stored = {key: answer.info[key] for key in gate if key in answer.info}
-    accept(stored | {"sum_rule": sum_rule(np.asarray(frames.label(answer, "bec")))}, gate)
+    residual = sum_rule(np.asarray(frames.label(answer, "bec")), electrons.total_charge(atoms))
+    accept(stored | {"sum_rule": residual}, gate)
     frame = frames.with_labels(answer, {key: frames.label(answer, key) for key in frames.LABELS})
     frame.info.update({key: atoms.info[key] for key in frames.IDENTITY_KEYS if key in atoms.info})
     return frame

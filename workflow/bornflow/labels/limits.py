@@ -14,6 +14,7 @@ from ase.data import covalent_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from jaxtyping import Float
 
+from ..electrons import total_charge
 from ..errors import Rejected
 from ..io.frames import name
 
@@ -25,6 +26,8 @@ LARGEST_FORCE = 100.0
 # eV per atom between a structure and its free atoms. No solid or molecule is bound by more than 9 (tungsten);
 # an energy as far above that of the free atoms is impossible too.
 BINDING = 15.0
+# eV per elementary charge. Only the innermost electrons of an atom are bound more strongly (He⁺ by 54 eV).
+IONISATION = 60.0
 
 
 def reject(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
@@ -62,11 +65,13 @@ def reject_forces(atoms: Atoms, forces: Float[np.ndarray, "atoms 3"]) -> None:
 def reject_energy(atoms: Atoms, energy: float, free: Callable[[str], float]) -> None:
     """Raise Rejected if an energy [eV] differs by more than BINDING per atom from that of the free atoms.
 
-    `free` gives the energy [eV] of a free atom of an element.
+    A charge of the structure adds IONISATION per elementary charge to the limit. `free` gives the energy [eV]
+    of a free, neutral atom of an element.
     """
     binding = (energy - sum(free(symbol) for symbol in atoms.symbols)) / len(atoms)
-    if not abs(binding) <= BINDING:
+    limit = BINDING + IONISATION * abs(total_charge(atoms)) / len(atoms)
+    if not abs(binding) <= limit:
         raise Rejected(
             f"{name(atoms)}: the energy is {binding:+.3g} eV per atom from that of free atoms, at most "
-            f"±{BINDING:g} expected: repair the structure or leave it out"
+            f"±{limit:.3g} expected: repair the structure or leave it out"
         )

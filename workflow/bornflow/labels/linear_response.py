@@ -14,6 +14,7 @@ import pandas as pd
 from ase import Atoms
 
 from .. import cli
+from ..electrons import total_charge
 from ..io.files import atomic_write
 from ..progress import track
 from .engines.cp2k.engine import CP2K
@@ -34,7 +35,7 @@ def compare_with_finite_fields(atoms: Atoms, engine: CP2K, workdir: Path) -> dic
         "field": engine.cp2k.field,
         "difference, gpw [e]": np.abs(charges - gpw.bec).max(),
         f"difference, {method} [e]": np.abs(charges - used.bec).max(),
-        "sum_rule, linear response [e]": sum_rule(charges),
+        "sum_rule, linear response [e]": sum_rule(charges, total_charge(atoms)),
         "sum_rule, gpw [e]": gpw.sum_rule,
         f"sum_rule, {method} [e]": used.sum_rule,
     }

@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from ..electrons import total_charge
 from ..identity import kind
 from ..units import BOHR
 from .finite_field import FIELDS, Direction, polarizability
@@ -27,11 +28,12 @@ def moments(
       modulo e times the cell vectors divided by the volume;
     - `polarizability` [9] in Å³, row-major [field, dipole]: (∂μ/∂E)/4πε₀ of the whole structure or cell.
 
-    A moment is omitted if one of its runs has no dipole, as in results of earlier versions.
+    A moment is omitted if one of its runs has no dipole, as in results of earlier versions. Dipole and
+    polarization of a charged structure depend on the origin and are omitted too.
     """
     values: dict[str, Float[np.ndarray, ...]] = {}
     is_periodic = kind(atoms) == "bulk"
-    if free is not None:
+    if free is not None and not total_charge(atoms):
         dipole = free * BOHR
         values |= {"polarization": dipole / atoms.get_volume()} if is_periodic else {"dipole": dipole}
     known = {direction: dipole for direction, dipole in in_fields.items() if dipole is not None}

@@ -24,6 +24,7 @@ from .types import Distances, HostOrDevice, Vectors
         "species",
         "positions",
         "cell",
+        "charge",
         "neighbours",
         "opposite",
         "shifts",
@@ -43,6 +44,7 @@ class Graph:
     species: Annotated[Any, Int[HostOrDevice, " atoms"]]  # index into the model's elements; 0 for padding
     positions: Annotated[Any, Float[HostOrDevice, "atoms 3"]]  # Å
     cell: Annotated[Any, Float[HostOrDevice, "3 3"]]  # Å, rows; the identity for isolated structures
+    charge: Annotated[Any, Float[HostOrDevice, ""]]  # e, the total charge
     neighbours: Annotated[Any, Int[HostOrDevice, "atoms neighbours"]]  # index of the neighbour
     # For each pair (i, j), the index of the pair (j, i) in the flattened list.
     opposite: Annotated[Any, Int[HostOrDevice, "atoms neighbours"]]

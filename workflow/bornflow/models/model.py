@@ -85,9 +85,10 @@ class Model:
         cell: Float[np.ndarray, "3 3"] | None,
         shape: Shape | None = None,
         dtype: DTypeLike = np.float32,
+        charge: float = 0,
     ) -> Graph:
-        """The padded graph of a structure; a `cell` of None means isolated."""
-        return pad(self.pairs(numbers, positions, cell), shape, dtype)
+        """The padded graph of a structure of total `charge` [e]; a `cell` of None means isolated."""
+        return pad(self.pairs(numbers, positions, cell), shape, dtype, charge)
 
     def initialise(self, graph: Graph, seed: int) -> Parameters:
         """Random parameters; any structure's `graph` will do."""

@@ -91,8 +91,8 @@ def common_shape(shapes: Sequence[Shape]) -> Shape:
     return Shape(max(atoms), *(tuple(map(max, zip(*sizes, strict=True))) for sizes in (blocks, waves)))
 
 
-def pad(pairs: Pairs, shape: Shape | None = None, dtype: DTypeLike = np.float32) -> Graph:
-    """The graph of a structure, padded to `shape` (by default to the structure's own sizes)."""
+def pad(pairs: Pairs, shape: Shape | None = None, dtype: DTypeLike = np.float32, charge: float = 0) -> Graph:
+    """The graph of a structure of total `charge` [e], padded to `shape` (by default to its own sizes)."""
     shape = shape or pairs.shape
     atoms, width = shape.atoms, sum(shape.blocks)
     starts = np.cumsum(shape.blocks) - shape.blocks
@@ -123,6 +123,7 @@ def pad(pairs: Pairs, shape: Shape | None = None, dtype: DTypeLike = np.float32)
         species=extend(pairs.species, np.int32),
         positions=extend(pairs.positions, dtype),
         cell=np.asarray(np.eye(3) if pairs.cell is None else pairs.cell, dtype),
+        charge=np.asarray(charge, dtype),
         neighbours=fill(itself, pairs.second),
         opposite=fill(own_place, flat[_opposite(pairs)]),
         shifts=np.moveaxis(fill(np.zeros((atoms, width, 3), dtype), pairs.shifts), -1, 0).copy(),

@@ -104,7 +104,8 @@ class Network(nn.Module):
         """Energy E [eV] and charges q [e]; with `fixed_charges` derivatives of E treat q as constant."""
         charges = self.charge(scalars, graph)
         if self.variant.neutral:
-            charges -= graph.atom_mask * jnp.sum(charges) / jnp.sum(graph.atom_mask)
+            excess = jnp.sum(charges) - graph.charge
+            charges -= graph.atom_mask * excess / jnp.sum(graph.atom_mask)
         if fixed_charges:
             charges = jax.lax.stop_gradient(charges)
         potentials = electrostatics.potentials(

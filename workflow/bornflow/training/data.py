@@ -14,6 +14,7 @@ from ase import Atoms
 from jaxtyping import Array, Float, Int
 
 from ..composition import composition
+from ..electrons import total_charge
 from ..errors import BornflowError
 from ..io import frames
 from ..models.graph import Graph
@@ -126,7 +127,10 @@ def _bucket(
     members = [structures[index] for index in indices]
     neighbours = [_neighbour_list(atoms, model) for atoms in members]
     shape = common_shape([pairs.shape for pairs in neighbours])
-    graphs = [pad(pairs, shape) for pairs in neighbours]
+    graphs = [
+        pad(pairs, shape, charge=total_charge(atoms))
+        for pairs, atoms in zip(neighbours, members, strict=True)
+    ]
     graph = jax.tree.map(lambda *leaves: np.stack(leaves), *graphs)
     data = _with_labels(members, graph, np.array(indices, np.int32), model, baseline)
     found = {key for atoms in members for key in present_labels(atoms)}

@@ -65,7 +65,7 @@ def check(structures: Sequence[Atoms], settings: TrainingSettings) -> list[Pair]
     """Check structures and labels; return the pairs of copies (`find_copies`) that were found.
 
     Energies of several methods are brought to one baseline where `training.several_methods` is `baselines`.
-    Raises BornflowError for impossible positions or cells, charged structures, several methods and
+    Raises BornflowError for impossible positions or cells, several methods and
     implausible labels, the last two unless the settings allow them.
     """
     _check_structures(structures)
@@ -82,12 +82,6 @@ def _check_structures(structures: Sequence[Atoms]) -> None:
             geometry.check(atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
         except BornflowError as error:
             raise BornflowError(f"{frames.name_and_origin(atoms)}: {error}") from error
-    charged = [frames.name_and_origin(atoms) for atoms in structures if atoms.info.get("charge", 0)]
-    if charged:
-        raise BornflowError(
-            f"{', '.join(charged[:3])}: charge is not 0, and models are trained on neutral structures only; "
-            "leave these structures out"
-        )
 
 
 def _report(found: Sequence[Finding], reject: bool) -> None:

@@ -1,6 +1,9 @@
 """The loss of a batch (eqs. 13 and 14 of the paper).
 
-    L = w_E (ΔE/N)² + w_F ⟨ΔF²⟩ + w_Z ⟨ΔZ²⟩ + w_q (Σq)² / ((Σ|q|)² + ε)
+    L = w_E (ΔE/N)² + w_F ⟨ΔF²⟩ + w_Z ⟨ΔZ²⟩ + w_q (Σq − Q)² / ((Σ|q|)² + ε)
+
+Q is the total charge, 0 in the paper. In charged structures the effective charges γ_i q_i of a model that
+predicts them take the place of the q_i, since they add up to Q.
 
 Means are taken over atoms and components of a structure, then over the structures of the batch that have the
 label. All batches have equal weight: a box that fills a batch weighs as much as all clusters of another
@@ -32,14 +35,22 @@ def terms_by_structure(prediction: Prediction, batch: Batch) -> dict[str, Float[
         forces = jnp.sum((prediction.forces - batch.forces) ** 2, axis=(1, 2)) / (3 * atoms)
     if prediction.bec is not None:
         bec = jnp.sum((prediction.bec - batch.bec) ** 2, axis=(1, 2, 3)) / (9 * atoms)
-    total, absolute = (f(prediction.charges).sum(axis=1) for f in (lambda q: q, jnp.abs))
-    charge = total**2 / (absolute**2 + EPSILON)
+    charge = _charge_term(prediction, batch)
     return {
         "energy": energy * batch.has_energy,
         "forces": forces * batch.has_forces,
         "bec": bec * batch.has_bec,
         "charge": charge * batch.is_structure,
     }
+
+
+def _charge_term(prediction: Prediction, batch: Batch) -> Float[Array, " batch"]:
+    """(Σq − Q)² / ((Σ|q|)² + ε) of each structure."""
+    charge, charges = batch.graph.charge, prediction.charges
+    if prediction.effective_charges is not None:
+        charges = jnp.where(charge[:, None] == 0, charges, prediction.effective_charges)
+    excess = charges.sum(axis=1) - charge
+    return excess**2 / (jnp.abs(charges).sum(axis=1) ** 2 + EPSILON)
 
 
 def label_counts(batch: Batch) -> dict[str, Float[Array, ""]]:

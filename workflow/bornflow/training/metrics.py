@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from ..electrons import total_charge
 from ..io import frames
 
 # Units that errors are reported in: name, factor from the unit of the labels.
@@ -30,8 +31,8 @@ def error_metrics(labelled: Sequence[Atoms], predicted: Sequence[Atoms]) -> dict
 
     Keys are like `bec_mae [1e-3 e]`; quantities without labels are left out. `bec_isotropic_mae` and similar
     keys are errors of components of Z (COMPONENTS). `bec_sum_rule` is the mean over structures of the largest
-    component of |Σ_i Z_i| of the predictions, `screening_H` and similar keys are means of γ_i of coupled
-    models.
+    component of |Σ_i Z_i − Q·1| of the predictions, with the total charge Q; `screening_H` and similar keys
+    are means of γ_i of coupled models.
     """
     table = {}
     for kind in ("all", "cluster", "bulk"):
@@ -53,8 +54,11 @@ def _metrics(pairs: Sequence[tuple[Atoms, Atoms]]) -> Metrics:
         row |= _errors(key, pairs)
     row |= _component_errors(pairs)
     row |= _mean_screenings([guess for guess in predicted if "screening" in guess.arrays])
-    sums = [np.asarray(frames.label(guess, "bec")).sum(axis=0) for guess in predicted]
-    row["bec_sum_rule [e]"] = float(np.mean([np.abs(total).max() for total in sums]))
+    residuals = [
+        np.asarray(frames.label(guess, "bec")).sum(axis=0) - total_charge(guess) * np.eye(3)
+        for guess in predicted
+    ]
+    row["bec_sum_rule [e]"] = float(np.mean([np.abs(residual).max() for residual in residuals]))
     return row
 
 

@@ -11,16 +11,17 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.optimize import FIRE
 from jaxtyping import Float
-from tblite.ase import TBLite
 from tblite.interface import Calculator
 from tblite.library import ffi
 
+from ... import tight_binding
+from ...electrons import multiplicity, reject_impossible, total_charge
 from ...errors import Rejected
 from ...io.frames import name
 from ...units import BOHR, FORCE_AU, HARTREE
@@ -55,7 +56,10 @@ class XTB(Engine):
         field = self.settings.xtb.field
         free, in_fields, program = calculate(atoms, field)
         response = central_difference(
-            {direction: result.forces for direction, result in in_fields.items()}, free.forces, field
+            {direction: result.forces for direction, result in in_fields.items()},
+            free.forces,
+            field,
+            total_charge(atoms),
         )
         dipoles = {direction: result.dipole for direction, result in in_fields.items()}
         return Label(
@@ -77,7 +81,7 @@ class XTB(Engine):
         reject_unsuited(atoms)
         moved = Atoms(atoms.symbols, atoms.positions)
         with _rejections(atoms):
-            moved.calc = TBLite(method=METHOD, verbosity=0)
+            moved.calc = tight_binding.calculator(METHOD, atoms)
             converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
         if not converged:
             raise Rejected(
@@ -97,7 +101,9 @@ def version() -> str:
 
 def key(atoms: Atoms, settings: XTBSettings) -> str:
     """A short hash of the exact calculation."""
-    structure = [atoms.get_chemical_symbols(), atoms.positions.tolist()]
+    structure: list[Any] = [atoms.get_chemical_symbols(), atoms.positions.tolist()]
+    if total_charge(atoms) or multiplicity(atoms) > 1:
+        structure.append([total_charge(atoms), multiplicity(atoms)])
     identity = [*structure, asdict(settings), METHOD, ACCURACY, version()]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -121,23 +127,21 @@ def calculate(atoms: Atoms, field: float) -> tuple[SinglePoint, dict[Direction, 
 
 
 def reject_unsuited(atoms: Atoms) -> None:
-    """Raise Rejected for periodic structures, and for those that are not closed shells."""
+    """Raise Rejected for periodic structures, and where charge and multiplicity do not fit the electrons."""
     if atoms.pbc.any():
         raise Rejected(
             f"structure {name(atoms)} is periodic: xtb labels isolated structures "
             "only (its electric field has no meaning under periodic boundary conditions); use engine cp2k"
         )
-    if atoms.numbers.min() < 1 or atoms.numbers.sum() % 2:
-        raise Rejected(
-            f"structure {name(atoms)} has {atoms.numbers.sum()} electrons: only closed shells can be "
-            "labelled; leave this structure out"
-        )
+    reject_impossible(atoms)
 
 
 @functools.cache
 def _free_atom(symbol: str) -> float:
     """The energy [eV] of a free atom of the element, with the largest possible number of paired electrons."""
-    return _single_point(Atoms(symbol), np.zeros(3)).energy * HARTREE
+    atom = Atoms(symbol)
+    atom.info["multiplicity"] = 1 + int(atom.numbers[0]) % 2
+    return _single_point(atom, np.zeros(3)).energy * HARTREE
 
 
 @contextlib.contextmanager
@@ -150,7 +154,13 @@ def _rejections(atoms: Atoms) -> Iterator[None]:
 
 def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> SinglePoint:
     with _rejections(atoms):
-        calculator = Calculator(METHOD, atoms.numbers, atoms.positions / BOHR)
+        calculator = Calculator(
+            METHOD,
+            atoms.numbers,
+            atoms.positions / BOHR,
+            charge=float(total_charge(atoms)),
+            uhf=multiplicity(atoms) - 1,
+        )
         calculator.set("verbosity", 0)
         calculator.set("accuracy", ACCURACY)
         if field.any():

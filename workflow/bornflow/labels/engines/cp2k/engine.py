@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from ....electrons import total_charge
 from ....errors import BornflowError
 from ....io.files import locked
 from ....units import FORCE_AU, HARTREE
@@ -112,6 +113,7 @@ class CP2K(Engine):
             {direction: output.forces for direction, output in outputs.in_fields.items()},
             outputs.free.forces,
             self.cp2k.field,
+            total_charge(atoms),
         )
         return Label(
             energy=outputs.labelled.energy * HARTREE,

@@ -20,17 +20,18 @@ import numpy as np
 from ase import Atoms
 from cp2k_input_tools.generator import CP2KInputGenerator
 
+from ....electrons import multiplicity, total_charge
 from ....errors import Rejected
 from ....io.frames import kind, name
 from ...finite_field import Direction
 from ...settings import CP2KSettings
+from .valence import VALENCE
 
 PROJECT = "label"
 START_WAVEFUNCTION = "start.wfn"
 BASIS_FILE, POTENTIAL_FILE, DISPERSION_FILE = "BASIS_MOLOPT", "GTH_POTENTIALS", "dftd3.dat"
 PERIODIC = {"periodic": "XYZ", "poisson_solver": "PERIODIC"}
 ISOLATED = {"periodic": "NONE", "poisson_solver": "WAVELET"}
-VALENCE = {"H": 1, "C": 4, "N": 5, "O": 6, "F": 7, "Na": 9, "Cl": 7}  # of the GTH potentials
 
 
 def operator(atoms: Atoms, settings: CP2KSettings) -> str:
@@ -85,9 +86,8 @@ def tree(
     unknown = sorted(set(atoms.get_chemical_symbols()) - set(VALENCE))
     if unknown:
         raise Rejected(
-            f"structure {name(atoms)}: no pseudopotential is listed for "
-            f"{', '.join(unknown)}; known are {', '.join(VALENCE)} "
-            "(workflow/bornflow/labels/engines/cp2k/input_file.py)"
+            f"structure {name(atoms)}: no pseudopotential is listed for {', '.join(unknown)} "
+            "(workflow/bornflow/labels/engines/cp2k/valence.py); leave this structure out"
         )
     return {
         "global": {
@@ -124,6 +124,11 @@ def _dft(
         "scf": _scf(settings, restart, safe),
         "xc": _xc(settings.method),
     }
+    # Not written for neutral closed shells, whose labels are known by inputs without these keywords.
+    if charge := total_charge(atoms):
+        dft["charge"] = charge
+    if multiplicity(atoms) > 1:
+        dft |= {"multiplicity": multiplicity(atoms), "uks": True}
     if restart:
         dft["wfn_restart_file_name"] = START_WAVEFUNCTION
     if field is not None:
