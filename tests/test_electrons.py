@@ -29,5 +29,5 @@ def test_impossible(case):
 def test_an_ion_without_its_charge_is_rejected():
     atoms = ion("Na")
     del atoms.info["charge"]
-    with pytest.raises(Rejected, match="51 electrons.*give `charge`"):
+    with pytest.raises(Rejected, match=r"51 electrons.*give `charge`"):
         reject_impossible(atoms)

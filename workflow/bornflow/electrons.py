@@ -27,6 +27,6 @@ def reject_impossible(atoms: Atoms) -> None:
     if atoms.numbers.min(initial=1) < 1 or unpaired < 0 or electrons < unpaired or (electrons - unpaired) % 2:
         raise Rejected(
             f"structure {name(atoms)} has {electrons} electrons (charge {charge}), which do not fit "
-            f"multiplicity {spins}: give `charge` and `multiplicity` in its comment line (charge=1 for a cation, "
-            "multiplicity=2 for one unpaired electron)"
+            f"multiplicity {spins}: give `charge` and `multiplicity` in its comment line (charge=1 for a "
+            "cation, multiplicity=2 for one unpaired electron)"
         )
