@@ -30,6 +30,7 @@ rule all:
 rule structures:
     input:
         SELECTED,
+        f"{RESULTS}/structures/sampled.csv" if POOLS else [],
 
 
 # Relaxed structures of the pools with `relax: true`: --configfile config/provenance/hexamers.yaml

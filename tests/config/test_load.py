@@ -54,7 +54,21 @@ def _merge(base, change):
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (
-            {"structures": {"pools": {"a": {"molecules": 1, "starts": 1, "steps": 9, "select": 2}}}},
+            {"structures": {"pools": {"a": {"contains": {"salt": 1}}}}},
+            ["pools.a.contains: salt", "molecules"],
+        ),
+        ({"structures": {"pools": {"a": {"contains": {"water": 1}, "sampler": "gfn3"}}}}, ["gfn2, gfn1"]),
+        ({"structures": {"pools": {"a": {"contains": {"water": 1}, "sampler": {}}}}}, ["one of model, ase"]),
+        ({"structures": {"pools": {"a": {"files": ["none.extxyz"]}}}}, ["none.extxyz", "does not exist"]),
+        ({"structures": {"pools": {"a": {"contains": {"water": 1}, "select": "some"}}}}, ["or all"]),
+        ({"molecules": {"m": {"smiles": "C", "ase": "CH4"}}}, ["molecules.m: smiles and ase given"]),
+        ({"molecules": {"m": {"charge": 1}}}, ["molecules.m: no source given"]),
+        (
+            {
+                "structures": {
+                    "pools": {"a": {"contains": {"water": 1}, "starts": 1, "steps": 9, "select": 2}}
+                }
+            },
             ["structures.pools.a.select: 2", "at most 1 structures"],
         ),
         (
@@ -73,7 +87,10 @@ def _merge(base, change):
             {"training": {"recipes": {"a": {"learning_rate": 1e-6}}}},
             ["recipes.a.final_learning_rate", "1e-05", "1e-06"],
         ),
-        ({"structures": {"pools": {"bad name": {"molecules": 1, "select": 1}}}}, ["structures.pools"]),
+        (
+            {"structures": {"pools": {"bad name": {"contains": {"water": 1}, "select": 1}}}},
+            ["structures.pools"],
+        ),
     ],
 )
 def test_wrong_configurations_are_rejected(given, words):
@@ -83,12 +100,15 @@ def test_wrong_configurations_are_rejected(given, words):
         assert word in str(error.value)
 
 
+MOLECULE = ("smiles", "ase", "file", "charge", "multiplicity")
+
+
 def test_every_key_is_described_and_has_a_default():
     def walk(node, place):
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            pools = ("molecules", "files", "density", "committee")
+            pools = ("contains", "files", "density", "committee", "model", "ase", "arguments", *MOLECULE)
             overrides = (
                 "equilibration",
                 "temperature_limit",
@@ -147,7 +167,10 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"labels": {"max_rejected": 0.5}}, {"join_batches"}),
         ({"labels": {"cp2k": {"cutoff": 500}}}, {"labels"}),
         ({"structures": {"pools": {"p": {"select": 4}}}}, set()),
-        ({"structures": {"pools": {"p": {"molecules": 2}}}}, {"pool-p"}),
+        ({"structures": {"pools": {"p": {"contains": {"water": 2}}}}}, {"pool-p"}),
+        ({"structures": {"pools": {"p": {"sampler": "gfn1"}}}}, {"pool-p"}),
+        ({"molecules": {"water": {"ase": "D2O"}}}, {"pool-p"}),
+        ({"molecules": {"methanol": {"smiles": "CO"}}}, set()),
         ({"structures": {"seed": 3}}, {"pool-p"}),
     ],
 )
@@ -157,7 +180,7 @@ def test_a_change_reruns_only_the_jobs_that_read_it(change, reread):
         "training": {"recipes": {"r": {"epochs": 7, "loss": {"energy": 5}}}},
         "models": {"m": {}, "n": {}},
         "dynamics": {"systems": {"a": system, "b": system}},
-        "structures": {"pools": {"p": {"molecules": 3, "select": 2}}},
+        "structures": {"pools": {"p": {"contains": {"water": 3}, "select": 2}}},
     }
     before, after = (config.complete(_merge(base, update)) for update in ({}, change))
     kinds = ("structures", "labels", "join_batches", "spectra", "split", "response", "timing")

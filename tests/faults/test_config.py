@@ -114,7 +114,10 @@ def test_other_folders_of_results_are_accepted(results):
 TABLES = {
     "models": lambda name: {"models": {name: {}}},
     "dynamics.systems": lambda name: {"dynamics": {"systems": {name: system()["dynamics"]["systems"]["a"]}}},
-    "structures.pools": lambda name: {"structures": {"pools": {name: {"molecules": 1, "select": 1}}}},
+    "structures.pools": lambda name: {
+        "structures": {"pools": {name: {"contains": {"water": 1}, "select": 1}}}
+    },
+    "molecules": lambda name: {"molecules": {name: {"smiles": "C"}}},
     "training.recipes": lambda name: {"training": {"recipes": {name: {"epochs": 3}}}},
     "labels.studies": study,
 }
@@ -182,7 +185,10 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ({None: 1}, "top level: key None found, which is no value"),
         ({"training": {True: 3}}, "training: key True found, which is the truth value true; keys are text"),
         ({"models": {False: {}}}, "models: key False found"),
-        ({"structures": {"pools": {1: {"molecules": 1, "select": 1}}}}, "structures.pools: key 1 found"),
+        (
+            {"structures": {"pools": {1: {"contains": {"water": 1}, "select": 1}}}},
+            "structures.pools: key 1 found",
+        ),
         ({(1, 2): 3}, "key (1, 2) found, which is a tuple"),
         (
             system(title=datetime.date(2024, 1, 1)),
@@ -221,7 +227,7 @@ def test_names_that_differ_in_capitals_only_are_rejected(table):
         ),
         (
             pool(select=10**12),
-            "structures.pools.a.select: 1000000000000 found, but an integer from 1 to 1e+07",
+            "structures.pools.a.select: 1000000000000 found; expected: an integer from 1 to 10000000, or all",
         ),
         (pool(select=10**7), "make 2500000 jobs, 100000 at most can be planned"),
         (pool(select=20000), "labels.batch_size: the batches make a list of files of"),
@@ -350,7 +356,7 @@ def test_written_sections_are_read_unchanged(tmp_path):
 
 
 def test_models_cannot_choose_their_own_training_structures():
-    pools = {"a": {"molecules": 2, "select": 2, "committee": ["results/models/m/0", "old/m/1"]}}
+    pools = {"a": {"contains": {"water": 2}, "select": 2, "committee": ["results/models/m/0", "old/m/1"]}}
     given = {"structures": {"pools": pools}, "training": {"data": ["computed"]}}
     rejected(given, "structures.pools.a.committee: results/models/m/0 is in the results of this run")
     assert config.complete(given | {"results": "results/second"})

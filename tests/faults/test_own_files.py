@@ -115,7 +115,7 @@ def tables(folder):
             "training.comparison", "--errors", folder / "errors.csv", "--published", published,
             "--data", shipped, *out,
         ),
-        "rejections": ("labels.rejections", "--tables", folder / "rejected.csv", *out),
+        "rejections": ("io.rejections", "--tables", folder / "rejected.csv", *out),
         "tabulate": ("training.metrics_table", "--metrics", folder / "m-0.json", *out),
         "response": ("figures.response", "--responses", folder / "response.csv", "--names", "a", *png),
         "learning_curve": (
@@ -368,7 +368,7 @@ def test_a_learning_curve_needs_the_number_of_structures(tmp_path):
 def test_tables_of_rejections_have_their_columns(text, tmp_path):
     (tmp_path / "r.csv").write_text(text)
     words = ("--tables", tmp_path / "r.csv", "--out", tmp_path / "o.csv")
-    assert "r.csv" in rejected("labels.rejections", *words)
+    assert "r.csv" in rejected("io.rejections", *words)
 
 
 def test_tables_of_rejections_may_be_empty_and_contain_any_text(tmp_path):
@@ -376,7 +376,7 @@ def test_tables_of_rejections_may_be_empty_and_contain_any_text(tmp_path):
     (tmp_path / "a.csv").write_text("structure,reason\n")
     (tmp_path / "b.csv").write_text(reasons)
     paths = (tmp_path / "a.csv", tmp_path / "b.csv")
-    assert call("labels.rejections", "--tables", *paths, "--out", tmp_path / "o.csv") is None
+    assert call("io.rejections", "--tables", *paths, "--out", tmp_path / "o.csv") is None
     assert (tmp_path / "o.csv").read_text() == reasons
 
 

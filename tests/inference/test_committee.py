@@ -94,16 +94,12 @@ def test_the_most_uncertain_structures_are_chosen(members):
     for index, atoms in enumerate(pool):
         atoms.info = {"structure": f"frame-{index}"}
     rated = [np.linalg.norm(committee.get_property("forces_std", atoms), axis=1).max() for atoms in pool]
-    apart = water(2)
-    apart.positions[3:] += 30
-    chosen = most_uncertain([*pool, apart], committee, 2, gap=4.0)
+    chosen = most_uncertain(pool, committee, 2)
     assert [frames.name(atoms) for atoms in chosen] == [f"frame-{i}" for i in np.argsort(rated)[::-1][:2]]
     np.testing.assert_allclose([atoms.info[UNCERTAINTY] for atoms in chosen], sorted(rated)[:2:-1], atol=1e-4)
-    assert len(most_uncertain(pool, committee, 9, gap=4.0)) == 5
+    assert len(most_uncertain(pool, committee, 9)) == 5
     with pytest.raises(BornflowError, match="sulphur"):
-        most_uncertain([Atoms("S", info={"structure": "sulphur"})], committee, 1, gap=4.0)
-    with pytest.raises(BornflowError, match="all 1 structures of the pool have fallen apart"):
-        most_uncertain([apart], committee, 1, gap=4.0)
+        most_uncertain([Atoms("S", info={"structure": "sulphur"})], committee, 1)
 
 
 def labelled_and_guessed(factor: float) -> tuple[list[Atoms], list[list[Atoms]]]:

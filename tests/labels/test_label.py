@@ -13,8 +13,7 @@ from examples import ROOT, water
 
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError, Rejected
-from bornflow.io import frames
-from bornflow.labels import rejections
+from bornflow.io import frames, rejections
 from bornflow.labels.engines import create
 from bornflow.labels.engines.base import text_hash
 from bornflow.labels.finite_field import accept, central_difference
@@ -218,7 +217,7 @@ def test_batches_are_labelled_and_joined_and_too_many_rejections_fail(tmp_path):
         )
         assert result.returncode == 0, result.stderr
     join = ("--tables", "0.csv", "1.csv", "--out", "rejected.csv")
-    assert run("bornflow.labels.rejections", *join, cwd=tmp_path).returncode == 0
+    assert run("bornflow.io.rejections", *join, cwd=tmp_path).returncode == 0
     join_batches = ("--labelled", "0.extxyz", "1.extxyz", "--rejected", "rejected.csv", "--config", "c.yaml")
     result = run("bornflow.labels.join_batches", *join_batches, "--out", "all.extxyz", cwd=tmp_path)
     assert result.returncode == 0, result.stderr

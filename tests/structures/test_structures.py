@@ -1,85 +1,300 @@
-"""Packing, tight-binding sampling, candidates from files, and farthest-point sampling."""
+"""Packing, sampling, frames that are left out, candidates from files, and farthest-point sampling."""
+
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from examples import water
+import yaml
+from ase import Atoms
+from ase.build import molecule
+from ase.calculators.calculator import CalculationFailed
+from examples import ROOT, ion, water
 
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError
-from bornflow.io import frames
+from bornflow.io import frames, rejections
+from bornflow.structures import runs, samplers
 from bornflow.structures.candidates import read_candidates
-from bornflow.structures.connected import is_connected
-from bornflow.structures.packing import box_edge, pack_water
-from bornflow.structures.sample import sample
+from bornflow.structures.intact import bonded_pairs, evaporated, reason_to_leave_out
+from bornflow.structures.molecules import MoleculeSettings, build, charge_and_multiplicity, compose
+from bornflow.structures.packing import box_edge, pack, pack_water
+from bornflow.structures.sample import packed_start, split_intact
 from bornflow.structures.select import select
 from bornflow.structures.settings import PoolSettings, SoapSettings
 
 SOAP = SoapSettings(**complete({})["structures"]["soap"])
+MOLECULES = {
+    "water": MoleculeSettings(ase="H2O"),
+    "methanol": MoleculeSettings(smiles="CO"),
+    "sodium": MoleculeSettings(smiles="[Na+]"),
+    "chloride": MoleculeSettings(smiles="[Cl-]"),
+    "oxygen": MoleculeSettings(ase="O2"),
+}
+
+
+def pool(**settings) -> PoolSettings:
+    short = {"starts": 1, "steps": 60, "interval": 10} | settings
+    given = {"structures": {"pools": {"p": short}}, "molecules": {"sodium": {"smiles": "[Na+]"}}}
+    return PoolSettings(**complete(given)["structures"]["pools"]["p"])
 
 
 def test_a_box_of_water_has_the_requested_density():
-    assert box_edge(32, 0.997) == pytest.approx(9.866, abs=2e-3)  # the size in the literature
+    assert box_edge(32 * 18.015, 0.997) == pytest.approx(9.866, abs=2e-3)  # the size in the literature
+    box = pack_water(32, np.random.default_rng(0), 0.997)
+    assert box.cell.lengths() == pytest.approx([9.866] * 3, abs=2e-3)
 
 
-@pytest.mark.parametrize("density", [None, 0.997])
-def test_packing_leaves_no_overlap(density):
-    atoms = pack_water(12, np.random.default_rng(0), density)
+@pytest.mark.parametrize("density", [None, 0.9])
+def test_packing_leaves_no_overlap_and_keeps_molecules(density):
+    parts = compose({"methanol": 3, "water": 4, "sodium": 1}, MOLECULES)
+    atoms = pack(parts, seed=1, density=density)
+    assert str(atoms.symbols) == "COH4COH4COH4OH2OH2OH2OH2Na"
+    owner = np.repeat(np.arange(8), [6, 6, 6, 3, 3, 3, 3, 1])
     distances = atoms.get_all_distances(mic=density is not None)
-    molecules = np.arange(36) // 3
-    assert distances[molecules[:, None] != molecules].min() > 1.6
+    assert distances[owner[:, None] != owner].min() > 1.95
+    methanol = parts[0][0].get_all_distances()
+    np.testing.assert_allclose(atoms[6:12].get_all_distances(), methanol, atol=1e-4)
+    again = pack(parts, seed=1, density=density)
+    np.testing.assert_array_equal(atoms.positions, again.positions)
+    assert np.abs(pack(parts, seed=2, density=density).positions - atoms.positions).max() > 0.1
 
 
-def test_a_too_dense_box_is_rejected(monkeypatch):
-    monkeypatch.setattr("bornflow.structures.packing.ATTEMPTS", 500)
-    with pytest.raises(BornflowError, match="lower the density"):
-        pack_water(32, np.random.default_rng(0), 1.3)
+def test_a_too_dense_box_is_rejected():
+    with pytest.raises(BornflowError, match=r"no room for 2 H2O at 6.0 g/cm³; lower the density"):
+        pack_water(2, np.random.default_rng(0), 6.0)
 
 
-def test_a_pool_is_sampled_reproducibly_and_hotter_runs_stretch_more():
-    pools = {"cluster-2": {"molecules": 2, "select": 2, "starts": 1, "steps": 60, "interval": 10}}
-    settings = PoolSettings(**complete({"structures": {"pools": pools}})["structures"]["pools"]["cluster-2"])
-    first, second = (sample("cluster-2", settings, seed=3) for _ in range(2))
-    assert len(first) == 1 + 2 * 6
-    assert len({atoms.info["structure"] for atoms in first}) == len(first)
-    for a, b in zip(first, second, strict=True):
-        np.testing.assert_allclose(a.positions, b.positions, atol=1e-6)
+def test_molecules_come_from_smiles_names_and_files(tmp_path):
+    methanol = build("methanol", MOLECULES["methanol"])
+    assert methanol.get_chemical_formula() == "CH4O"
+    assert 1.35 < methanol.get_distance(0, 1) < 1.5  # C–O
+    assert build("na", MOLECULES["sodium"]).info["charge"] == 1
+    assert build("o2", MOLECULES["oxygen"]).info["multiplicity"] == 3
+    frames.write(tmp_path / "own.extxyz", [ion("Na")])
+    own = build("own", MoleculeSettings(file=str(tmp_path / "own.extxyz")))
+    assert own.info["charge"] == 1 and len(own) == 13
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (MoleculeSettings(smiles="C(("), r"molecules.m: smiles: 'C\(\('"),
+        (MoleculeSettings(ase="water"), "molecules.m: ase: 'water'"),
+        (MoleculeSettings(smiles="[Na+]", charge=0), "molecules.m: .*11 electrons"),
+        (MoleculeSettings(file="none.extxyz"), "none.extxyz"),
+    ],
+)
+def test_wrong_molecules_are_named(settings, message):
+    with pytest.raises((BornflowError, FileNotFoundError), match=message):
+        build("m", settings)
+
+
+def test_charges_and_unpaired_electrons_add_up():
+    parts = compose({"sodium": 3, "chloride": 1, "water": 2}, MOLECULES)
+    assert charge_and_multiplicity(parts) == {"charge": 2}
+    assert charge_and_multiplicity(compose({"oxygen": 2}, MOLECULES)) == {"multiplicity": 5}
+    with pytest.raises(BornflowError, match="ethanol is not one of molecules"):
+        compose({"ethanol": 1}, MOLECULES)
+
+
+def test_packings_have_a_group_and_their_charge():
+    atoms = packed_start("p", pool(contains={"water": 4, "sodium": 1}), MOLECULES, start=3, seed=0)
+    assert atoms.info["group"] == "cluster-sodium-1-water-4-3"
+    assert atoms.info["charge"] == 1 and atoms.info["n_molecules"] == 5
+    same = packed_start("q", pool(contains={"sodium": 1, "water": 4}), MOLECULES, start=3, seed=0)
+    np.testing.assert_array_equal(atoms.positions, same.positions)
+
+
+def sampled(settings: PoolSettings, start: Atoms, folder) -> list:
+    return runs.sample_start(start, settings, [0, 0], "p-0", folder / "0.extxyz")
+
+
+def test_a_killed_start_resumes_with_the_same_frames(tmp_path, monkeypatch):
+    settings, start = pool(contains={"water": 2}, temperatures=[300, 500], steps=200), water(2)
+    whole, stopped = sampled(settings, start, tmp_path)
+    assert not stopped
+    assert [origin for origin, _ in whole][:3] == ["relaxed", "300K-0", "300K-1"]
+    assert len(whole) == 1 + 2 * 20
+
+    stored = runs._store
+
+    def kill(path, identity, state):
+        stored(path, identity, state)
+        if (state.run, state.step) == (1, 100):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_store", kill)
+    with pytest.raises(KeyboardInterrupt):
+        sampled(settings, start, tmp_path)
+    monkeypatch.setattr(runs, "_store", stored)
+    resumed, _ = sampled(settings, start, tmp_path)
+    for (origin, positions), (other, others) in zip(whole, resumed, strict=True):
+        assert origin == other
+        np.testing.assert_array_equal(positions, others)
+    assert not list(tmp_path.iterdir()), "the state is removed at the end"
+
+
+def test_a_state_of_other_settings_or_a_broken_one_is_not_used(tmp_path, monkeypatch):
+    settings, start = pool(contains={"water": 2}, temperatures=[300], steps=20), water(2)
+    whole, _ = sampled(settings, start, tmp_path)
+    (tmp_path / ".0.state.npz").write_bytes(b"broken")
+    again, _ = sampled(settings, start, tmp_path)
+    np.testing.assert_array_equal(whole[-1][1], again[-1][1])
+
+
+def test_a_sampler_that_fails_ends_its_run_only(tmp_path, monkeypatch):
+    settings, start = pool(contains={"water": 2}, temperatures=[300, 600]), water(2)
+    make = samplers.create
+
+    def failing(sampler, atoms):
+        calculator = make(sampler, atoms)
+        calculate = calculator.calculate
+
+        def fail_at_300_K(atoms=None, *words):
+            if 0 < getattr(fail_at_300_K, "count", 0) < 10_000 and atoms.get_kinetic_energy() > 0:
+                fail_at_300_K.count = 10_000
+                raise CalculationFailed("no convergence")
+            fail_at_300_K.count = getattr(fail_at_300_K, "count", 0) + 1
+            return calculate(atoms, *words)
+
+        calculator.calculate = fail_at_300_K
+        return calculator
+
+    monkeypatch.setattr(samplers, "create", failing)
+    candidates, stopped = sampled(settings, start, tmp_path)
+    assert [name for name, _ in stopped] == ["p-0-300K"]
+    assert "stopped: GFN2-xTB failed in step" in stopped[0][1] and "no convergence" in stopped[0][1]
+    assert [origin for origin, _ in candidates] == ["relaxed", *(f"600K-{n}" for n in range(6))]
+
+
+def test_frames_that_dissociated_or_fell_apart_are_left_out():
+    start = water(3)
+    broken, bonded, apart = (start.positions.copy() for _ in range(3))
+    broken[1] += 3 * (broken[1] - broken[0])  # an O–H bond of four times its length
+    bonded[3:6] += bonded[0] - bonded[3] + [1.4, 0, 0]  # two oxygen atoms at 1.4 Å
+    apart[6:] += 30
+    frames_of_run = [("good", start.positions), ("a", broken), ("b", bonded), ("c", apart)]
+    settings = pool(contains={"water": 3})
+    kept, left_out = split_intact(frames_of_run, start, "p-0", settings, 6.0)
+    assert [frames.name(atoms) for atoms in kept] == ["p-0-good"]
+    reasons = dict(left_out)
+    assert reasons["p-0-a"].startswith("dissociated: atoms 0 (O) and 1 (H) are no longer bonded")
+    assert "bonded, unlike in the start" in reasons["p-0-b"]
+    assert reasons["p-0-c"].startswith("evaporated: a fragment is more than 6 Å")
+    everything, nothing = split_intact(
+        frames_of_run, start, "p-0", pool(contains={"water": 3}, reactive="keep"), 6.0
+    )
+    assert len(everything) == 4 and not nothing
+
+
+def test_ions_have_no_bonds_that_could_break():
+    atoms = ion("Na")
+    bonds = bonded_pairs(atoms)
+    assert len(bonds) == 8
+    atoms.positions[1:4] *= 1.4  # a water moves away from the ion
+    assert reason_to_leave_out(atoms, bonds, 6.0) is None
+
+
+@pytest.mark.parametrize("name", ["gfn2", "gfn1"])
+def test_tight_binding_is_that_of_the_charge(name):
+    atoms = ion("Na")
+    atoms.calc = samplers.create(name, atoms)
+    assert atoms.get_charges().sum() == pytest.approx(1, abs=1e-6)
+    assert samplers.describe(name) in ("GFN2-xTB", "GFN1-xTB")
+
+
+def test_any_ase_calculator_is_a_sampler():
+    lennard_jones = {"ase": "ase.calculators.lj.LennardJones", "arguments": {"sigma": 3.4}}
+    assert samplers.create(lennard_jones, molecule("H2O")).parameters.sigma == 3.4
+    assert samplers.describe(lennard_jones) == "ase.calculators.lj.LennardJones"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "message"),
+    [
+        ({"ase": "no.such.module"}, "no.such.module cannot be imported"),
+        ({"ase": "ase.calculators.lj.Nothing"}, "cannot be imported"),
+        ({"ase": "ase.build.molecule", "arguments": {"name": "none"}}, "failed: .*correct its arguments"),
+        ({"ase": "ase.build.molecule", "arguments": {"name": "H2O"}}, "Atoms, which is no ASE calculator"),
+        ({"model": "nowhere"}, "nowhere"),
+        ("pet-mad", "pip install upet|weights"),
+    ],
+)
+def test_wrong_samplers_are_named(sampler, message):
+    with pytest.raises((BornflowError, FileNotFoundError), match=message):
+        samplers.create(sampler, molecule("H2O"))
+
+
+def test_distant_ions_converge_in_a_second_attempt():
+    """tblite's usual mixing does not converge for this pair, more damping does; a reset forgets it."""
+    parts = compose({"sodium": 1, "chloride": 1, "water": 4}, MOLECULES)
+    atoms = pack(parts, 1)
+    atoms.positions[1] += 6 * (atoms.positions[1] - atoms.positions[0]) / atoms.get_distance(0, 1)
+    atoms.calc = samplers.create("gfn2", atoms)
+    usual = atoms.calc.parameters["mixer_damping"]
+    energy = atoms.get_potential_energy()
+    assert atoms.calc.parameters["mixer_damping"] < usual
+    atoms.calc.reset()
+    assert atoms.calc.parameters["mixer_damping"] == usual
+    assert atoms.get_potential_energy() == pytest.approx(energy, abs=1e-4)
 
 
 def test_a_pool_of_files_keeps_names_and_drops_labels(tmp_path):
     labelled = [frames.with_labels(water(2, seed=seed), {"energy": -1.0}) for seed in range(3)]
     frames.write(tmp_path / "own.extxyz", labelled)
-    pool = read_candidates([str(tmp_path / "own.extxyz")], relax=False)
-    assert [atoms.info["structure"] for atoms in pool] == [a.info["structure"] for a in labelled]
-    assert all(frames.label(atoms, "energy") is None for atoms in pool)
-    np.testing.assert_allclose(pool[1].positions, labelled[1].positions, atol=1e-7)
+    read = read_candidates([str(tmp_path / "own.extxyz")], relax=False)
+    assert [atoms.info["structure"] for atoms in read] == [a.info["structure"] for a in labelled]
+    assert all(frames.label(atoms, "energy") is None for atoms in read)
+    np.testing.assert_allclose(read[1].positions, labelled[1].positions, atol=1e-7)
+
+
+def test_structures_of_files_are_extended(tmp_path):
+    own = ion("Na")
+    frames.write(tmp_path / "own.extxyz", [water(2), own])
+    section = {"files": [str(tmp_path / "own.extxyz")], "extend": True, "steps": 20, "interval": 10}
+    config = {"structures": {"pools": {"mine": section | {"temperatures": [200]}}}}
+    (tmp_path / "cfg.yaml").write_text(yaml.safe_dump(config))
+    words = ["--structure", "mine", "--start", "1", "--config", tmp_path / "cfg.yaml"]
+    words += ["--out", tmp_path / "1.extxyz", "--left-out", tmp_path / "1.csv"]
+    call = [sys.executable, "-m", "bornflow.structures.sample", *map(str, words)]
+    subprocess.run(call, check=True, cwd=ROOT, capture_output=True)
+    found = frames.read(tmp_path / "1.extxyz")
+    assert [frames.name(atoms) for atoms in found] == ["mine-1-relaxed", "mine-1-200K-0", "mine-1-200K-1"]
+    assert all(atoms.info["charge"] == 1 and atoms.info["group"] == "Na-4" for atoms in found)
+    assert rejections.read(tmp_path / "1.csv") == []
 
 
 def test_a_pool_of_boxes_and_clusters_is_rejected():
     with pytest.raises(BornflowError, match="a pool of its own"):
-        select([water(4), water(4, 0.9)], 1, SOAP, 50.0)
-    assert len(select([water(4), water(4, 0.9)], 2, SOAP, 50.0)) == 2
+        select([water(4), water(4, 0.9)], 1, SOAP)
+    assert len(select([water(4), water(4, 0.9)], 2, SOAP)) == 2
 
 
 def test_a_longer_selection_begins_with_the_shorter_one():
-    pool = [water(2, seed=seed) for seed in range(20)]
-    names = [[atoms.info["structure"] for atoms in select(pool, n, SOAP, 50.0)] for n in (3, 8)]
+    candidates = [water(2, seed=seed) for seed in range(20)]
+    names = [[atoms.info["structure"] for atoms in select(candidates, n, SOAP)] for n in (3, 8)]
     assert names[1][:3] == names[0]
     assert len(set(names[1])) == 8
 
 
 def test_the_outlier_is_selected():
-    pool = [water(1, seed=0) for _ in range(10)]
-    for index, atoms in enumerate(pool):
+    candidates = [water(1, seed=0) for _ in range(10)]
+    for index, atoms in enumerate(candidates):
         atoms.info["structure"] = f"w{index}"
         atoms.positions[1] *= 1 + 1e-4 * index
-    pool[6].positions[1] = 2 * pool[6].positions[0] - pool[6].positions[2] + [0.3, 0, 0]
-    assert select(pool, 2, SOAP, 50.0)[1].info["structure"] == "w6"
+    candidates[6].positions[1] = 2 * candidates[6].positions[0] - candidates[6].positions[2] + [0.3, 0, 0]
+    assert select(candidates, 2, SOAP)[1].info["structure"] == "w6"
 
 
-def test_clusters_that_fell_apart_are_left_out():
+def test_too_few_candidates_are_named():
+    with pytest.raises(BornflowError, match="2 structures are requested, but the pool has only 1"):
+        select([water(2)], 2, SOAP)
+
+
+def test_clusters_of_files_that_fell_apart_are_found():
     atoms = water(2)
-    assert is_connected(atoms, 20.0)
+    assert evaporated(atoms, 20.0) is None
     atoms.positions[3:] += 30
-    assert not is_connected(atoms, 20.0)
-    with pytest.raises(BornflowError, match="only 0 of the pool have not fallen apart"):
-        select([atoms], 1, SOAP, 4.0)
+    assert "more than 20 Å" in evaporated(atoms, 20.0)
+    assert evaporated(water(4, 0.1), 1.0) is None, "a periodic box"

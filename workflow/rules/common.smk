@@ -13,7 +13,7 @@ sys.path.insert(0, str(PACKAGES))
 shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
 from bornflow import config as configuration
-from bornflow.config import sections
+from bornflow.config import pools, sections
 from bornflow.errors import BornflowError
 from bornflow.figures.captions import list_outputs, run_labels, system_labels
 
@@ -25,6 +25,7 @@ except BornflowError as error:
 
 RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
+STARTS = {name: range(pools.starts(pool)) for name, pool in POOLS.items()}
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
@@ -43,6 +44,7 @@ wildcard_constraints:
     system="|".join(SYSTEMS) or "none",
     seed=r"\d+",
     replica=r"\d+",
+    start=r"\d+",
     batch=r"\d+",
     size=r"\d+",
     study="|".join(STUDIES) or "none",
@@ -71,10 +73,38 @@ def study_memory(wildcards, threads):
     return 3 * label_memory(wildcards, threads)
 
 
+def starts_of_pool(wildcards):
+    """The files of the candidates of a pool, one for each start."""
+    folder = f"{RESULTS}/structures/starts/{wildcards.structure}"
+    return [f"{folder}/{start}.extxyz" for start in STARTS[wildcards.structure]]
+
+
+def selected_of_pool(wildcards):
+    """The number of structures that are selected from a pool at most."""
+    return pools.most_selected(POOLS[wildcards.structure])
+
+
+def molecule_files(wildcards):
+    """The files of the molecules that a pool contains."""
+    contained = (SETTINGS["molecules"][name] for name in POOLS[wildcards.structure].get("contains", {}))
+    return [molecule["file"] for molecule in contained if "file" in molecule]
+
+
 def committee_files(wildcards):
     """The files of the models that choose the candidates of a pool."""
-    folders = POOLS[wildcards.structure]["committee"]
-    return [f"{folder}/{name}" for folder in folders for name in ("config.yaml", "parameters.msgpack")]
+    return model_files(POOLS[wildcards.structure]["committee"])
+
+
+def sampler_files(wildcards):
+    """The files of the models that a pool is sampled with."""
+    sampler = POOLS[wildcards.structure]["sampler"]
+    return [] if isinstance(sampler, str) else model_files(sampler.get("model", []))
+
+
+def model_files(folders):
+    """The files of trained models."""
+    listed = [folders] if isinstance(folders, str) else folders
+    return [f"{folder}/{name}" for folder in listed for name in ("config.yaml", "parameters.msgpack")]
 
 
 def candidates(wildcards):

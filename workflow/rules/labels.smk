@@ -1,6 +1,6 @@
 # Energies, forces and Born effective charges of the selected structures, labelled in batches.
 LABELLED = f"{RESULTS}/labels/labels.extxyz"
-TOTAL = sum(pool["select"] for pool in POOLS.values())
+TOTAL = sum(map(pools.most_selected, POOLS.values()))
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
 STUDY_TABLES = expand(
     f"{RESULTS}/labels/studies/{{study}}.csv",
@@ -90,7 +90,7 @@ rule rejections:
     conda:
         "../../envs/cp2k.yaml"
     shell:
-        "python -m bornflow.labels.rejections --tables {input:q} --out {output:q} &> {log:q}"
+        "python -m bornflow.io.rejections --tables {input:q} --out {output:q} &> {log:q}"
 
 
 rule join_batches:

@@ -19,21 +19,60 @@ rule settings:
         "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"
 
 
+# One start of a pool: a packing, or a structure of its files, relaxed and extended by dynamics.
 rule sample:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
         files=lookup(dpath="structures/pools/{structure}/files", within=SETTINGS, default=[]),
+        molecules=molecule_files,
+        models=sampler_files,
     output:
-        pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
+        candidates=f"{RESULTS}/structures/starts/{{structure}}/{{start}}.extxyz",
+        left_out=f"{RESULTS}/structures/starts/{{structure}}/{{start}}.csv",
     log:
-        f"{RESULTS}/logs/structures/sample-{{structure}}.log",
+        f"{RESULTS}/logs/structures/sample-{{structure}}-{{start}}.log",
     conda:
         "../../envs/structures.yaml"
     resources:
         runtime=720,
     shell:
-        "python -m bornflow.structures.sample --structure {wildcards.structure:q}"
-        " --config {input.config:q} --out {output.pool:q} &> {log:q}"
+        "NPROC={threads} OMP_NUM_THREADS={threads} python -m bornflow.structures.sample"
+        " --structure {wildcards.structure:q} --start {wildcards.start:q} --config {input.config:q}"
+        " --out {output.candidates:q} --left-out {output.left_out:q} &> {log:q}"
+
+
+rule pool:
+    input:
+        starts_of_pool,
+    output:
+        f"{RESULTS}/structures/pools/{{structure}}.extxyz",
+    log:
+        f"{RESULTS}/logs/structures/pool-{{structure}}.log",
+    localrule: True
+    conda:
+        "../../envs/structures.yaml"
+    shell:
+        "python -m bornflow.structures.join_pools --structures {input:q} --out {output:q} &> {log:q}"
+
+
+# How many frames of each pool were sampled, left out (by reason) and selected.
+rule sampled:
+    input:
+        left_out=[
+            f"{RESULTS}/structures/starts/{name}/{start}.csv" for name in POOLS for start in STARTS[name]
+        ],
+        candidates=expand(f"{RESULTS}/structures/pools/{{structure}}.extxyz", structure=POOLS),
+        selected=SELECTED,
+    output:
+        f"{RESULTS}/structures/sampled.csv",
+    log:
+        f"{RESULTS}/logs/structures/sampled.log",
+    localrule: True
+    conda:
+        "../../envs/structures.yaml"
+    shell:
+        "python -m bornflow.structures.count_frames --left-out {input.left_out:q}"
+        " --candidates {input.candidates:q} --selected {input.selected:q} --out {output:q} &> {log:q}"
 
 
 # The candidates of a pool with a committee of models: those that the models are least certain about.
@@ -41,7 +80,6 @@ rule uncertain:
     input:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
         models=committee_files,
-        config=f"{RESULTS}/settings/structures.yaml",
     output:
         pool=f"{RESULTS}/structures/uncertain/{{structure}}.extxyz",
     log:
@@ -53,11 +91,11 @@ rule uncertain:
         runtime=720,
     params:
         committee=lookup(dpath="structures/pools/{structure}/committee", within=SETTINGS),
-        keep=lookup(dpath="structures/pools/{structure}/select", within=SETTINGS),
+        keep=selected_of_pool,
     shell:
         "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
-        " --committee {params.committee:q} --count {params.keep:q} --config {input.config:q}"
-        " --out {output.pool:q} &> {log:q}"
+        " --committee {params.committee:q} --count {params.keep:q} --out {output.pool:q}"
+        " &> {log:q}"
 
 
 rule select:

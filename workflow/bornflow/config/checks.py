@@ -7,10 +7,10 @@ yields a message for every value that violates it: the key, the value found and 
 import shlex
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from pathlib import Path
 
 from ..errors import BornflowError
 from ..units import WAVENUMBER, spectral_steps
+from . import pool_checks
 from .schema import validate
 from .sections import NOT_PER_MODEL, apply_recipe
 
@@ -94,53 +94,6 @@ def _studies_change_known_settings(full: Mapping) -> Iterator[str]:
                     yield f"labels.studies.{name}: {error}"
 
 
-def _pools_have_one_source(full: Mapping) -> Iterator[str]:
-    for name, pool in full["structures"]["pools"].items():
-        if len(sources := _sources(pool)) != 1:
-            yield (
-                f"structures.pools.{name}: {' and '.join(sources) or 'no source'} given; give one of "
-                "molecules, files"
-            )
-
-
-def _sources(pool: Mapping) -> list[str]:
-    return [key for key in ("molecules", "files") if key in pool]
-
-
-def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
-    for name, pool in full["structures"]["pools"].items():
-        if full["labels"]["engine"] == "xtb" and "density" in pool and len(_sources(pool)) == 1:
-            yield f"structures.pools.{name}: periodic, which labels.engine = xtb cannot label; use cp2k"
-
-
-def _committees_come_from_other_runs(full: Mapping) -> Iterator[str]:
-    """Models of the same run cannot choose the structures that they are trained on."""
-    if "computed" not in full["training"]["data"]:
-        return
-    results = Path(full["results"]).resolve()
-    for name, pool in full["structures"]["pools"].items():
-        for folder in pool.get("committee", []):
-            if Path(folder).resolve().is_relative_to(results):
-                yield (
-                    f"structures.pools.{name}.committee: {folder} is in the results of this run, whose "
-                    "models are trained on its structures (training.data: computed); copy the models to "
-                    "another folder, or give this run other `results`"
-                )
-
-
-def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
-    for name, pool in full["structures"]["pools"].items():
-        if _sources(pool) != ["molecules"]:
-            continue  # `load.py` counts the structures in files
-        frames = len(pool["temperatures"]) * (pool["steps"] // pool["interval"])
-        most = pool["starts"] * (frames + pool["keep_relaxed"])
-        if pool["select"] > most:
-            yield (
-                f"structures.pools.{name}.select: {pool['select']} found, but the pool has at most {most} "
-                "structures; raise starts or steps, lower interval, or select fewer"
-            )
-
-
 def _frames_have_velocities(full: Mapping) -> Iterator[str]:
     interval, between = (full["dynamics"][f"{key}_interval"] for key in ("frame", "velocity"))
     if interval % between:
@@ -197,10 +150,7 @@ CHECKS = (
     _computed_labels_have_pools,
     _command_can_be_split,
     _studies_change_known_settings,
-    _pools_have_one_source,
-    _xtb_labels_isolated_structures,
-    _committees_come_from_other_runs,
-    _pools_are_large_enough,
+    *pool_checks.CHECKS,
     _frames_have_velocities,
     _spectra_have_frequencies,
     _velocities_reach_the_highest_frequency,

@@ -6,6 +6,8 @@ Snakemake plans every job before it runs the first one, and Linux accepts comman
 import shlex
 from collections.abc import Iterator, Mapping
 
+from . import pools
+
 MOST_JOBS = 100_000  # takes some minutes to plan
 LONGEST_LIST = 120_000  # bytes of a list of files; the rest of the command needs some room
 
@@ -32,6 +34,7 @@ def _job_counts(full: Mapping) -> dict[str, int]:
     trained = _trained(full)
     replicas = sum(system["replicas"] for system in full["dynamics"]["systems"].values())
     return {
+        "structures.pools, with every start,": sum(map(pools.starts, full["structures"]["pools"].values())),
         f"labels.batch_size: {selected} structures in batches of {size}": _batches(full),
         "training.recipes, with every model and seed,": trained * (1 + len(full["training"]["recipes"])),
         "dynamics.systems, with every model, seed and replica,": trained * replicas,
@@ -51,6 +54,11 @@ def _list_lengths(full: Mapping) -> dict[str, int]:
     replicas = max((system["replicas"] for system in systems.values()), default=0)
     return {
         "labels.batch_size: the batches": _batches(full) * _bytes(batch),
+        **{
+            f"structures.pools.{name}: the starts": pools.starts(pool)
+            * _bytes(f"{results}/structures/starts/{name}/{pools.starts(pool)}.extxyz")
+            for name, pool in full["structures"]["pools"].items()
+        },
         "training.recipes": recipes * _bytes(metrics),
         "dynamics.systems: the replicas of one": replicas * _bytes(run),
         **{f"training.{key}": _sum(training[key]) for key in ("data", "pretraining", "validation")},
@@ -63,7 +71,7 @@ def _list_lengths(full: Mapping) -> dict[str, int]:
 
 def _selected(full: Mapping) -> int:
     """Structures to label."""
-    return sum(pool["select"] for pool in full["structures"]["pools"].values())
+    return sum(map(pools.most_selected, full["structures"]["pools"].values()))
 
 
 def _batches(full: Mapping) -> int:

@@ -28,19 +28,10 @@ def complete(config: Mapping, name: str = "config") -> dict:
 
 
 def _too_few_frames(full: Mapping) -> Iterator[str]:
-    """A message for every file with fewer structures than requested.
+    """A message for every system whose frame its file does not have.
 
     Files that do not exist yet are skipped: a job may write them.
     """
-    for name, pool in full["structures"]["pools"].items():
-        files = pool.get("files", [])
-        if files and all(Path(path).is_file() for path in files):
-            count = sum(map(frames.count, files))
-            if count < pool["select"]:
-                yield (
-                    f"structures.pools.{name}.select: {pool['select']} found, but its files contain {count} "
-                    "structures; select fewer, or add files"
-                )
     for name, system in full["dynamics"]["systems"].items():
         if Path(system["structure"]).is_file():
             count = frames.count(system["structure"])

@@ -29,6 +29,7 @@ def collisions(full: Mapping) -> Iterator[str]:
         "models": full["models"],
         "dynamics.systems": full["dynamics"]["systems"],
         "structures.pools": full["structures"]["pools"],
+        "molecules": full["molecules"],
         "training.recipes": full["training"]["recipes"],
         "labels.studies": full["labels"]["studies"],
     }

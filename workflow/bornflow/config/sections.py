@@ -37,11 +37,13 @@ def select(settings: Mapping, section: str) -> dict:
     )
     match section.split("-", maxsplit=1):
         case ["structures"]:
-            return {"structures": _without(structures, "pools", "seed")}
+            return {"structures": {"soap": structures["soap"]}}
         case ["pool", name]:
-            pool = _without(structures["pools"][name], "committee")
-            pool |= {"select": 1}  # neither the number selected nor a committee changes the pool
-            return {"structures": {"seed": structures["seed"], "pools": {name: pool}}}
+            # Neither the number selected nor a committee changes the candidates.
+            pool = _without(structures["pools"][name], "committee", "select")
+            described = {part: settings["molecules"][part] for part in pool.get("contains", {})}
+            kept = {key: structures[key] for key in ("seed", "gap")}
+            return {"structures": {**kept, "pools": {name: pool}}, "molecules": described}
         case ["labels"]:
             return {"labels": _without(labels, "threads", "max_rejected", "studies", "linear_response")}
         case ["join_batches"]:

@@ -6,8 +6,7 @@
 
 from .. import cli
 from ..errors import BornflowError
-from ..io import frames
-from . import rejections
+from ..io import frames, rejections
 from .settings import load_settings
 
 

@@ -17,9 +17,9 @@ from ase import Atoms
 
 from .. import cli, electrons
 from ..errors import BornflowError, Rejected
-from ..io import frames
+from ..io import frames, rejections
 from ..progress import track
-from . import limits, rejections
+from . import limits
 from .engines import ENGINES, create
 from .engines.base import Engine
 from .finite_field import accept, sum_rule

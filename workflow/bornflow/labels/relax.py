@@ -14,9 +14,8 @@ from ase import Atoms
 
 from .. import cli, constraints
 from ..errors import BornflowError, Rejected
-from ..io import frames
+from ..io import frames, rejections
 from ..progress import track
-from . import rejections
 from .engines import create
 from .settings import LabelSettings, load_settings
 

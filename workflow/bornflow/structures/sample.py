@@ -1,116 +1,116 @@
-"""A pool of candidate structures: water sampled with GFN-xTB (tblite), or structures read from files.
+"""Candidates of one start of a pool: a structure is relaxed and extended by molecular dynamics.
 
-    python -m bornflow.structures.sample --structure cluster-3 --config cfg.yaml --out pool.extxyz
+    python -m bornflow.structures.sample --structure methanol-3 --start 0 --config cfg.yaml \\
+        --out 0.extxyz --left-out 0.csv
 
-Sampling packs the molecules of each start at random and relaxes them. From the relaxed structure, one run of
-molecular dynamics for each temperature samples stretched and bent geometries.
+A start is a random packing of molecules or a structure of a file. From the relaxed start, one run for each
+temperature samples stretched and bent geometries. Frames that dissociated or fell apart are left out and
+listed with the reason. A killed job resumes after its last finished part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from ase.optimize import FIRE
-from tblite.ase import TBLite
 
-from .. import cli, config, thermostats
+from .. import cli, config, constraints
+from ..config import pools
 from ..errors import BornflowError
-from ..io import frames
-from ..progress import Meter
+from ..io import frames, rejections
+from ..io.rejections import Rejection
+from . import molecules, samplers
 from .candidates import read_candidates
-from .packing import pack_water
+from .intact import bonded_pairs, evaporated, reason_to_leave_out
+from .packing import pack
+from .runs import Candidate, sample_start
 from .settings import PoolSettings
 
-THERMOSTAT_TIME = 50.0  # fs
 
+def packed_start(
+    pool: str, settings: PoolSettings, described: dict[str, molecules.MoleculeSettings], start: int, seed: int
+) -> Atoms:
+    """The packing number `start` of a pool, with its group, charge and spin in `info`.
 
-def sample(name: str, settings: PoolSettings, seed: int) -> list[Atoms]:
-    """Frames of runs from random packings, named `{name}-{start}-{origin}`.
-
-    `origin` is `relaxed`, or the temperature and a counter. The same seed gives the same frames. Raises
-    BornflowError if the molecules do not fit at the density.
+    Pools of the same molecules, density and seed begin with the same packings.
     """
-    if settings.molecules is None:
-        raise BornflowError(f"structures.pools.{name}: no molecules to sample; give molecules")
-    pool = []
-    steps_of_start = settings.relaxation_steps + len(settings.temperatures) * settings.steps
-    with Meter(f"pool {name}", settings.starts * steps_of_start, "steps") as meter:
-        for start in range(settings.starts):
-            rng = np.random.default_rng([seed, settings.molecules, start])
-            packed = pack_water(settings.molecules, rng, settings.density)
-            for origin, atoms in _sample_start(packed, settings, rng, meter):
-                pool.append(
-                    _frame(atoms, f"{name}-{start}-{origin}", _group(atoms, start, settings, seed), settings)
-                )
-    return pool
-
-
-def _sample_start(
-    atoms: Atoms, settings: PoolSettings, rng: np.random.Generator, meter: Meter
-) -> Iterator[tuple[str, Atoms]]:
-    """Relax one packing in place; yield all candidates from it, each with its origin."""
-    _relax(atoms, settings, meter)
-    if settings.keep_relaxed:
-        yield "relaxed", atoms
-    for temperature in settings.temperatures:
-        run = _run(atoms, float(temperature), settings, rng, meter)
-        for index, frame in enumerate(run):
-            yield f"{temperature:g}K-{index}", frame
-
-
-def _relax(atoms: Atoms, settings: PoolSettings, meter: Meter) -> None:
-    end = meter.done + settings.relaxation_steps
-    atoms.calc = TBLite(method=settings.method, verbosity=0)
-    relaxation = FIRE(atoms, logfile=None)
-    relaxation.attach(meter.advance, note="relaxation")
-    relaxation.run(fmax=0.05, steps=settings.relaxation_steps)
-    meter.advance(end - meter.done)
-
-
-def _run(
-    start: Atoms, temperature: float, settings: PoolSettings, rng: np.random.Generator, meter: Meter
-) -> list[Atoms]:
-    atoms = start.copy()
-    atoms.calc = TBLite(method=settings.method, verbosity=0)
-    # In a relaxed structure half of the kinetic energy becomes potential energy: start twice as hot.
-    thermostats.thermalise(atoms, 2 * temperature, rng)
-    dynamics = thermostats.bussi(atoms, settings.timestep, temperature, THERMOSTAT_TIME, rng)
-    sampled = []
-    for step in range(1, settings.steps + 1):
-        dynamics.run(1)
-        meter.advance(note=f"{thermostats.temperature(atoms):.0f} K")
-        if step % settings.interval == 0:
-            sampled.append(atoms.copy())
-    return sampled
-
-
-def _group(atoms: Atoms, start: int, settings: PoolSettings, seed: int) -> str:
-    """The name of a packing: pools of one size, density and seed begin with the same packings."""
-    density = f"{settings.density:g}-" if settings.density is not None else ""
-    group = f"{frames.kind(atoms)}-{settings.molecules}-{density}{start}"
-    return f"{group}-seed-{seed}" if seed else group
-
-
-def _frame(atoms: Atoms, name: str, group: str, settings: PoolSettings) -> Atoms:
-    frame = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    frame.info = {
-        "structure": name,
-        "source": f"random packing, {settings.method}",
-        "group": group,
-        "kind": frames.kind(atoms),
-        "n_molecules": settings.molecules,
+    contains = dict(sorted((settings.contains or {}).items()))
+    try:
+        parts = molecules.compose(contains, described)
+        rng = np.random.default_rng([seed, start, *map(ord, repr([*contains.items()]))])
+        atoms = pack(parts, int(rng.integers(1, 2**31)), settings.density)
+    except BornflowError as error:
+        raise BornflowError(f"structures.pools.{pool}: {error}") from error
+    content = "-".join(f"{name}-{copies}" for name, copies in contains.items())
+    density = f"-{settings.density:g}" if settings.density is not None else ""
+    atoms.info = {
+        "group": f"{frames.kind(atoms)}-{content}{density}-{start}" + (f"-seed-{seed}" if seed else ""),
+        "n_molecules": sum(contains.values()),
+        **molecules.charge_and_multiplicity(parts),
     }
-    return frame
+    return atoms
+
+
+def start_from_file(settings: PoolSettings, start: int) -> Atoms:
+    """The structure number `start` of the files of a pool; BornflowError if it has constraints."""
+    structures = frames.read_all(list(settings.files or []))
+    atoms = structures[start]
+    constraints.reject(atoms, frames.name(atoms), "sampling")
+    atoms = frames.without_labels(atoms)
+    atoms.info.setdefault("group", frames.name(atoms))
+    return atoms
+
+
+def split_intact(
+    candidates: Sequence[Candidate], start: Atoms, name: str, settings: PoolSettings, gap: float
+) -> tuple[list[Atoms], list[Rejection]]:
+    """The frames of a start, named `{name}-{origin}`, and those left out with reasons.
+
+    With `reactive: keep` none is left out.
+    """
+    bonds = bonded_pairs(start)
+    source = "packed" if settings.contains is not None else str(start.info.get("source", frames.name(start)))
+    kept, left_out = [], []
+    for origin, positions in candidates:
+        frame = Atoms(start.symbols, positions, cell=start.cell, pbc=start.pbc)
+        carried = {key: start.info[key] for key in frames.IDENTITY_KEYS if key in start.info}
+        frame.info = carried | {
+            "structure": f"{name}-{origin}",
+            "source": f"{source}, {samplers.describe(settings.sampler)}",
+            "kind": frames.kind(frame),
+        }
+        reason = None if settings.reactive == "keep" else reason_to_leave_out(frame, bonds, gap)
+        if reason is None:
+            kept.append(frame)
+        else:
+            left_out.append((frame.info["structure"], reason))
+    return kept, left_out
+
+
+def split_connected(
+    structures: Sequence[Atoms], settings: PoolSettings, gap: float
+) -> tuple[list[Atoms], list[Rejection]]:
+    """The structures of files without clusters that fell apart, and those, with reasons."""
+    kept, left_out = [], []
+    for atoms in structures:
+        reason = None if settings.reactive == "keep" else evaporated(atoms, gap)
+        if reason is None:
+            kept.append(atoms)
+        else:
+            left_out.append((frames.name(atoms), reason))
+    return kept, left_out
 
 
 @cli.command
 def main() -> None:
-    """Write the candidates of one pool."""
+    """Write the candidates of one start, and a table of the frames that are left out."""
     args = cli.parse(
         main,
         "out",
         structure=cli.option("a key of structures.pools"),
+        start=cli.option("number of the start, from 0", 0, type=cli.index),
         config=cli.option("configuration file with that pool"),
+        left_out=cli.option("CSV file to write: frames that are left out, with reasons"),
     )
     section = config.load(args.config, "structures")
     if args.structure not in section["pools"]:
@@ -118,12 +118,32 @@ def main() -> None:
             f"{args.config}: --structure is {args.structure}, which is not a key of structures.pools; its "
             f"keys: {', '.join(section['pools']) or 'none'}"
         )
-    settings = PoolSettings(**section["pools"][args.structure])
-    if settings.files is not None:
-        pool = read_candidates(settings.files, settings.relax)
+    pool = section["pools"][args.structure]
+    if args.start >= (count := pools.starts(pool)):
+        raise BornflowError(f"--start is {args.start}, but the pool has {count} starts, numbered from 0")
+    settings = PoolSettings(**pool)
+    if not pools.is_sampled(pool):
+        read = read_candidates(list(settings.files or []), settings.relax)
+        kept, left_out = split_connected(read, settings, section["gap"])
     else:
-        pool = sample(args.structure, settings, section["seed"])
-    frames.write(args.out, pool)
+        kept, left_out = _sample(args.structure, args.start, settings, section, args.config, Path(args.out))
+    frames.write(args.out, kept)
+    rejections.write(args.left_out, left_out)
+
+
+def _sample(
+    pool: str, start: int, settings: PoolSettings, section: dict, config_path: str, out: Path
+) -> tuple[list[Atoms], list[Rejection]]:
+    if settings.contains is not None:
+        entries = config.load(config_path, "molecules")
+        described = {name: molecules.MoleculeSettings(**entry) for name, entry in entries.items()}
+        atoms = packed_start(pool, settings, described, start, section["seed"])
+    else:
+        atoms = start_from_file(settings, start)
+    name = f"{pool}-{start}"
+    candidates, stopped = sample_start(atoms, settings, [section["seed"], start], name, out)
+    kept, left_out = split_intact(candidates, atoms, name, settings, section["gap"])
+    return kept, left_out + stopped
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from skmatter.sample_selection import FPS
 from .. import cli, config
 from ..errors import BornflowError
 from ..io import frames
-from .connected import is_connected
 from .settings import SoapSettings
+
+ALL = "all"
 
 
 def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, "structures features"]:
@@ -36,32 +37,34 @@ def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, 
     return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
 
 
-def select(pool: Sequence[Atoms], count: int, soap: SoapSettings, gap: float) -> list[Atoms]:
+def select(pool: Sequence[Atoms], count: int, soap: SoapSettings) -> list[Atoms]:
     """`count` structures, each as far as possible from the earlier ones; the pool's first is the first.
 
-    Distances are those of `descriptors`. Clusters that fell apart are left out. Raises BornflowError if
-    fewer than `count` are left, or for a pool of periodic and isolated structures unless all are selected.
+    Distances are those of `descriptors`. Raises BornflowError for a pool of fewer structures, or for one of
+    periodic and isolated structures unless all are selected.
     """
-    pool = [atoms for atoms in pool if is_connected(atoms, gap)]
+    if count == len(pool):
+        return list(pool)
     if len({frames.kind(atoms) for atoms in pool}) > 1:
-        if count == len(pool):
-            return pool
         raise BornflowError(
             f"{count} of {len(pool)} structures are requested, but some are periodic and some isolated; give "
             "each kind a pool of its own, or select all"
         )
     if count > len(pool):
         raise BornflowError(
-            f"{count} structures are requested, but only {len(pool)} of the pool have not fallen apart; make "
-            "the pool larger (structures.pools: starts, temperatures, steps / interval) or request fewer"
+            f"{count} structures are requested, but the pool has only {len(pool)} (frames that dissociated "
+            "or fell apart are left out); make it larger (structures.pools: starts, temperatures, steps / "
+            "interval) or request fewer"
         )
-    if len(pool) == 1:
-        return pool
     # The sampler omits at least one structure.
     sampler = FPS(n_to_select=min(count, len(pool) - 1), initialize=0)
     chosen = list(sampler.fit(descriptors(pool, soap)).selected_idx_)
     chosen += [index for index in range(len(pool)) if index not in chosen]
     return [pool[index] for index in chosen[:count]]
+
+
+def _count_or_all(text: str) -> int | str:
+    return ALL if text == ALL else cli.count(text)
 
 
 @cli.command
@@ -72,12 +75,17 @@ def main() -> None:
         "config",
         "out",
         pool=cli.option("extxyz file of candidates"),
-        count=cli.option("number of structures to select", type=cli.count),
+        count=cli.option("number of structures to select, or `all`", type=_count_or_all),
     )
-    section = config.load(args.config, "structures")
-    soap = SoapSettings(**section["soap"])
+    soap = SoapSettings(**config.load(args.config, "structures")["soap"])
+    pool = frames.read_all([args.pool], allow_empty=True)
+    if not pool:
+        raise BornflowError(
+            f"{args.pool} is empty: all frames were left out; the reasons are in the tables (csv) of its "
+            "starts. Change the molecules, the sampler or the temperatures"
+        )
     try:
-        chosen = select(frames.read(args.pool), args.count, soap, section["gap"])
+        chosen = select(pool, len(pool) if args.count == ALL else args.count, soap)
     except BornflowError as error:
         raise BornflowError(f"{args.pool}: {error}") from error
     frames.write(args.out, chosen)

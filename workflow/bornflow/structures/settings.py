@@ -1,18 +1,23 @@
-"""Entries of the section `structures` of a configuration as frozen dataclasses.
+"""Entries of the sections `structures` and `molecules` of a configuration as frozen dataclasses.
 
 `workflow/schemas/config.schema.yaml` describes each field, with its unit, range and default.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from .samplers import Sampler
 
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """One entry of `structures.pools`: candidates are sampled from `molecules`, or read from `files`."""
+    """One entry of `structures.pools`: starts are packed from molecules (`contains`) or read from `files`."""
 
     relax: bool
-    method: str
+    extend: bool
+    sampler: Sampler
+    reactive: str
     keep_relaxed: bool
     starts: int
     temperatures: Sequence[float]  # K
@@ -20,11 +25,16 @@ class PoolSettings:
     timestep: float  # fs
     steps: int
     interval: int
-    select: int
-    molecules: int | None = None
+    select: int | str  # "all"
+    contains: Mapping[str, int] | None = None
     files: Sequence[str] | None = None
     density: float | None = None  # g/cm³ of a periodic box; None for a cluster
     committee: Sequence[str] | None = None  # folders of models that choose the candidates
+
+    @classmethod
+    def from_section(cls, section: Mapping[str, Any], name: str) -> "PoolSettings":
+        """The settings of the pool `name` in a checked section `structures`."""
+        return cls(**section["pools"][name])
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The structures of a pool that a committee of models is least certain about.
 
     python -m bornflow.structures.uncertain --pool pool.extxyz --committee DIR0 DIR1 DIR2 --count 12 \\
-        --config cfg.yaml --out uncertain.extxyz
+        --out uncertain.extxyz
 
 FACTOR times as many structures as requested are kept, of which `structures.select` selects different ones.
 
@@ -16,12 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from .. import cli, config, jax_setup
+from .. import cli, jax_setup
 from ..errors import BornflowError
 from ..inference import CommitteeCalculator
 from ..io import frames
 from ..progress import Meter
-from .connected import is_connected
 
 logger = logging.getLogger(__name__)
 
@@ -29,24 +28,16 @@ FACTOR = 4
 UNCERTAINTY = "force_uncertainty"  # in `info`, eV/Å
 
 
-def most_uncertain(
-    pool: Sequence[Atoms], committee: CommitteeCalculator, count: int, gap: float
-) -> list[Atoms]:
+def most_uncertain(pool: Sequence[Atoms], committee: CommitteeCalculator, count: int) -> list[Atoms]:
     """The `count` structures with the largest uncertainty of the forces, the most uncertain first.
 
-    Clusters that fell apart (`is_connected` with `gap`) are left out, since models disagree about them most.
     The `info` of a structure has its uncertainty. All structures are returned if there are fewer. Raises
-    BornflowError for an element that the models do not know, for a structure that they cannot evaluate, and
-    if no structure is left.
+    BornflowError for an element that the models do not know, and for a structure that they cannot evaluate.
     """
-    connected = [atoms for atoms in pool if is_connected(atoms, gap)]
-    if not connected:
-        raise BornflowError(f"all {len(pool)} structures of the pool have fallen apart; sample others")
-    logger.info("%d of %d structures have fallen apart", len(pool) - len(connected), len(pool))
     rated = []
-    with Meter("uncertainties", len(connected), "structures") as meter:
+    with Meter("uncertainties", len(pool), "structures") as meter:
         # Structures of one size follow each other, since a model is compiled for each size.
-        for atoms in sorted(connected, key=len):
+        for atoms in sorted(pool, key=len):
             try:
                 spread = committee.get_property("forces_std", atoms)
             except BornflowError as error:
@@ -75,7 +66,6 @@ def main() -> None:
     """Write the structures of a pool that the models disagree about most."""
     args = cli.parse(
         main,
-        "config",
         "out",
         pool=cli.option("extxyz file of candidates"),
         committee=cli.options("folders of two or more trained models"),
@@ -83,8 +73,7 @@ def main() -> None:
     )
     jax_setup.configure()
     committee = CommitteeCalculator.from_checkpoints(args.committee)
-    gap = config.load(args.config, "structures")["gap"]
-    chosen = most_uncertain(frames.read(args.pool), committee, FACTOR * args.count, gap)
+    chosen = most_uncertain(frames.read(args.pool), committee, FACTOR * args.count)
     frames.write(args.out, chosen)
 
 

@@ -1,6 +1,6 @@
 """Tables of rejected structures: reading, writing and joining them.
 
-python -m bornflow.labels.rejections --tables 0.csv 1.csv --out rejected.csv
+python -m bornflow.io.rejections --tables 0.csv 1.csv --out rejected.csv
 """
 
 import csv
@@ -12,8 +12,8 @@ import pandas as pd
 
 from .. import cli
 from ..errors import Rejected
-from ..io import tables
-from ..io.files import atomic_write
+from . import tables
+from .files import atomic_write
 
 logger = logging.getLogger(__name__)
 

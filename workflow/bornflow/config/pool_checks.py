@@ -1,0 +1,125 @@
+"""Checks of `molecules` and `structures.pools`; see `checks.py`."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from . import pools
+
+SOURCES = ("contains", "files")
+MOLECULE_SOURCES = ("smiles", "ase", "file")
+
+
+def _each_pool(full: Mapping) -> Iterator[tuple[str, Mapping]]:
+    """The place and the settings of each pool that has one source."""
+    for name, pool in full["structures"]["pools"].items():
+        if sum(key in pool for key in SOURCES) == 1:
+            yield f"structures.pools.{name}", pool
+
+
+def _molecules_have_one_source(full: Mapping) -> Iterator[str]:
+    for name, molecule in full["molecules"].items():
+        given = [key for key in MOLECULE_SOURCES if key in molecule]
+        if len(given) != 1:
+            yield (
+                f"molecules.{name}: {' and '.join(given) or 'no source'} given; give one of "
+                f"{', '.join(MOLECULE_SOURCES)}"
+            )
+
+
+def _pools_have_one_source(full: Mapping) -> Iterator[str]:
+    for name, pool in full["structures"]["pools"].items():
+        given = [key for key in SOURCES if key in pool]
+        if len(given) != 1:
+            yield (
+                f"structures.pools.{name}: {' and '.join(given) or 'no source'} given; give one of "
+                f"{', '.join(SOURCES)}"
+            )
+
+
+def _pools_contain_known_molecules(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        for name in pool.get("contains", {}):
+            if name not in full["molecules"]:
+                yield (
+                    f"{place}.contains: {name} is not one of molecules: {', '.join(full['molecules'])}; "
+                    f"describe it there, for example `molecules: {{{name}: {{smiles: ...}}}}`"
+                )
+
+
+def _samplers_are_complete(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        sampler = pool["sampler"]
+        if isinstance(sampler, str):
+            continue
+        if len([key for key in ("model", "ase") if key in sampler]) != 1:
+            yield f"{place}.sampler: give one of model, ase"
+        elif "arguments" in sampler and "ase" not in sampler:
+            yield f"{place}.sampler.arguments: only a sampler `ase` has arguments; remove them"
+
+
+def _files_have_no_settings_of_packings(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        if "files" in pool and "density" in pool:
+            yield f"{place}.density: structures of files keep their cells; remove it"
+        if "contains" in pool and pool["extend"]:
+            yield f"{place}.extend: packings are always extended; remove it"
+
+
+def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        if full["labels"]["engine"] == "xtb" and "density" in pool:
+            yield f"{place}: periodic, which labels.engine = xtb cannot label; use cp2k"
+
+
+def _models_come_from_other_runs(full: Mapping) -> Iterator[str]:
+    """Models of the same run cannot sample or choose the structures that they are trained on."""
+    if "computed" not in full["training"]["data"]:
+        return
+    results = Path(full["results"]).resolve()
+    for place, pool in _each_pool(full):
+        sampler = {} if isinstance(pool["sampler"], str) else pool["sampler"]
+        sampling = sampler.get("model", [])
+        used = {
+            "committee": pool.get("committee", []),
+            "sampler.model": [sampling] if isinstance(sampling, str) else sampling,
+        }
+        for key, folders in used.items():
+            for folder in folders:
+                if Path(folder).resolve().is_relative_to(results):
+                    yield (
+                        f"{place}.{key}: {folder} is in the results of this run, whose models are trained on "
+                        "its structures (training.data: computed); copy the models to another folder, or "
+                        "give this run other `results`"
+                    )
+
+
+def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        most, wanted = pools.most_candidates(pool), pool["select"]
+        if most is None or (pool.get("extend") and pools.frames_in_files(pool) is None):
+            if wanted == "all" or pool["extend"]:
+                yield (
+                    f"{place}.files: {', '.join(pool['files'])}: a file does not exist, so its structures "
+                    "cannot be counted; write it first"
+                )
+        elif wanted != "all" and wanted > most:
+            yield (
+                f"{place}.select: {wanted} found, but the pool has at most {most} structures; "
+                + (
+                    "raise starts or steps, lower interval, or select fewer"
+                    if pools.is_sampled(pool)
+                    else "select fewer, or add files"
+                )
+            )
+
+
+CHECKS = (
+    _molecules_have_one_source,
+    _pools_have_one_source,
+    _pools_contain_known_molecules,
+    _samplers_are_complete,
+    _files_have_no_settings_of_packings,
+    _xtb_labels_isolated_structures,
+    _models_come_from_other_runs,
+    _pools_are_large_enough,
+)

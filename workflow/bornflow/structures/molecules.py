@@ -1,0 +1,120 @@
+"""The molecules that structures are composed of: from SMILES, by ASE's name, or from a file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.build import molecule
+
+from ..electrons import multiplicity, reject_impossible, total_charge
+from ..errors import BornflowError
+from ..io import frames
+
+
+@dataclass(frozen=True)
+class MoleculeSettings:
+    """One entry of the section `molecules`; exactly one of `smiles`, `ase` and `file` is given."""
+
+    smiles: str | None = None
+    ase: str | None = None  # a name of `ase.build.molecule`, or the symbol of an element
+    file: str | None = None
+    charge: int | None = None  # e; None: that of the SMILES or the file, otherwise 0
+    multiplicity: int | None = None
+
+
+def build(name: str, settings: MoleculeSettings) -> Atoms:
+    """The molecule `name`, with `charge` and `multiplicity` in `info`.
+
+    Raises BornflowError, which names the entry, for SMILES that cannot be read or embedded, for an unknown
+    name, a file of several or periodic structures, and a charge that does not fit the number of electrons.
+    """
+    place = f"molecules.{name}"
+    try:
+        if settings.smiles is not None:
+            atoms = _from_smiles(settings.smiles)
+        elif settings.ase is not None:
+            atoms = _from_ase(settings.ase)
+        else:
+            atoms = _from_file(str(settings.file))
+        for key in ("charge", "multiplicity"):
+            if (value := getattr(settings, key)) is not None:
+                atoms.info[key] = value
+        atoms.info["structure"] = name
+        reject_impossible(atoms)
+    except BornflowError as error:
+        raise BornflowError(f"{place}: {error}") from error
+    return atoms
+
+
+def _from_smiles(smiles: str) -> Atoms:
+    """The conformer of lowest energy of ten, with RDKit's ETKDG and, where it has parameters, MMFF94."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+
+    rdBase.DisableLog("rdApp.*")
+    parsed = Chem.MolFromSmiles(smiles)
+    if parsed is None:
+        raise BornflowError(f"smiles: {smiles!r} found, which RDKit cannot read; correct it")
+    mol = Chem.AddHs(parsed)
+    parameters: Any = rdDistGeom.ETKDGv3()
+    parameters.randomSeed = 0
+    conformers = list(rdDistGeom.EmbedMultipleConfs(mol, 10, parameters))
+    if not conformers:
+        raise BornflowError(f"smiles: {smiles!r} found, of which RDKit makes no geometry; give a `file`")
+    lowest = conformers[0]
+    if mol.GetNumAtoms() > 1 and rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        energies = [energy for _, energy in rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=1000)]
+        lowest = conformers[int(np.argmin(energies))]
+    numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
+    atoms = Atoms(numbers, mol.GetConformer(lowest).GetPositions())
+    atoms.info["charge"] = Chem.GetFormalCharge(mol)
+    atoms.info["multiplicity"] = 1 + sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
+    return atoms
+
+
+def _from_ase(name: str) -> Atoms:
+    try:
+        atoms = molecule(name)
+    except (KeyError, NotImplementedError) as error:
+        raise BornflowError(
+            f"ase: {name!r} found, which ase.build.molecule does not know; give `smiles` or a `file`"
+        ) from error
+    moments = atoms.get_initial_magnetic_moments().sum()
+    built = Atoms(atoms.symbols, atoms.positions)
+    built.info["multiplicity"] = 1 + abs(round(float(moments)))
+    return built
+
+
+def _from_file(path: str) -> Atoms:
+    structures = frames.read(path)
+    if len(structures) > 1:
+        raise BornflowError(f"file: {path} contains {len(structures)} structures; give a file with one")
+    atoms = frames.without_labels(structures[0])
+    if atoms.pbc.any():
+        raise BornflowError(f"file: the structure in {path} is periodic; give an isolated molecule")
+    return atoms
+
+
+def compose(
+    contains: Mapping[str, int], molecules: Mapping[str, MoleculeSettings]
+) -> list[tuple[Atoms, int]]:
+    """The molecules of a structure, each with its number of copies.
+
+    Raises BornflowError as `build` does, and for a name that is not in `molecules`.
+    """
+    parts = []
+    for name, copies in contains.items():
+        if name not in molecules:
+            raise BornflowError(f"{name} is not one of molecules: {', '.join(molecules)}; describe it there")
+        parts.append((build(name, molecules[name]), copies))
+    return parts
+
+
+def charge_and_multiplicity(parts: list[tuple[Atoms, int]]) -> dict[str, int]:
+    """Charge and multiplicity of all molecules together; unpaired electrons have parallel spins."""
+    charge = sum(copies * total_charge(atoms) for atoms, copies in parts)
+    unpaired = sum(copies * (multiplicity(atoms) - 1) for atoms, copies in parts)
+    given = {"charge": charge, "multiplicity": 1 + unpaired}
+    return {key: value for key, value in given.items() if value != (0 if key == "charge" else 1)}

@@ -1,0 +1,99 @@
+"""Energies and forces for the sampling of structures: tight binding, trained models, or any ASE calculator.
+
+The setting `structures.pools.NAME.sampler` is one of
+
+    gfn2, gfn1                                  GFN2-xTB, GFN1-xTB (tblite)
+    pet-mad                                     the universal potential PET-MAD (package upet)
+    {model: FOLDER} or {model: [F0, F1, F2]}    models trained by bornflow; several act as their mean
+    {ase: module.function, arguments: {...}}    what this call returns
+"""
+
+import importlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from .. import tight_binding
+from ..errors import BornflowError
+
+logger = logging.getLogger(__name__)
+
+Sampler = str | Mapping[str, Any]
+
+TIGHT_BINDING = {"gfn2": "GFN2-xTB", "gfn1": "GFN1-xTB"}
+PET_MAD = {"model": "pet-mad-s", "version": "1.5.0", "device": "cpu"}
+
+
+def describe(sampler: Sampler) -> str:
+    """The sampler in a few words, for the `source` of structures."""
+    if isinstance(sampler, str):
+        return TIGHT_BINDING.get(sampler, f"{PET_MAD['model']} {PET_MAD['version']}")
+    if "ase" in sampler:
+        return str(sampler["ase"])
+    folders = sampler["model"]
+    return "model " + (folders if isinstance(folders, str) else " ".join(folders))
+
+
+def create(sampler: Sampler, atoms: Atoms) -> BaseCalculator:
+    """The calculator for structures like `atoms`.
+
+    Raises BornflowError for a missing package, for weights that cannot be read, and for an import path or
+    arguments that give no calculator.
+    """
+    if isinstance(sampler, str):
+        if sampler in TIGHT_BINDING:
+            return tight_binding.calculator(TIGHT_BINDING[sampler], atoms)
+        return _pet_mad()
+    if "ase" in sampler:
+        return _imported(sampler["ase"], sampler.get("arguments", {}))
+    return _trained(sampler["model"])
+
+
+def _trained(folders: str | list[str]) -> BaseCalculator:
+    from .. import jax_setup
+    from ..inference import BornflowCalculator, CommitteeCalculator
+
+    jax_setup.configure()
+    folders = [folders] if isinstance(folders, str) else folders
+    if len(folders) == 1:
+        return BornflowCalculator.from_checkpoint(folders[0])
+    return CommitteeCalculator.from_checkpoints(folders)
+
+
+def _imported(path: str, arguments: Mapping[str, Any]) -> BaseCalculator:
+    place = f"sampler: ase: {path}"
+    module, _, function = path.rpartition(".")
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BornflowError(
+            f"{place} cannot be imported ({error}); install its package, or correct it"
+        ) from error
+    try:
+        calculator = make(**arguments)
+    except Exception as error:  # whatever another package raises
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise BornflowError(f"{place}({dict(arguments)}) failed: {reason}; correct its arguments") from error
+    if not hasattr(calculator, "get_property"):
+        raise BornflowError(f"{place} returned {type(calculator).__name__}, which is no ASE calculator")
+    return calculator
+
+
+def _pet_mad() -> BaseCalculator:
+    try:
+        from upet.calculator import UPETCalculator
+    except ImportError as error:
+        raise BornflowError(
+            "sampler: pet-mad needs the package upet, which `pip install upet` installs with PyTorch; or use "
+            "gfn2"
+        ) from error
+    try:
+        return UPETCalculator(**PET_MAD)
+    except Exception as error:  # its download fails in many ways
+        raise BornflowError(
+            f"sampler: pet-mad: the weights of {describe('pet-mad')} cannot be loaded ({error}). Without a "
+            "network connection, download them elsewhere into the cache of Hugging Face (HF_HOME)"
+        ) from error
