@@ -12,6 +12,9 @@ from bornflow.errors import BornflowError
 CONFIGS = sorted((ROOT / "config").rglob("*.yaml"))
 
 
+SYSTEM = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations_are_accepted(path):
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -52,6 +55,7 @@ def _merge(base, change):
             ["velocity_interval", "1668", "spectra.highest"],
         ),
         ({"dynamics": {"systems": {"a": {"steps": 100}}}}, ["dynamics.systems.a", "structure"]),
+        ({"dynamics": {"systems": {"a": SYSTEM | {"bands": {"x": [9, 3]}}}}}, ["a.bands.x: 9 to 3"]),
         ({"structures": {"pools": {"a": {"select": 1}}}}, ["structures.pools.a", "no source", "files"]),
         (
             {"structures": {"pools": {"a": {"contains": {"salt": 1}}}}},

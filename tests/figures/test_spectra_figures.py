@@ -59,13 +59,16 @@ def test_a_model_named_twice_has_two_seeds(tmp_path):
 
 def test_bands_are_named_above_the_motions_of_the_atoms():
     power = pd.DataFrame({spectra.WAVENUMBER_COLUMN: NU, "H [cm]": NU, "O [cm]": 2 * NU})
+    bands = [{"bend": [1400, 1800], "a $stretch$": [2800, 3800]}, {}]
     figure = spectrum_linear.draw(
-        [[table(True)], [table(False)]], [power] * 2, ["box", "cage"], ["one"], ["water", "none"], 20
+        [[table(True)], [table(False)]], [power] * 2, ["box", "cage"], ["one"], ["water", "none"], bands, 20
     )
     above, below, cluster, _ = figure.axes
-    assert "free O–H" in [text.get_text() for text in cluster.texts]
+    assert not cluster.texts
     for axis in (above, below):
-        assert [text.get_text() for text in axis.texts][:4] == ["translation", *experiment.BANDS]
+        assert [text.get_text() for text in axis.texts] == ["bend", "a \\$stretch\\$"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.texts] == ["one", "experiment, 25 °C"]
     np.testing.assert_allclose(above.get_lines()[0].get_ydata(), 2e-3 * np.pi * NU * experiment.water(NU))
     assert labels(below) == ["H", "O"]
 

@@ -16,10 +16,10 @@ from bornflow.errors import BornflowError
 from bornflow.io import frames, rejections
 from bornflow.structures import runs, samplers
 from bornflow.structures.candidates import read_candidates
-from bornflow.structures.intact import bonded_pairs, evaporated, reason_to_leave_out
 from bornflow.structures.molecules import MoleculeSettings, build, charge_and_multiplicity, compose
 from bornflow.structures.packing import box_edge, pack, pack_water
 from bornflow.structures.sample import packed_start, split_intact
+from bornflow.structures.screen import bonded_pairs, evaporated, reason_to_leave_out
 from bornflow.structures.select import select
 from bornflow.structures.settings import PoolSettings, SoapSettings
 

@@ -104,7 +104,13 @@ use rule labelled_set as spectrum_linear with:
     log:
         f"{RESULTS}/logs/figures/spectrum_linear-{{backbone}}.log",
     params:
-        command=draw("spectrum_linear", models=each_seed(backbone_models), experiments=EXPERIMENTS, **PANELS),
+        command=draw(
+            "spectrum_linear",
+            models=each_seed(backbone_models),
+            experiments=EXPERIMENTS,
+            bands=BANDS,
+            **PANELS,
+        ),
 
 
 use rule labelled_set as current_terms with:

@@ -15,6 +15,7 @@ RESPONSE_TITLE += f"; fields of ±{SETTINGS['dynamics']['response']['field']:g} 
 # Options of all figures of spectra.
 PANELS = {"titles": [*RUN_LABELS.values()], "resolution": SETTINGS["spectra"]["resolution"]}
 EXPERIMENTS = [options["experiment"] for options in SYSTEMS.values()]
+BANDS = [json.dumps(options["bands"]) for options in SYSTEMS.values()]
 
 
 rule susceptibility:

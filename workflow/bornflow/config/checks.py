@@ -103,6 +103,16 @@ def _frames_have_velocities(full: Mapping) -> Iterator[str]:
         )
 
 
+def _bands_are_ranges(full: Mapping) -> Iterator[str]:
+    for name, system in full["dynamics"]["systems"].items():
+        for band, (low, high) in system["bands"].items():
+            if low >= high:
+                yield (
+                    f"dynamics.systems.{name}.bands.{band}: {low:g} to {high:g} found; give the lowest and "
+                    "the highest wavenumber of the band [cm⁻¹]"
+                )
+
+
 def _spectra_have_frequencies(full: Mapping) -> Iterator[str]:
     spectra = full["spectra"]
     if spectra["resolution"] > spectra["highest"]:
@@ -152,6 +162,7 @@ CHECKS = (
     _studies_change_known_settings,
     *pool_checks.CHECKS,
     _frames_have_velocities,
+    _bands_are_ranges,
     _spectra_have_frequencies,
     _velocities_reach_the_highest_frequency,
     _runs_resolve_the_spectrum,

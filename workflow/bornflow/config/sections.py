@@ -64,7 +64,7 @@ def select(settings: Mapping, section: str) -> dict:
         case ["timing"]:
             return {"models": models}
         case ["system", name]:
-            system = _without(dynamics["systems"][name], "replicas", "title", "experiment")
+            system = _without(dynamics["systems"][name], "replicas", "title", "experiment", "bands")
             return {"dynamics": _without(dynamics, "timing", "response") | {"systems": {name: system}}}
     return {section: settings[section]}
 

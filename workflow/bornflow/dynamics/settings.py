@@ -23,8 +23,8 @@ class ResponseSettings:
 class SystemSettings:
     """One simulated system and how it is simulated.
 
-    A run does not use `experiment`, `replicas`, `title`, `timing` and `response`. They are fields because the
-    hash that connects unfinished chunks to their run covers all keys (`chunks.run_identity`).
+    A run does not use `bands`, `experiment`, `replicas`, `title`, `timing` and `response`. They are fields
+    because the hash that connects unfinished chunks to their run covers all keys (`chunks.run_identity`).
     """
 
     # Start
@@ -52,6 +52,7 @@ class SystemSettings:
     energy_limit: float  # eV/atom
     drift_limit: float  # eV/atom
     # Used by other stages
+    bands: Mapping[str, Sequence[float]]  # cm⁻¹
     experiment: str
     replicas: int
     timing: Mapping[str, Any]

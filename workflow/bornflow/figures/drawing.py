@@ -2,7 +2,7 @@
 
 import argparse
 import string
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
@@ -70,6 +71,19 @@ def picture(path: str) -> str:
             f"--out {path}: figures are written as {', '.join(FORMATS)}; give the name one of these endings"
         )
     return path
+
+
+def legend_above(figure: Figure, axes: Iterable[Axes]) -> None:
+    """One legend for all `axes` above the figure, where it covers no curve; equal labels are listed once."""
+    entries: dict[str, Any] = {}
+    for axis in axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    widest = max(map(len, entries), default=1)
+    columns = max(1, int(figure.get_figwidth() * 12 / (widest + 6)))  # about 12 letters fit on an inch
+    figure.legend(
+        [*entries.values()], [*entries], loc="outside upper center", ncols=min(columns, len(entries) or 1)
+    )
 
 
 def literal(text: str) -> str:

@@ -31,7 +31,7 @@ COLORMAP = "viridis"
 def draw(seeds: Sequence[Sequence[Atoms]], pictured: Sequence[str] = ()) -> Figure:
     """γ_i by element against the number of molecules, from the structures that each seed predicts.
 
-    The mean of the bulk is dashed, with its standard deviation over seeds. The upper row shows the structures
+    The mean of the boxes is dashed, with its standard deviation over seeds. The upper row shows structures
     named in `pictured`, with the γ_i of the first seed in colour. Raises BornflowError for structures without
     a screening.
     """
@@ -87,7 +87,7 @@ def _collect(seeds: Sequence[Sequence[Atoms]], symbol: str) -> _Screening:
 
 
 def _by_size(axis: Axes, screening: _Screening, color: str) -> None:
-    """Distributions by number of molecules, dangling hydrogens dark, and the mean of the bulk."""
+    """Distributions by number of molecules, dangling hydrogens dark, and the mean of the boxes."""
     sizes = sorted(screening.values)
     if sizes:
         violins = axis.violinplot(
@@ -115,7 +115,7 @@ def _by_size(axis: Axes, screening: _Screening, color: str) -> None:
 def _bulk(axis: Axes, means: Sequence[float]) -> None:
     """The mean over seeds, with its standard deviation."""
     mean = float(np.mean(means))
-    axis.axhline(mean, color="0.4", linestyle="--", linewidth=0.8, label="mean of the bulk")
+    axis.axhline(mean, color="0.4", linestyle="--", linewidth=0.8, label="mean of the boxes")
     if len(means) > 1 and (spread := float(np.std(means, ddof=1))):
         axis.axhspan(mean - spread, mean + spread, color="0.4", alpha=0.15, linewidth=0)
 

@@ -63,8 +63,7 @@ def draw(
         _panel(axis, panel, models, measured)
         axis.set_title(f"{letter}  {drawing.literal(title)}", loc="left")
         axis.set(xlabel=f"frequency (THz), {line_width(resolution)}")
-        if measured != "none" or axis is axes[0, 0]:  # models have the same colours in all panels
-            axis.legend(loc="lower left")
+    drawing.legend_above(figure, axes[:, 0])
     return figure
 
 

@@ -1,12 +1,14 @@
 """Figure: infrared absorption on linear axes with named bands, above the power spectra of velocities.
 
     python -m bornflow.figures.spectrum_linear --spectra a.csv --velocities v.csv --titles "bulk, 300 K" \\
-        --models model-1 --experiments water --resolution 20 --out f.pdf f.png
+        --models model-1 --experiments water --bands '{"bend": [1400, 1800]}' --resolution 20 \\
+        --out f.pdf f.png
 
 A peak in the lower panel without a peak in the upper panel belongs to a motion that hardly changes the
 dipole.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -22,10 +24,7 @@ from . import drawing
 from .spectrum import EXPERIMENTS, OPTIONS, drawn_column, line_width, read_panels, shade
 
 HIGHEST = 4200.0  # cm⁻¹
-LIQUID = {"translation": (0.0, experiment.BANDS["libration"][0])} | experiment.BANDS
-# In a cold cluster, O–H groups without a hydrogen bond have a separate band.
-CLUSTER = LIQUID | {"stretch": (2800.0, 3670.0), "free O–H": (3670.0, 4000.0)}
-RIGID_MOTION = "molecules move rigidly,\ntheir dipoles with them:\nlittle absorption"
+Bands = Mapping[str, Sequence[float]]  # name: lowest and highest wavenumber [cm⁻¹]
 LABELS = {
     CHI_COLUMN: r"$\alpha n$ (10$^3$ cm$^{-1}$)",
     INTENSITY_COLUMN: "absorption per molecule\n(km cm mol$^{-1}$)",
@@ -38,12 +37,13 @@ def draw(
     titles: Sequence[str],
     models: Sequence[str],
     experiments: Sequence[str],
+    bands: Sequence[Bands],
     resolution: float,
 ) -> Figure:
     """Two panels per title: above `panels[title][model]`, below `velocities[title]` of the first model.
 
-    `experiments` names the measured spectrum of each title, drawn dashed: water or none. `resolution` [cm⁻¹]
-    gives the line width in the axis label.
+    `experiments` names the measured spectrum of each title, drawn dashed: water or none. `bands` of each
+    title are shaded and named. `resolution` [cm⁻¹] gives the line width in the axis label.
     """
     figure, axes = plt.subplots(
         2 * len(titles),
@@ -55,16 +55,17 @@ def draw(
     letters = drawing.letters()
     for number, (panel, title, measured) in enumerate(zip(panels, titles, experiments, strict=True)):
         above, below = axes[2 * number], axes[2 * number + 1]
-        _absorption(above, panel, models, measured == "water", legend=number == 0 or measured == "water")
+        _absorption(above, panel, models, measured == "water", bands[number])
         above.set_title(f"{next(letters)}  {drawing.literal(title)}", loc="left")
-        _motions(below, velocities[number], LIQUID if drawn_column(panel[0]) == CHI_COLUMN else CLUSTER)
+        _motions(below, velocities[number], bands[number])
         below.set_title(f"{next(letters)}  motion of the atoms, {drawing.literal(models[0])}", loc="left")
+    drawing.legend_above(figure, axes[::2])
     axes[-1].set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")
     return figure
 
 
 def _absorption(
-    axis: Axes, panel: Sequence[pd.DataFrame], models: Sequence[str], measured: bool, legend: bool
+    axis: Axes, panel: Sequence[pd.DataFrame], models: Sequence[str], measured: bool, bands: Bands
 ) -> None:
     """The spectra of one system with standard errors."""
     column = drawn_column(panel[0])
@@ -78,18 +79,24 @@ def _absorption(
         alpha = factor(CHI_COLUMN, nu) * experiment.water(nu)
         axis.plot(nu, alpha, "--", color="0.3", label="experiment, 25 °C")
     axis.set(ylabel=LABELS[column])
-    _name_bands(axis, LIQUID if column == CHI_COLUMN else CLUSTER)
-    if legend:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.92))
+    _name_bands(axis, bands)
 
 
-def _name_bands(axis: Axes, bands: Mapping[str, tuple[float, float]]) -> None:
+def _name_bands(axis: Axes, bands: Bands) -> None:
     """Shade each band [cm⁻¹] and write its name at the top."""
     axis.set_ylim(0, 1.12 * axis.get_ylim()[1])
     for name, (low, high) in bands.items():
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
         x, side = ((low + high) / 2, "center") if low else (15, "left")  # the lowest band is narrow
-        axis.text(x, 0.99, name, ha=side, va="top", transform=axis.get_xaxis_transform(), fontsize=7)
+        axis.text(
+            x,
+            0.99,
+            drawing.literal(name),
+            ha=side,
+            va="top",
+            transform=axis.get_xaxis_transform(),
+            fontsize=7,
+        )
 
 
 def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.Series | float:
@@ -97,7 +104,7 @@ def factor(column: str, wavenumber: np.ndarray | pd.Series) -> np.ndarray | pd.S
     return 2e-3 * np.pi * wavenumber if column == CHI_COLUMN else 1.0
 
 
-def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, float]]) -> None:
+def _motions(axis: Axes, table: pd.DataFrame, bands: Bands) -> None:
     """The power spectra of the velocities by element."""
     for number, column in enumerate(table.columns.drop(WAVENUMBER_COLUMN)):
         label = drawing.literal(column.split()[0])
@@ -105,29 +112,19 @@ def _motions(axis: Axes, table: pd.DataFrame, bands: Mapping[str, tuple[float, f
         axis.plot(table[WAVENUMBER_COLUMN], 1e3 * table[column], color=color, label=label)
     axis.set(ylabel="power of velocities\n(10⁻³ per atom per cm⁻¹)")
     _name_bands(axis, bands)
-    transform = axis.get_xaxis_transform()
-    axis.annotate(
-        RIGID_MOTION,
-        xy=(LIQUID["translation"][1] - 60, 0.62),
-        xytext=(560, 0.62),
-        xycoords=transform,
-        textcoords=transform,
-        va="center",
-        fontsize=6,
-        color="0.3",
-        arrowprops={"arrowstyle": "->", "color": "0.3", "linewidth": 0.5},
-    )
-    axis.legend(loc="upper center", bbox_to_anchor=(0.56, 0.95))
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(axis.get_lines()), borderaxespad=0.2)
 
 
 @cli.command
 def main() -> None:
     """Draw infrared absorption and the power spectra of velocities on linear axes."""
     velocities = cli.options("power spectra of velocities, one for each title, of the first model")
-    args = drawing.parse(main, **OPTIONS, velocities=velocities, experiments=EXPERIMENTS)
+    named = cli.options("named bands of each title as JSON: name and lowest and highest wavenumber [1/cm]")
+    args = drawing.parse(main, **OPTIONS, velocities=velocities, experiments=EXPERIMENTS, bands=named)
     panels, models = read_panels(args.spectra, args.titles, args.models), list(dict.fromkeys(args.models))
+    bands = [json.loads(text) for text in args.bands]
     motions = [tables.velocities(path) for path in args.velocities]
-    figure = draw(panels, motions, args.titles, models, args.experiments, args.resolution)
+    figure = draw(panels, motions, args.titles, models, args.experiments, bands, args.resolution)
     drawing.save(figure, args.out)
 
 

@@ -106,6 +106,8 @@ def _closest_contact(packed: Atoms, parts: Sequence[tuple[Atoms, int]]) -> float
 
 
 def _does_not_fit(parts: Sequence[tuple[Atoms, int]], density: float | None) -> str:
-    described = ", ".join(f"{copies} {atoms.info.get('structure', atoms.get_chemical_formula())}" for atoms, copies in parts)
+    described = ", ".join(
+        f"{copies} {atoms.info.get('structure', atoms.get_chemical_formula())}" for atoms, copies in parts
+    )
     where = f"at {density} g/cm³; lower the density" if density else "in a sphere; check the molecules"
     return f"Packmol finds no room for {described} {where}"

@@ -21,9 +21,9 @@ from ..io import frames, rejections
 from ..io.rejections import Rejection
 from . import molecules, samplers
 from .candidates import read_candidates
-from .intact import bonded_pairs, evaporated, reason_to_leave_out
 from .packing import pack
 from .runs import Candidate, sample_start
+from .screen import bonded_pairs, evaporated, reason_to_leave_out
 from .settings import PoolSettings
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ase import Atoms
 
+from ....electrons import multiplicity
 from ....errors import BornflowError, Rejected
 from ...finite_field import Direction
 from ...settings import CP2KSettings
@@ -103,13 +104,13 @@ class Runs:
     def _provide_start(self, field: Direction | None) -> None:
         """Write the initial wave function to the path that inputs name.
 
-        A run in −E starts from the mirrored wave function of the run in +E, if it exists; every other run
-        starts from the field-free wave function.
+        A run in −E of a closed shell starts from the mirrored wave function of the run in +E, if it exists;
+        every other run starts from the field-free wave function.
         """
         start, field_free = self.directory / input_file.START_WAVEFUNCTION, self.directory / FIELD_FREE
         if not field_free.exists():
             self._repeat_field_free()
-        if field is not None and field[1] < 0:
+        if field is not None and field[1] < 0 and multiplicity(self.atoms) == 1:
             opposite = self._in_field(field[0])
             if opposite.exists():
                 try:
