@@ -25,12 +25,14 @@ rule all:
         COMPARISON,
         DEVIATIONS,
         LABEL_CHECK,
+        SAMPLED,
+        SELECTION_FIGURES if SAMPLED else [],
 
 
 rule structures:
     input:
         SELECTED,
-        f"{RESULTS}/structures/sampled.csv" if POOLS else [],
+        SAMPLED,
 
 
 # Relaxed structures of the pools with `relax: true`: --configfile config/provenance/hexamers.yaml

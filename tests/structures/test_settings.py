@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from bornflow.config.schema import schema
-from bornflow.structures.settings import PoolSettings, SoapSettings
+from bornflow.structures.settings import PoolSettings, SelectionSettings, SoapSettings
 
 STRUCTURES = schema()["properties"]["structures"]["properties"]
 
@@ -14,7 +14,8 @@ STRUCTURES = schema()["properties"]["structures"]["properties"]
     ("settings", "described"),
     [
         (PoolSettings, STRUCTURES["pools"]["additionalProperties"]["properties"]),
-        (SoapSettings, STRUCTURES["soap"]["properties"]),
+        (SelectionSettings, STRUCTURES["selection"]["properties"]),
+        (SoapSettings, STRUCTURES["selection"]["properties"]["soap"]["properties"]),
     ],
 )
 def test_fields_are_the_keys_of_the_schema(settings, described):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,21 +10,26 @@ import yaml
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed
-from examples import ROOT, ion, water
+from examples import ROOT, ion, noisy_parameters, variant, water
 
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError
+from bornflow.inference import checkpoint
+from bornflow.inference.checkpoint import Checkpoint
 from bornflow.io import frames, rejections
+from bornflow.models.model import Model
 from bornflow.structures import runs, samplers
 from bornflow.structures.candidates import read_candidates
+from bornflow.structures.descriptors import describe
 from bornflow.structures.molecules import MoleculeSettings, build, charge_and_multiplicity, compose
 from bornflow.structures.packing import box_edge, pack, pack_water
 from bornflow.structures.sample import packed_start, split_intact
 from bornflow.structures.screen import bonded_pairs, evaporated, reason_to_leave_out
-from bornflow.structures.select import select
-from bornflow.structures.settings import PoolSettings, SoapSettings
+from bornflow.structures.select import farthest_points, select
+from bornflow.structures.settings import PoolSettings, SelectionSettings
 
-SOAP = SoapSettings(**complete({})["structures"]["soap"])
+SOAP = SelectionSettings.from_section(complete({})["structures"]["selection"])
+NOTHING = np.zeros((0, 2), np.float32)
 MOLECULES = {
     "water": MoleculeSettings(ase="H2O"),
     "methanol": MoleculeSettings(smiles="CO"),
@@ -268,12 +274,13 @@ def test_structures_of_files_are_extended(tmp_path):
 def test_a_pool_of_boxes_and_clusters_is_rejected():
     with pytest.raises(BornflowError, match="a pool of its own"):
         select([water(4), water(4, 0.9)], 1, SOAP)
-    assert len(select([water(4), water(4, 0.9)], 2, SOAP)) == 2
+    assert len(select([water(4), water(4, 0.9)], 2, SOAP)[0]) == 2
+    assert len(select([water(4), water(4, 0.9)], "all", SOAP)[0]) == 2
 
 
 def test_a_longer_selection_begins_with_the_shorter_one():
     candidates = [water(2, seed=seed) for seed in range(20)]
-    names = [[atoms.info["structure"] for atoms in select(candidates, n, SOAP)] for n in (3, 8)]
+    names = [[atoms.info["structure"] for atoms in select(candidates, n, SOAP)[0]] for n in (3, 8)]
     assert names[1][:3] == names[0]
     assert len(set(names[1])) == 8
 
@@ -284,7 +291,51 @@ def test_the_outlier_is_selected():
         atoms.info["structure"] = f"w{index}"
         atoms.positions[1] *= 1 + 1e-4 * index
     candidates[6].positions[1] = 2 * candidates[6].positions[0] - candidates[6].positions[2] + [0.3, 0, 0]
-    assert select(candidates, 2, SOAP)[1].info["structure"] == "w6"
+    assert select(candidates, 2, SOAP)[0][1].info["structure"] == "w6"
+
+
+def test_the_covering_radius_falls_faster_than_by_random_choice():
+    candidates = [water(2, seed=seed) for seed in range(40)]
+    chosen, places, coverage = select(candidates, 10, SOAP)
+    assert list(coverage["pick"]) == list(range(1, 11))
+    assert (np.diff(coverage["farthest-point"]) <= 0).all()
+    assert coverage["farthest-point"].iloc[-1] < coverage["random"].iloc[-1]
+    by_pick = places.dropna().sort_values("pick")["structure"]
+    assert list(by_pick) == [frames.name(atoms) for atoms in chosen]
+    assert len(places) == 40 and np.ptp(places["pc1"]) >= np.ptp(places["pc2"]) > 0
+
+
+def test_points_are_far_from_known_ones_and_copies_are_never_chosen():
+    line = np.array([[x, 0.0] for x in (0, 1, 2, 3, 10, 10, 10)], np.float32)
+    assert list(farthest_points(line, 3, NOTHING, 1e-4).chosen) == [0, 4, 3]
+    known = np.array([[10.0, 0.0]], np.float32)
+    selection = farthest_points(line, 2, known, 1e-4)
+    assert list(selection.chosen) == [0, 3]
+    np.testing.assert_allclose(selection.radii, [3, 1])
+    with pytest.raises(BornflowError, match="6 structures are requested, but only 5 differ"):
+        farthest_points(line, 6, NOTHING, 1e-4)
+
+
+def test_a_known_set_is_not_selected_again(tmp_path):
+    candidates = [water(2, seed=seed) for seed in range(8)]
+    chosen, _, _ = select(candidates, 4, SOAP, known=[*candidates[:4], water(4, 0.9)])
+    assert {frames.name(atoms) for atoms in chosen} == {f"water-2-{seed}" for seed in range(4, 8)}
+
+
+def test_features_of_a_model_are_descriptors(tmp_path):
+    model = Model(variant(), ("H", "O"))
+    trained = Checkpoint(model, noisy_parameters(model), np.zeros(2))
+    checkpoint.save(tmp_path / "m", trained, "m", {}, 0)
+    by_model = replace(SOAP, descriptor={"model": str(tmp_path / "m")})
+    atoms = water(3)
+    turned = atoms.copy()
+    turned.rotate(40, (1, 2, 3))
+    vectors = describe([atoms, turned, water(3, seed=1), water(4, 0.9)], by_model)
+    assert vectors.shape == (4, model.variant.features)
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
+    assert np.abs(vectors[0] - vectors[2]).max() > 1e-3
+    with pytest.raises(BornflowError, match="Na, which the model"):
+        describe([ion("Na")], by_model)
 
 
 def test_too_few_candidates_are_named():

@@ -25,7 +25,7 @@ except BornflowError as error:
 
 RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
-STARTS = {name: range(pools.starts(pool)) for name, pool in POOLS.items()}
+POOL_FILES = pools.files(SETTINGS)
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
@@ -71,46 +71,6 @@ def label_memory(wildcards, threads):
 def study_memory(wildcards, threads):
     """MB of a study, whose settings are tighter than those of the labels."""
     return 3 * label_memory(wildcards, threads)
-
-
-def starts_of_pool(wildcards):
-    """The files of the candidates of a pool, one for each start."""
-    folder = f"{RESULTS}/structures/starts/{wildcards.structure}"
-    return [f"{folder}/{start}.extxyz" for start in STARTS[wildcards.structure]]
-
-
-def selected_of_pool(wildcards):
-    """The number of structures that are selected from a pool at most."""
-    return pools.most_selected(POOLS[wildcards.structure])
-
-
-def molecule_files(wildcards):
-    """The files of the molecules that a pool contains."""
-    contained = (SETTINGS["molecules"][name] for name in POOLS[wildcards.structure].get("contains", {}))
-    return [molecule["file"] for molecule in contained if "file" in molecule]
-
-
-def committee_files(wildcards):
-    """The files of the models that choose the candidates of a pool."""
-    return model_files(POOLS[wildcards.structure]["committee"])
-
-
-def sampler_files(wildcards):
-    """The files of the models that a pool is sampled with."""
-    sampler = POOLS[wildcards.structure]["sampler"]
-    return [] if isinstance(sampler, str) else model_files(sampler.get("model", []))
-
-
-def model_files(folders):
-    """The files of trained models."""
-    listed = [folders] if isinstance(folders, str) else folders
-    return [f"{folder}/{name}" for folder in listed for name in ("config.yaml", "parameters.msgpack")]
-
-
-def candidates(wildcards):
-    """The file that the structures of a pool are selected from."""
-    step = "uncertain" if "committee" in POOLS[wildcards.structure] else "pools"
-    return f"{RESULTS}/structures/{step}/{wildcards.structure}.extxyz"
 
 
 def pretraining_of_recipe(wildcards):

@@ -7,9 +7,12 @@ MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("scr
 MODEL_PLOTS += expand("committee-{model}", model=MODELS) if len(SEEDS) > 1 else []
 SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
 SPECTRUM_PLOTS += expand("current_terms-{backbone}", backbone=set(COUPLED))
+# Where all structures of a pool are selected, there is no choice to draw.
+SELECTION_PLOTS = [f"selection-{name}" for name, pool in POOLS.items() if pool["select"] != "all"]
 STUDY_PLOTS = ["convergence", "field_strength", "field_operator"]
 MODEL_FIGURES = [file for name in MODEL_PLOTS for file in figure_files(name).values()]
 FIGURES = MODEL_FIGURES + [file for name in SPECTRUM_PLOTS if SYSTEMS for file in figure_files(name).values()]
+SELECTION_FIGURES = [file for name in SELECTION_PLOTS for file in figure_files(name).values()]
 STUDY_FIGURES = [file for name in STUDY_PLOTS if name in STUDIES for file in figure_files(name).values()]
 
 
@@ -29,6 +32,19 @@ rule labelled_set:
     shell:
         "python -m bornflow.figures.{params.command:q} --style {input.style:q}"
         " --out {output.pdf:q} {output.png:q} &> {log:q}"
+
+
+use rule labelled_set as selection with:
+    input:
+        map=f"{RESULTS}/structures/selected/{{structure}}-map.csv",
+        coverage=f"{RESULTS}/structures/selected/{{structure}}-coverage.csv",
+        style=STYLE,
+    output:
+        **figure_files("selection-{structure}", "Selected structures", "Structures"),
+    log:
+        f"{RESULTS}/logs/figures/selection-{{structure}}.log",
+    params:
+        command=draw("selection", title=attrgetter("structure")),
 
 
 use rule labelled_set as bec_parity with:

@@ -2,6 +2,8 @@
 # different structures of each pool.
 SELECTED = expand(f"{RESULTS}/structures/selected/{{structure}}.extxyz", structure=POOLS)
 
+SAMPLED = [f"{RESULTS}/structures/sampled.csv"] if POOLS else []
+
 
 # A job has the section that it reads as an input, so that other changes of the configuration do not rerun it.
 rule settings:
@@ -23,9 +25,8 @@ rule settings:
 rule sample:
     input:
         config=f"{RESULTS}/settings/pool-{{structure}}.yaml",
-        files=lookup(dpath="structures/pools/{structure}/files", within=SETTINGS, default=[]),
-        molecules=molecule_files,
-        models=sampler_files,
+        files=lookup(dpath="{structure}/sources", within=POOL_FILES),
+        models=lookup(dpath="{structure}/sampler", within=POOL_FILES),
     output:
         candidates=f"{RESULTS}/structures/starts/{{structure}}/{{start}}.extxyz",
         left_out=f"{RESULTS}/structures/starts/{{structure}}/{{start}}.csv",
@@ -43,7 +44,7 @@ rule sample:
 
 rule pool:
     input:
-        starts_of_pool,
+        lookup(dpath="{structure}/starts", within=POOL_FILES),
     output:
         f"{RESULTS}/structures/pools/{{structure}}.extxyz",
     log:
@@ -58,9 +59,7 @@ rule pool:
 # How many frames of each pool were sampled, left out (by reason) and selected.
 rule sampled:
     input:
-        left_out=[
-            f"{RESULTS}/structures/starts/{name}/{start}.csv" for name in POOLS for start in STARTS[name]
-        ],
+        left_out=[path for pool in POOL_FILES.values() for path in pool["left_out"]],
         candidates=expand(f"{RESULTS}/structures/pools/{{structure}}.extxyz", structure=POOLS),
         selected=SELECTED,
     output:
@@ -79,7 +78,7 @@ rule sampled:
 rule uncertain:
     input:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
-        models=committee_files,
+        models=lookup(dpath="{structure}/committee", within=POOL_FILES),
     output:
         pool=f"{RESULTS}/structures/uncertain/{{structure}}.extxyz",
     log:
@@ -91,7 +90,7 @@ rule uncertain:
         runtime=720,
     params:
         committee=lookup(dpath="structures/pools/{structure}/committee", within=SETTINGS),
-        keep=selected_of_pool,
+        keep=lookup(dpath="{structure}/most_selected", within=POOL_FILES),
     shell:
         "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
         " --committee {params.committee:q} --count {params.keep:q} --out {output.pool:q}"
@@ -100,10 +99,14 @@ rule uncertain:
 
 rule select:
     input:
-        pool=candidates,
+        pool=lookup(dpath="{structure}/candidates", within=POOL_FILES),
+        known=SETTINGS["structures"]["selection"]["start_from"],
+        models=lookup(dpath="{structure}/descriptor", within=POOL_FILES),
         config=f"{RESULTS}/settings/structures.yaml",
     output:
         selected=f"{RESULTS}/structures/selected/{{structure}}.extxyz",
+        map=f"{RESULTS}/structures/selected/{{structure}}-map.csv",
+        coverage=f"{RESULTS}/structures/selected/{{structure}}-coverage.csv",
     log:
         f"{RESULTS}/logs/structures/select-{{structure}}.log",
     conda:
@@ -112,4 +115,5 @@ rule select:
         keep=lookup(dpath="structures/pools/{structure}/select", within=SETTINGS),
     shell:
         "python -m bornflow.structures.select --pool {input.pool:q} --count {params.keep:q}"
-        " --config {input.config:q} --out {output.selected:q} &> {log:q}"
+        " --config {input.config:q} --threads {threads} --map {output.map:q} --coverage {output.coverage:q}"
+        " --out {output.selected:q} &> {log:q}"

@@ -37,7 +37,7 @@ def select(settings: Mapping, section: str) -> dict:
     )
     match section.split("-", maxsplit=1):
         case ["structures"]:
-            return {"structures": {"soap": structures["soap"]}}
+            return {"structures": {"selection": structures["selection"]}}
         case ["pool", name]:
             # Neither the number selected nor a committee changes the candidates.
             pool = _without(structures["pools"][name], "committee", "select")

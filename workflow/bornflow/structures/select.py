@@ -1,66 +1,141 @@
-"""Farthest-point sampling of a pool in the space of averaged SOAP descriptors.
+"""Farthest-point sampling of a pool in the space of structure descriptors.
 
-    python -m bornflow.structures.select --pool pool.extxyz --count 12 --config cfg.yaml --out S.extxyz
+    python -m bornflow.structures.select --pool pool.extxyz --count 12 --config cfg.yaml --out S.extxyz \\
+        --map map.csv --coverage coverage.csv
 
 The first k structures of a longer selection are the selection of k structures, so a set can be extended
 without repeating a label.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
-from dscribe.descriptors import SOAP
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from sklearn.decomposition import PCA
 from skmatter.sample_selection import FPS
 
 from .. import cli, config
 from ..errors import BornflowError
 from ..io import frames
-from .settings import SoapSettings
+from ..io.files import atomic_write
+from .descriptors import Vectors, describe
+from .settings import SelectionSettings
+
+KnownVectors = Float[np.ndarray, "known features"]
 
 ALL = "all"
+RANDOM_CHOICES = 5  # whose mean covering radius is compared with that of farthest-point sampling
+PICK, FARTHEST, RANDOM = "pick", "farthest-point", "random"  # columns of the tables
 
 
-def descriptors(pool: Sequence[Atoms], soap: SoapSettings) -> Float[np.ndarray, "structures features"]:
-    """SOAP power spectra (Bartók et al., PRB 87, 184115) averaged over the atoms of a structure."""
-    species = sorted({symbol for atoms in pool for symbol in atoms.get_chemical_symbols()})
-    periodic = bool(pool[0].pbc.any())
-    describe = SOAP(
-        species=species,
-        r_cut=soap.cutoff,
-        n_max=soap.n_max,
-        l_max=soap.l_max,
-        sigma=soap.sigma,
-        periodic=periodic,
-    )
-    return np.stack([describe.create(atoms).mean(axis=0) for atoms in pool])
+@dataclass(frozen=True)
+class Selection:
+    """Indices of the chosen structures, and the covering radius after each pick.
 
-
-def select(pool: Sequence[Atoms], count: int, soap: SoapSettings) -> list[Atoms]:
-    """`count` structures, each as far as possible from the earlier ones; the pool's first is the first.
-
-    Distances are those of `descriptors`. Raises BornflowError for a pool of fewer structures, or for one of
-    periodic and isolated structures unless all are selected.
+    The covering radius is the largest distance of a structure of the pool from the nearest chosen one.
     """
-    if count == len(pool):
-        return list(pool)
-    if len({frames.kind(atoms) for atoms in pool}) > 1:
+
+    chosen: Int[np.ndarray, " chosen"]
+    radii: Float[np.ndarray, " chosen"]
+
+
+def farthest_points(vectors: Vectors, count: int, known: KnownVectors, duplicates: float) -> Selection:
+    """`count` rows of `vectors`, each as far as possible from the earlier ones and from all rows of `known`.
+
+    Without `known` the first row is the first one. A row that is nearer to a chosen or known one than
+    `duplicates` times the mean norm of the rows is never chosen. Raises BornflowError if fewer than `count`
+    rows are left.
+    """
+    everything = np.concatenate([known, vectors]).astype(float)
+    given = list(range(len(known))) or [0]
+    sampler = FPS(n_to_select=len(known) + count, initialize=given).fit(everything)
+    order, squares = sampler.selected_idx_, sampler.get_select_distance()
+    limit = duplicates * float(np.linalg.norm(everything, axis=1).mean())
+    is_new = np.sqrt(np.maximum(squares, 0)) > limit  # infinite for the first
+    chosen = order[is_new & (order >= len(known))]
+    if len(chosen) < count:
         raise BornflowError(
-            f"{count} of {len(pool)} structures are requested, but some are periodic and some isolated; give "
-            "each kind a pool of its own, or select all"
+            f"{count} structures are requested, but only {len(chosen)} differ by more than {duplicates:g} of "
+            "the descriptor (structures.selection.duplicates) from each other and from those of start_from; "
+            "request fewer, or make the pool larger"
         )
-    if count > len(pool):
+    indices = chosen - len(known)
+    return Selection(indices, _covering_radii(vectors, indices, known))
+
+
+def _covering_radii(
+    vectors: Vectors, picks: Int[np.ndarray, " picks"], known: KnownVectors
+) -> Float[np.ndarray, " picks"]:
+    """The covering radius after each of the `picks`."""
+    nearest = np.full(len(vectors), np.inf)
+    for row in known:
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - row, axis=1))
+    radii = []
+    for pick in picks:
+        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[pick], axis=1))
+        radii.append(float(nearest.max()))
+    return np.array(radii)
+
+
+def select(
+    pool: Sequence[Atoms],
+    count: int | str,
+    settings: SelectionSettings,
+    known: Sequence[Atoms] = (),
+    threads: int = 1,
+) -> tuple[list[Atoms], pd.DataFrame, pd.DataFrame]:
+    """`count` structures, a map of the pool, and the covering radius against the number of picks.
+
+    Distances are those of `descriptors.describe`; `known` are structures that are labelled already. The map
+    has the first two principal components of every structure and the number of its pick. Raises BornflowError
+    for a pool of fewer structures, or for one of periodic and isolated structures unless all are selected.
+    """
+    if count == ALL or count == len(pool):
+        return list(pool), pd.DataFrame(), pd.DataFrame()
+    number = int(count)
+    if number > len(pool):
         raise BornflowError(
-            f"{count} structures are requested, but the pool has only {len(pool)} (frames that dissociated "
+            f"{number} structures are requested, but the pool has only {len(pool)} (frames that dissociated "
             "or fell apart are left out); make it larger (structures.pools: starts, temperatures, steps / "
             "interval) or request fewer"
         )
-    # The sampler omits at least one structure.
-    sampler = FPS(n_to_select=min(count, len(pool) - 1), initialize=0)
-    chosen = list(sampler.fit(descriptors(pool, soap)).selected_idx_)
-    chosen += [index for index in range(len(pool)) if index not in chosen]
-    return [pool[index] for index in chosen[:count]]
+    if len({frames.kind(atoms) for atoms in pool}) > 1:
+        raise BornflowError(
+            f"{number} of {len(pool)} structures are requested, but some are periodic and some isolated; "
+            "give each kind a pool of its own, or select all"
+        )
+    kind = frames.kind(pool[0])
+    relevant = [atoms for atoms in known if frames.kind(atoms) == kind]
+    vectors = describe([*pool, *relevant], settings, threads)
+    vectors, others = vectors[: len(pool)], vectors[len(pool) :]
+    selection = farthest_points(vectors, number, others, settings.duplicates)
+    return (
+        [pool[index] for index in selection.chosen],
+        _map(pool, vectors, selection),
+        _coverage(vectors, selection, others),
+    )
+
+
+def _map(pool: Sequence[Atoms], vectors: Vectors, selection: Selection) -> pd.DataFrame:
+    components = np.zeros((len(vectors), 2))
+    width = min(2, *vectors.shape)
+    components[:, :width] = PCA(width).fit_transform(vectors.astype(float))
+    picks = np.full(len(pool), np.nan)
+    picks[selection.chosen] = np.arange(1, len(selection.chosen) + 1)
+    table = {"structure": [frames.name(atoms) for atoms in pool], PICK: picks}
+    return pd.DataFrame(table | {"pc1": components[:, 0], "pc2": components[:, 1]}).astype({PICK: "Int64"})
+
+
+def _coverage(vectors: Vectors, selection: Selection, known: KnownVectors) -> pd.DataFrame:
+    count = len(selection.chosen)
+    rng = np.random.default_rng(0)
+    choices = [rng.permutation(len(vectors))[:count] for _ in range(RANDOM_CHOICES)]
+    radii = np.mean([_covering_radii(vectors, choice, known) for choice in choices], axis=0)
+    return pd.DataFrame({PICK: np.arange(1, count + 1), FARTHEST: selection.radii, RANDOM: radii})
 
 
 def _count_or_all(text: str) -> int | str:
@@ -69,26 +144,34 @@ def _count_or_all(text: str) -> int | str:
 
 @cli.command
 def main() -> None:
-    """Write the selected structures of a pool."""
+    """Write the selected structures of a pool, a map of the pool, and covering radii of the selection."""
     args = cli.parse(
         main,
         "config",
+        "threads",
         "out",
         pool=cli.option("extxyz file of candidates"),
         count=cli.option("number of structures to select, or `all`", type=_count_or_all),
+        map=cli.option("CSV file to write: principal components and picks; empty if all are selected", None),
+        coverage=cli.option("CSV file to write: covering radius; empty if all are selected", None),
     )
-    soap = SoapSettings(**config.load(args.config, "structures")["soap"])
+    settings = SelectionSettings.from_section(config.load(args.config, "structures")["selection"])
     pool = frames.read_all([args.pool], allow_empty=True)
     if not pool:
         raise BornflowError(
             f"{args.pool} is empty: all frames were left out; the reasons are in the tables (csv) of its "
             "starts. Change the molecules, the sampler or the temperatures"
         )
+    known = frames.read_all(settings.start_from)
     try:
-        chosen = select(pool, len(pool) if args.count == ALL else args.count, soap)
+        chosen, places, coverage = select(pool, args.count, settings, known, args.threads)
     except BornflowError as error:
         raise BornflowError(f"{args.pool}: {error}") from error
     frames.write(args.out, chosen)
+    for path, table in ((args.map, places), (args.coverage, coverage)):
+        if path:
+            with atomic_write(Path(path)) as scratch:
+                table.to_csv(scratch, index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":

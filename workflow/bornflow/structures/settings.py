@@ -39,9 +39,24 @@ class PoolSettings:
 
 @dataclass(frozen=True)
 class SoapSettings:
-    """The section `structures.soap`."""
+    """The section `structures.selection.soap`."""
 
     cutoff: float  # Å
     n_max: int
     l_max: int
     sigma: float  # Å
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """The section `structures.selection`."""
+
+    descriptor: str | Mapping[str, str]  # soap, or {model: FOLDER}
+    start_from: Sequence[str]
+    duplicates: float
+    soap: SoapSettings
+
+    @classmethod
+    def from_section(cls, section: Mapping[str, Any]) -> "SelectionSettings":
+        """The settings of a checked section `structures.selection`."""
+        return cls(**{**section, "soap": SoapSettings(**section["soap"])})
