@@ -334,7 +334,7 @@ def test_features_of_a_model_are_descriptors(tmp_path):
     assert vectors.shape == (4, model.variant.features)
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-4)
     assert np.abs(vectors[0] - vectors[2]).max() > 1e-3
-    with pytest.raises(BornflowError, match="Na, which the model"):
+    with pytest.raises(BornflowError, match="contains Na, which the model in"):
         describe([ion("Na")], by_model)
 
 

@@ -130,6 +130,7 @@ def test_stages_are_targets(run, target):
         ("config", "field_response"),
         ("paper", "all"),
         ("examples/own-system", "all"),
+        ("examples/methanol", "all"),
         ("studies/conservation", "conservation"),
         ("studies/learning-curve", "learning_curve"),
         ("studies/recipes", "recipes"),

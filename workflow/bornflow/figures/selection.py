@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from .. import cli
 from ..errors import BornflowError
 from ..io import tables
-from ..structures.select import FARTHEST, PICK, RANDOM
+from ..structures.columns import FARTHEST, PICK, RANDOM
 from . import drawing
 
 REMEDY = "make it again (structures.select)"

@@ -1,22 +1,12 @@
 """One vector for each structure: the mean over its atoms of SOAP or of a trained model's features."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from ase import Atoms
 from dscribe.descriptors import SOAP
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-from .. import jax_setup
-from ..errors import BornflowError
-from ..identity import name
-from ..inference import checkpoint
-from ..inference.checkpoint import Checkpoint
-from ..models.graph import Graph, edge_vectors
-from ..models.pairs import pad
 from ..progress import Meter
 from .settings import SelectionSettings, SoapSettings
 
@@ -33,7 +23,9 @@ def describe(structures: Sequence[Atoms], settings: SelectionSettings, threads: 
     if isinstance(settings.descriptor, str):
         batches = _soap(structures, settings.soap, threads)
     else:
-        batches = _model(structures, checkpoint.load(settings.descriptor["model"]))
+        from ..inference.features import mean_features  # takes a second, which SOAP does not need
+
+        batches = mean_features(settings.descriptor["model"], structures)
     rows = []
     with Meter("descriptors", len(structures), "structures") as meter:
         for vectors in batches:
@@ -57,30 +49,3 @@ def _soap(structures: Sequence[Atoms], soap: SoapSettings, threads: int) -> Iter
     for first in range(0, len(structures), BATCH):
         vectors = calculator.create(list(structures[first : first + BATCH]), n_jobs=threads)
         yield np.atleast_2d(vectors)
-
-
-def _model(structures: Sequence[Atoms], trained: Checkpoint) -> Iterator[np.ndarray]:
-    """The scalar features x_i of a model, averaged over atoms."""
-    jax_setup.configure()
-    model = trained.model
-
-    @jax.jit
-    def mean_features(graph: Graph) -> Float[Array, " features"]:
-        network, parameters = model.network, trained.parameters
-        amplitudes = network.apply(parameters, edge_vectors(graph), graph, method="expand")
-        features: Any = network.apply(parameters, amplitudes, graph, method="describe")
-        scalars = features.scalars
-        return jnp.sum(scalars * graph.atom_mask[:, None], axis=0) / jnp.sum(graph.atom_mask)
-
-    for atoms in structures:
-        if unknown := sorted(set(atoms.get_chemical_symbols()) - set(model.elements)):
-            raise BornflowError(
-                f"{name(atoms)} contains {', '.join(unknown)}, which the model of "
-                f"structures.selection.descriptor does not know ({', '.join(model.elements)}); use soap"
-            )
-        cell = atoms.cell.array if atoms.pbc.any() else None
-        pairs = model.pairs(atoms.numbers, atoms.positions, cell)
-        # Room in steps of 8 neighbours, so that few shapes are compiled.
-        blocks = tuple(-(-size // 8) * 8 for size in pairs.shape.blocks)
-        graph = pad(pairs, pairs.shape._replace(blocks=blocks))
-        yield np.asarray(mean_features(graph))[None]

@@ -18,13 +18,13 @@ from ase.calculators.calculator import BaseCalculator
 
 from .. import tight_binding
 from ..errors import BornflowError
+from .settings import Sampler
 
 logger = logging.getLogger(__name__)
 
-Sampler = str | Mapping[str, Any]
-
 TIGHT_BINDING = {"gfn2": "GFN2-xTB", "gfn1": "GFN1-xTB"}
-PET_MAD = {"model": "pet-mad-s", "version": "1.5.0", "device": "cpu"}
+PET_MAD = {"model": "pet-mad-s", "version": "1.6.0", "device": "cpu"}
+UPET = "upet==0.3.1"  # the extra `pet-mad` of pyproject.toml
 
 
 def describe(sampler: Sampler) -> str:
@@ -84,14 +84,14 @@ def _imported(path: str, arguments: Mapping[str, Any]) -> BaseCalculator:
 
 def _pet_mad() -> BaseCalculator:
     try:
-        from upet.calculator import UPETCalculator
+        package = importlib.import_module("upet.ase")
     except ImportError as error:
         raise BornflowError(
-            "sampler: pet-mad needs the package upet, which `pip install upet` installs with PyTorch; or use "
-            "gfn2"
+            f"sampler: pet-mad needs the package upet, which `pip install {UPET}` installs with PyTorch; or "
+            "use gfn2"
         ) from error
     try:
-        return UPETCalculator(**PET_MAD)
+        return package.UPETCalculator(**PET_MAD)
     except Exception as error:  # its download fails in many ways
         raise BornflowError(
             f"sampler: pet-mad: the weights of {describe('pet-mad')} cannot be loaded ({error}). Without a "

@@ -22,6 +22,7 @@ from .. import cli, config
 from ..errors import BornflowError
 from ..io import frames
 from ..io.files import atomic_write
+from .columns import FARTHEST, PICK, RANDOM
 from .descriptors import Vectors, describe
 from .settings import SelectionSettings
 
@@ -29,7 +30,6 @@ KnownVectors = Float[np.ndarray, "known features"]
 
 ALL = "all"
 RANDOM_CHOICES = 5  # whose mean covering radius is compared with that of farthest-point sampling
-PICK, FARTHEST, RANDOM = "pick", "farthest-point", "random"  # columns of the tables
 
 
 @dataclass(frozen=True)

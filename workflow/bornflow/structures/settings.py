@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .samplers import Sampler
+Sampler = str | Mapping[str, Any]  # see `samplers`
 
 
 @dataclass(frozen=True)
