@@ -2,10 +2,11 @@
 
 import pandas as pd
 import pytest
+from ase import Atoms
 from examples import ROOT
 
 from bornflow.io import frames
-from bornflow.training.comparison import compare_with_published, describe_labels
+from bornflow.training.comparison import compare_with_published, describe_labels, is_water
 
 
 def test_each_model_is_followed_by_the_published_one():
@@ -30,6 +31,11 @@ def test_each_model_is_followed_by_the_published_one():
     assert table["structures"][2] == 1
     assert "arXiv" in table["source"][3]
     assert table["screening_H"][1] == 1.5
+
+
+def test_published_errors_are_set_beside_water_only():
+    assert is_water(Atoms("H4O2")) and is_water(Atoms("OH2"))
+    assert not any(is_water(Atoms(formula)) for formula in ("CH3OH", "NaOH2", "H3O", "H2", "O"))
 
 
 def test_the_origin_of_labels_is_named():

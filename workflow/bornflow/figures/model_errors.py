@@ -46,7 +46,10 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def _panel(axis: Axes, table: pd.DataFrame, column: str, models: list[str]) -> None:
     for number, (kind, (marker, color)) in enumerate(MARKS.items()):
-        errors = table[table["structures_of"] == kind].groupby("model")[column]
+        of_kind = table[table["structures_of"] == kind]
+        if of_kind.empty:
+            continue
+        errors = of_kind.groupby("model")[column]
         mean, spread = (values.reindex(models).to_numpy(float) for values in (errors.mean(), errors.std()))
         heights = [row + 0.16 * (2 * number - 1) for row in range(len(models))]
         label = drawing.KINDS[kind]

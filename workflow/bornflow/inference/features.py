@@ -26,11 +26,11 @@ def mean_features(directory: str, structures: Sequence[Atoms]) -> Iterator[Float
     """
     jax_setup.configure()
     trained = checkpoint.load(directory)
-    model = trained.model
+    model, parameters = trained.model, jax.tree.map(jnp.asarray, trained.parameters)
 
     @jax.jit
     def mean(graph: Graph) -> Float[Array, " features"]:
-        network, parameters = model.network, trained.parameters
+        network = model.network
         amplitudes = network.apply(parameters, edge_vectors(graph), graph, method="expand")
         features: Any = network.apply(parameters, amplitudes, graph, method="describe")
         return jnp.sum(features.scalars * graph.atom_mask[:, None], axis=0) / jnp.sum(graph.atom_mask)
