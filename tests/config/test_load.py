@@ -12,6 +12,7 @@ from bornflow.errors import BornflowError
 CONFIGS = sorted((ROOT / "config").rglob("*.yaml"))
 
 
+WATER = {"contains": {"water": 2}}
 SYSTEM = {"structure": "s.extxyz", "temperature": 300, "steps": 20000}
 
 
@@ -66,6 +67,15 @@ def _merge(base, change):
         ({"structures": {"pools": {"a": {"files": ["none.extxyz"]}}}}, ["none.extxyz", "does not exist"]),
         ({"structures": {"pools": {"a": {"contains": {"water": 1}, "select": "some"}}}}, ["or all"]),
         ({"molecules": {"m": {"smiles": "C", "ase": "CH4"}}}, ["molecules.m: smiles and ase given"]),
+        ({"structures": {"pools": {"a": WATER | {"temperatures": [300, 300.00001]}}}}, ["300K found"]),
+        (
+            {"structures": {"pools": {"a": WATER | {"steps": 10, "keep_relaxed": False}}}},
+            ["a: no structures"],
+        ),
+        (
+            {"structures": {"pools": {"a": WATER}, "selection": {"start_from": ["results/labels.extxyz"]}}},
+            ["selection.start_from: results/labels.extxyz is in the results"],
+        ),
         ({"molecules": {"m": {"charge": 1}}}, ["molecules.m: no source given"]),
         (
             {
@@ -173,6 +183,7 @@ RECIPE = {"recipe-r.m", "recipe-r.n"}
         ({"structures": {"pools": {"p": {"select": 4}}}}, set()),
         ({"structures": {"pools": {"p": {"contains": {"water": 2}}}}}, {"pool-p"}),
         ({"structures": {"pools": {"p": {"sampler": "gfn1"}}}}, {"pool-p"}),
+        ({"structures": {"pools": {"p": {"starts": 9, "relax": True}}}}, set()),
         ({"molecules": {"water": {"ase": "D2O"}}}, {"pool-p"}),
         ({"molecules": {"methanol": {"smiles": "CO"}}}, set()),
         ({"structures": {"seed": 3}}, {"pool-p"}),

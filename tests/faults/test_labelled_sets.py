@@ -343,6 +343,18 @@ def test_born_effective_charges_of_another_total_charge_are_rejected(few):
         labelled_sets.check(few, SETTINGS)
 
 
+def test_ions_and_neutral_structures_of_one_geometry_are_no_copies(few):
+    """An ionisation energy is no gap between methods, and the cation is no copy of the neutral structure."""
+    bec = [np.asarray(frames.label(atoms, "bec")) for atoms in few]
+    cations = []
+    for atoms, charges in zip(few, bec, strict=True):
+        shifted = charges + np.eye(3) / len(atoms)
+        cation = relabel(atoms, energy=lambda e: e + 12.0, bec=lambda z, shifted=shifted: shifted)
+        cation.info |= {"structure": f"{frames.name(atoms)}-cation", "charge": 1, "multiplicity": 2}
+        cations.append(cation)
+    assert not labelled_sets.check([*few, *cations], SETTINGS)
+
+
 def test_findings_can_be_overruled(few, tmp_path, caplog):
     path = tmp_path / "a.extxyz"
     frames.write(path, [relabel(atoms, energy=lambda e: e / HARTREE) for atoms in few])

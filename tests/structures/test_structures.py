@@ -10,7 +10,8 @@ import yaml
 from ase import Atoms
 from ase.build import molecule
 from ase.calculators.calculator import CalculationFailed
-from examples import ROOT, ion, noisy_parameters, variant, water
+from ase.calculators.lj import LennardJones
+from examples import ROOT, graph_of, ion, noisy_parameters, variant, water
 
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError
@@ -30,6 +31,7 @@ from bornflow.structures.settings import PoolSettings, SelectionSettings
 
 SOAP = SelectionSettings.from_section(complete({})["structures"]["selection"])
 NOTHING = np.zeros((0, 2), np.float32)
+SMILES = {"sodium": {"smiles": "[Na+]"}, "chloroform": {"smiles": "ClC(Cl)Cl"}}
 MOLECULES = {
     "water": MoleculeSettings(ase="H2O"),
     "methanol": MoleculeSettings(smiles="CO"),
@@ -41,7 +43,7 @@ MOLECULES = {
 
 def pool(**settings) -> PoolSettings:
     short = {"starts": 1, "steps": 60, "interval": 10} | settings
-    given = {"structures": {"pools": {"p": short}}, "molecules": {"sodium": {"smiles": "[Na+]"}}}
+    given = {"structures": {"pools": {"p": short}}, "molecules": SMILES}
     return PoolSettings(**complete(given)["structures"]["pools"]["p"])
 
 
@@ -77,6 +79,12 @@ def test_molecules_come_from_smiles_names_and_files(tmp_path):
     assert 1.35 < methanol.get_distance(0, 1) < 1.5  # C–O
     assert build("na", MOLECULES["sodium"]).info["charge"] == 1
     assert build("o2", MOLECULES["oxygen"]).info["multiplicity"] == 3
+    assert build("o", MoleculeSettings(ase="O", charge=-2)).info == {
+        "charge": -2,
+        "multiplicity": 1,
+        "structure": "o",
+    }
+    assert build("mn", MoleculeSettings(smiles="[Mn+2]", multiplicity=6)).info["multiplicity"] == 6
     frames.write(tmp_path / "own.extxyz", [ion("Na")])
     own = build("own", MoleculeSettings(file=str(tmp_path / "own.extxyz")))
     assert own.info["charge"] == 1 and len(own) == 13
@@ -87,7 +95,9 @@ def test_molecules_come_from_smiles_names_and_files(tmp_path):
     [
         (MoleculeSettings(smiles="C(("), r"molecules.m: smiles: 'C\(\('"),
         (MoleculeSettings(ase="water"), "molecules.m: ase: 'water'"),
-        (MoleculeSettings(smiles="[Na+]", charge=0), "molecules.m: .*11 electrons"),
+        (MoleculeSettings(smiles="[Na+]", charge=0, multiplicity=1), "molecules.m: .*do not fit its 11 elec"),
+        (MoleculeSettings(smiles="O=O"), "molecules.m: the spin of O2 .*give multiplicity"),
+        (MoleculeSettings(smiles="[Fe+2]"), "molecules.m: the spin of Fe"),
         (MoleculeSettings(file="none.extxyz"), "none.extxyz"),
     ],
 )
@@ -105,15 +115,19 @@ def test_charges_and_unpaired_electrons_add_up():
 
 
 def test_packings_have_a_group_and_their_charge():
-    atoms = packed_start("p", pool(contains={"water": 4, "sodium": 1}), MOLECULES, start=3, seed=0)
+    atoms, bonds = packed_start("p", pool(contains={"water": 4, "sodium": 1}), MOLECULES, start=3, seed=0)
+    assert bonds == {(1 + 3 * n, 1 + 3 * n + k) for n in range(4) for k in (1, 2)}
     assert atoms.info["group"] == "cluster-sodium-1-water-4-3"
     assert atoms.info["charge"] == 1 and atoms.info["n_molecules"] == 5
-    same = packed_start("q", pool(contains={"sodium": 1, "water": 4}), MOLECULES, start=3, seed=0)
+    same, _ = packed_start("q", pool(contains={"sodium": 1, "water": 4}), MOLECULES, start=3, seed=0)
     np.testing.assert_array_equal(atoms.positions, same.positions)
 
 
 def sampled(settings: PoolSettings, start: Atoms, folder) -> list:
-    return runs.sample_start(start, settings, [0, 0], "p-0", folder / "0.extxyz")
+    state = runs.state_file(folder / "0.extxyz")
+    result = runs.sample_start(start, settings, [0, 0], "p-0", state)
+    state.unlink()
+    return result
 
 
 def test_a_killed_start_resumes_with_the_same_frames(tmp_path, monkeypatch):
@@ -138,7 +152,6 @@ def test_a_killed_start_resumes_with_the_same_frames(tmp_path, monkeypatch):
     for (origin, positions), (other, others) in zip(whole, resumed, strict=True):
         assert origin == other
         np.testing.assert_array_equal(positions, others)
-    assert not list(tmp_path.iterdir()), "the state is removed at the end"
 
 
 def test_a_state_of_other_settings_or_a_broken_one_is_not_used(tmp_path, monkeypatch):
@@ -182,16 +195,58 @@ def test_frames_that_dissociated_or_fell_apart_are_left_out():
     apart[6:] += 30
     frames_of_run = [("good", start.positions), ("a", broken), ("b", bonded), ("c", apart)]
     settings = pool(contains={"water": 3})
-    kept, left_out = split_intact(frames_of_run, start, "p-0", settings, 6.0)
+    bonds = bonded_pairs(start)
+    kept, left_out = split_intact(frames_of_run, start, bonds, "p-0", settings, 6.0)
     assert [frames.name(atoms) for atoms in kept] == ["p-0-good"]
     reasons = dict(left_out)
     assert reasons["p-0-a"].startswith("dissociated: atoms 0 (O) and 1 (H) are no longer bonded")
     assert "bonded, unlike in the start" in reasons["p-0-b"]
     assert reasons["p-0-c"].startswith("evaporated: a fragment is more than 6 Å")
     everything, nothing = split_intact(
-        frames_of_run, start, "p-0", pool(contains={"water": 3}, reactive="keep"), 6.0
+        frames_of_run, start, bonds, "p-0", pool(contains={"water": 3}, reactive="keep"), 6.0
     )
     assert len(everything) == 4 and not nothing
+
+
+def test_contacts_of_a_packing_are_not_bonds():
+    """Molecules of heavy atoms touch in a packing; the bonds are those of the molecules."""
+    described = {"chloroform": MoleculeSettings(smiles="ClC(Cl)Cl")}
+    settings = pool(contains={"chloroform": 12}, density=1.4)
+    for start in range(3):
+        atoms, bonds = packed_start("p", settings, described, start, seed=0)
+        assert len(bonds) == 12 * 4
+        assert all(one // 5 == other // 5 for one, other in bonds)
+        assert len(atoms) == 60
+
+
+def test_a_single_atom_has_no_runs(tmp_path):
+    atom = Atoms("Na", [[0.0, 0.0, 0.0]], info={"structure": "na", "charge": 1})
+    candidates, stopped = sampled(pool(contains={"sodium": 1}), atom, tmp_path)
+    assert [origin for origin, _ in candidates] == ["relaxed"] and not stopped
+
+
+def test_a_sampler_that_gives_no_numbers_is_stopped(tmp_path, monkeypatch):
+    class Broken(LennardJones):
+        def calculate(self, *words):
+            super().calculate(*words)
+            if self.atoms.get_kinetic_energy() > 0:
+                self.results["forces"] = self.results["forces"] * np.nan
+
+    monkeypatch.setattr(samplers, "create", lambda sampler, atoms: Broken(sigma=1.0, epsilon=1e-4))
+    candidates, stopped = sampled(pool(contains={"water": 2}), water(4, 0.9), tmp_path)
+    assert [origin for origin, _ in candidates] == ["relaxed"]
+    assert [name for name, _ in stopped] == ["p-0-300K", "p-0-600K"]
+    assert "not finite" in stopped[0][1]
+
+
+def test_a_state_of_another_model_is_not_used(tmp_path):
+    model = Model(variant(), ("H", "O"))
+    for seed in (0, 1):
+        trained = Checkpoint(model, model.initialise(graph_of(model, water(2)), seed), np.zeros(2))
+        checkpoint.save(tmp_path / str(seed), trained, "m", {}, seed)
+    identities = [samplers.identity({"model": str(tmp_path / name)}) for name in "01"]
+    assert identities[0] != identities[1]
+    assert samplers.identity("gfn2") == samplers.identity("gfn1") != samplers.identity("pet-mad")
 
 
 def test_ions_have_no_bonds_that_could_break():
@@ -274,7 +329,6 @@ def test_structures_of_files_are_extended(tmp_path):
 def test_a_pool_of_boxes_and_clusters_is_rejected():
     with pytest.raises(BornflowError, match="a pool of its own"):
         select([water(4), water(4, 0.9)], 1, SOAP)
-    assert len(select([water(4), water(4, 0.9)], 2, SOAP)[0]) == 2
     assert len(select([water(4), water(4, 0.9)], "all", SOAP)[0]) == 2
 
 
@@ -314,6 +368,9 @@ def test_points_are_far_from_known_ones_and_copies_are_never_chosen():
     np.testing.assert_allclose(selection.radii, [3, 1])
     with pytest.raises(BornflowError, match="6 structures are requested, but only 5 differ"):
         farthest_points(line, 6, NOTHING, 1e-4)
+    assert sorted(farthest_points(line[:5], 5, NOTHING, 1e-4).chosen) == [0, 1, 2, 3, 4]
+    assert list(farthest_points(line[:1], 1, NOTHING, 1e-4).chosen) == [0]
+    assert sorted(farthest_points(line[:3], 3, known, 1e-4).chosen) == [0, 1, 2]
 
 
 def test_a_known_set_is_not_selected_again(tmp_path):

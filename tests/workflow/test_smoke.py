@@ -131,6 +131,7 @@ def test_stages_are_targets(run, target):
         ("paper", "all"),
         ("examples/own-system", "all"),
         ("examples/methanol", "all"),
+        ("examples/salt-water", "all"),
         ("studies/conservation", "conservation"),
         ("studies/learning-curve", "learning_curve"),
         ("studies/recipes", "recipes"),

@@ -65,10 +65,34 @@ def _files_have_no_settings_of_packings(full: Mapping) -> Iterator[str]:
             yield f"{place}.extend: packings are always extended; remove it"
 
 
+def _temperatures_have_different_names(full: Mapping) -> Iterator[str]:
+    for place, pool in _each_pool(full):
+        names = [f"{temperature:g}K" for temperature in pool["temperatures"]]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            yield f"{place}.temperatures: {', '.join(repeated)} found twice; give each temperature once"
+
+
 def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         if full["labels"]["engine"] == "xtb" and "density" in pool:
             yield f"{place}: periodic, which labels.engine = xtb cannot label; use cp2k"
+
+
+def _selection_reads_other_runs(full: Mapping) -> Iterator[str]:
+    """Structures cannot be chosen with models or labels that follow from them."""
+    selection, results = full["structures"]["selection"], Path(full["results"]).resolve()
+    descriptor = selection["descriptor"]
+    used = {
+        "descriptor": [] if isinstance(descriptor, str) else [descriptor["model"]],
+        "start_from": selection["start_from"],
+    }
+    for key, paths in used.items():
+        for path in paths:
+            if full["structures"]["pools"] and Path(path).resolve().is_relative_to(results):
+                yield (
+                    f"structures.selection.{key}: {path} is in the results of this run, which may follow "
+                    "from the selection; copy it to another folder, or give this run other `results`"
+                )
 
 
 def _models_come_from_other_runs(full: Mapping) -> Iterator[str]:
@@ -102,6 +126,11 @@ def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
                     f"{place}.files: {', '.join(pool['files'])}: a file does not exist, so its structures "
                     "cannot be counted; write it first"
                 )
+        elif most == 0:
+            yield (
+                f"{place}: no structures; "
+                + ("raise steps or lower interval" if pools.is_sampled(pool) else "its files are empty")
+            )
         elif wanted != "all" and wanted > most:
             yield (
                 f"{place}.select: {wanted} found, but the pool has at most {most} structures; "
@@ -120,6 +149,8 @@ CHECKS = (
     _samplers_are_complete,
     _files_have_no_settings_of_packings,
     _xtb_labels_isolated_structures,
+    _temperatures_have_different_names,
+    _selection_reads_other_runs,
     _models_come_from_other_runs,
     _pools_are_large_enough,
 )

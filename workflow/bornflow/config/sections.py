@@ -39,8 +39,14 @@ def select(settings: Mapping, section: str) -> dict:
         case ["structures"]:
             return {"structures": {"selection": structures["selection"]}}
         case ["pool", name]:
-            # Neither the number selected nor a committee changes the candidates.
-            pool = _without(structures["pools"][name], "committee", "select")
+            # These do not change the candidates of a start.
+            unused = (
+                "committee",
+                "select",
+                "starts",
+                *(["relax"] if "contains" in structures["pools"][name] else []),
+            )
+            pool = _without(structures["pools"][name], *unused)
             described = {part: settings["molecules"][part] for part in pool.get("contains", {})}
             kept = {key: structures[key] for key in ("seed", "gap")}
             return {"structures": {**kept, "pools": {name: pool}}, "molecules": described}

@@ -11,6 +11,7 @@ from ase.optimize import FIRE
 
 from .. import constraints, thermostats
 from ..connectivity import count_connected, count_molecules
+from ..electrons import multiplicity, total_charge
 from ..errors import BornflowError
 from ..io import frames
 from .settings import SystemSettings
@@ -67,8 +68,13 @@ def _repeated(atoms: Atoms, repeat: Sequence[int], count: int) -> tuple[Atoms, i
     """
     supercell = atoms.repeat(repeat)
     supercell.info = atoms.info
+    copies = int(np.prod(repeat))
+    if total_charge(atoms):
+        supercell.info["charge"] = copies * total_charge(atoms)
+    if multiplicity(atoms) > 1:  # parallel spins
+        supercell.info["multiplicity"] = 1 + copies * (multiplicity(atoms) - 1)
     if atoms.info.get("n_molecules") is not None:
-        return supercell, count * int(np.prod(repeat))
+        return supercell, count * copies
     return supercell, count_connected(supercell)
 
 

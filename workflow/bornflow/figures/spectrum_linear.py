@@ -86,6 +86,8 @@ def _name_bands(axis: Axes, bands: Bands) -> None:
     """Shade each band [cm⁻¹] and write its name at the top."""
     axis.set_ylim(0, 1.12 * axis.get_ylim()[1])
     for name, (low, high) in bands.items():
+        if low >= HIGHEST:
+            continue
         axis.axvspan(low + 5, high - 5, color="0.94", linewidth=0, zorder=0)
         x, side = ((low + high) / 2, "center") if low else (15, "left")  # the lowest band is narrow
         axis.text(
@@ -96,6 +98,7 @@ def _name_bands(axis: Axes, bands: Bands) -> None:
             va="top",
             transform=axis.get_xaxis_transform(),
             fontsize=7,
+            clip_on=True,
         )
 
 

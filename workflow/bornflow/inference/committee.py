@@ -90,6 +90,12 @@ class CommitteeCalculator(Calculator):
         members = [BornflowCalculator(member, dtype=dtype) for member in loaded.values()]
         return cls(members, None if calibration is None else read_scales(calibration))
 
+    def reset(self) -> None:
+        """Discard results, and those of the members with their neighbour lists."""
+        super().reset()
+        for member in getattr(self, "members", []):
+            member.reset()
+
     def calculate(
         self,
         atoms: Atoms | None = None,

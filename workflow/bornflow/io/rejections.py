@@ -41,7 +41,9 @@ def read(path: str | Path) -> list[Rejection]:
 
 def _read_table(path: str | Path) -> pd.DataFrame:
     texts = ("structure", "reason")
-    table = tables.read(path, "label the structures again", texts=texts, others="none", allow_empty=True)
+    table = tables.read(
+        path, "make it again by the job that wrote it", texts=texts, others="none", allow_empty=True
+    )
     return table[list(texts)]
 
 

@@ -12,6 +12,9 @@ from ..electrons import multiplicity, reject_impossible, total_charge
 from ..errors import BornflowError
 from ..io import frames
 
+# Elements with partly filled d or f shells, scandium to nickel and the rows below.
+OPEN_SHELLS = frozenset([*range(21, 29), *range(39, 47), *range(57, 79), *range(89, 111)])
+
 
 @dataclass(frozen=True)
 class MoleculeSettings:
@@ -38,14 +41,41 @@ def build(name: str, settings: MoleculeSettings) -> Atoms:
             atoms = _from_ase(settings.ase)
         else:
             atoms = _from_file(str(settings.file))
-        for key in ("charge", "multiplicity"):
-            if (value := getattr(settings, key)) is not None:
-                atoms.info[key] = value
+        _set_electrons(atoms, settings)
         atoms.info["structure"] = name
-        reject_impossible(atoms)
     except BornflowError as error:
         raise BornflowError(f"{place}: {error}") from error
     return atoms
+
+
+def _set_electrons(atoms: Atoms, settings: MoleculeSettings) -> None:
+    """Set the charge and the multiplicity of the entry.
+
+    With another charge than the source's, the multiplicity is the lowest possible one unless it is given.
+    """
+    if settings.charge is not None and settings.charge != total_charge(atoms):
+        atoms.info["charge"] = settings.charge
+        atoms.info["multiplicity"] = 1 + (int(atoms.numbers.sum()) - settings.charge) % 2
+    if settings.multiplicity is not None:
+        atoms.info["multiplicity"] = settings.multiplicity
+    elif _has_several_spins(atoms):
+        raise BornflowError(
+            f"the spin of {atoms.get_chemical_formula()} does not follow from its source; give multiplicity "
+            "(2S + 1), for example 3 for O₂ and 6 for high-spin Mn²⁺"
+        )
+    try:
+        reject_impossible(atoms)
+    except BornflowError as error:
+        raise BornflowError(
+            f"charge {total_charge(atoms)} and multiplicity {multiplicity(atoms)} do not fit its "
+            f"{int(atoms.numbers.sum()) - total_charge(atoms)} electrons; correct them"
+        ) from error
+
+
+def _has_several_spins(atoms: Atoms) -> bool:
+    """Whether the molecule is O₂ without unpaired electrons, or contains an element with d or f electrons."""
+    is_oxygen = str(atoms.symbols) == "O2" and multiplicity(atoms) == 1 and not total_charge(atoms)
+    return is_oxygen or any(number in OPEN_SHELLS for number in atoms.numbers)
 
 
 def _from_smiles(smiles: str) -> Atoms:

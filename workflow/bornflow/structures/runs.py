@@ -50,15 +50,15 @@ class State:
 
 
 def sample_start(
-    atoms: Atoms, settings: PoolSettings, seed: Sequence[int], name: str, out: Path
+    atoms: Atoms, settings: PoolSettings, seed: Sequence[int], name: str, path: Path
 ) -> tuple[list[Candidate], list[Rejection]]:
     """All frames of a start, and the runs that stopped because the sampler failed, with reasons.
 
-    The state is stored next to `out` and removed at the end. Raises BornflowError if the sampler cannot be
+    The state is stored in `path`, which the caller removes when the frames are written. A single atom has no
+    runs, since it has no motion but that of the centre of mass. Raises BornflowError if the sampler cannot be
     made.
     """
     calculator = samplers.create(settings.sampler, atoms)
-    path = out.with_name(f".{out.stem}.state.npz")
     identity = _identity(atoms, settings, seed)
     state = _load(path, identity) or State(rng=np.random.default_rng(seed).bit_generator.state)
     done = len(state.relaxed) and settings.relaxation_steps + state.run * settings.steps + state.step
@@ -66,12 +66,18 @@ def sample_start(
     with Meter(f"sampling {name}", total, "steps", done) as meter:
         if not len(state.relaxed) and not state.stopped:
             _relax(atoms, calculator, settings, name, state, meter)
+            if len(atoms) == 1:
+                state.run = len(settings.temperatures)
             _store(path, identity, state)
         while state.run < len(settings.temperatures):
             _advance(atoms, calculator, settings, name, state, meter)
             _store(path, identity, state)
-    path.unlink(missing_ok=True)
     return state.candidates, state.stopped
+
+
+def state_file(out: Path) -> Path:
+    """The file of the state of the start whose frames will be written to `out`."""
+    return out.with_name(f".{out.stem}.state.npz")
 
 
 def _relax(
@@ -82,6 +88,9 @@ def _relax(
     relaxation.attach(meter.advance, note="relaxation")
     try:
         relaxation.run(fmax=RELAXED_FORCE, steps=settings.relaxation_steps)
+        _check_finite(moved)
+    except MemoryError:
+        raise
     except Exception as error:  # each sampler raises its own types
         _stop(state, settings, name, "in the relaxation", error)
         state.run = len(settings.temperatures)  # none of its runs is made
@@ -101,22 +110,28 @@ def _advance(
     rng = np.random.default_rng()
     rng.bit_generator.state = state.rng
     moved = _with_calculator(atoms, state.positions if state.step else state.relaxed, calculator)
+    relaxed = atoms.copy()
+    relaxed.positions = state.relaxed
+    rotations = thermostats.rotations_to_remove(relaxed)
     if state.step:
         moved.set_momenta(state.momenta)
     else:
         # In a relaxed structure half of the kinetic energy becomes potential energy: start twice as hot.
-        thermostats.thermalise(moved, 2 * temperature, rng)
-    dynamics = thermostats.bussi(moved, settings.timestep, temperature, THERMOSTAT_TIME, rng)
+        thermostats.thermalise(moved, 2 * temperature, rng, rotations)
+    dynamics = thermostats.bussi(moved, settings.timestep, temperature, THERMOSTAT_TIME, rng, rotations)
     part = settings.interval * -(-PART // settings.interval)
     end = min(state.step + part, settings.steps)
     try:
         while state.step < end:
             dynamics.step()
+            _check_finite(moved)
             state.step += 1
-            meter.advance(note=f"{thermostats.temperature(moved):.0f} K")
+            meter.advance(note=f"{thermostats.temperature(moved, removed_rotations=rotations):.0f} K")
             if state.step % settings.interval == 0:
                 index = state.step // settings.interval - 1
                 state.candidates.append((f"{temperature:g}K-{index}", moved.positions.copy()))
+    except MemoryError:
+        raise
     except Exception as error:
         _stop(state, settings, f"{name}-{temperature:g}K", f"in step {state.step + 1}", error)
         meter.advance(settings.steps - state.step)
@@ -125,6 +140,11 @@ def _advance(
     state.positions, state.momenta = moved.positions.copy(), moved.get_momenta()
     if state.step == settings.steps:
         state.run, state.step = state.run + 1, 0
+
+
+def _check_finite(atoms: Atoms) -> None:
+    if not np.isfinite(atoms.positions).all():
+        raise FloatingPointError("positions are not finite")
 
 
 def _stop(state: State, settings: PoolSettings, name: str, where: str, error: Exception) -> None:
@@ -150,6 +170,7 @@ def _identity(atoms: Atoms, settings: PoolSettings, seed: Sequence[int]) -> str:
         atoms.positions.tolist(),
         atoms.cell.tolist(),
         dict(atoms.info),
+        samplers.identity(settings.sampler),
     ]
     kept = {
         key: value for key, value in asdict(settings).items() if key not in ("select", "committee", "starts")

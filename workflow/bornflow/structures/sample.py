@@ -16,21 +16,22 @@ from ase import Atoms
 
 from .. import cli, config, constraints
 from ..config import pools
+from ..electrons import reject_impossible
 from ..errors import BornflowError
 from ..io import frames, rejections
 from ..io.rejections import Rejection
 from . import molecules, samplers
 from .candidates import read_candidates
 from .packing import pack
-from .runs import Candidate, sample_start
-from .screen import bonded_pairs, evaporated, reason_to_leave_out
+from .runs import Candidate, sample_start, state_file
+from .screen import BondSet, bonded_pairs, bonds_of_molecules, evaporated, reason_to_leave_out
 from .settings import PoolSettings
 
 
 def packed_start(
     pool: str, settings: PoolSettings, described: dict[str, molecules.MoleculeSettings], start: int, seed: int
-) -> Atoms:
-    """The packing number `start` of a pool, with its group, charge and spin in `info`.
+) -> tuple[Atoms, BondSet]:
+    """The packing number `start` of a pool, with its group, charge and spin in `info`, and its bonds.
 
     Pools of the same molecules, density and seed begin with the same packings.
     """
@@ -48,27 +49,35 @@ def packed_start(
         "n_molecules": sum(contains.values()),
         **molecules.charge_and_multiplicity(parts),
     }
-    return atoms
+    return atoms, bonds_of_molecules(parts)
 
 
-def start_from_file(settings: PoolSettings, start: int) -> Atoms:
-    """The structure number `start` of the files of a pool; BornflowError if it has constraints."""
+def start_from_file(settings: PoolSettings, start: int) -> tuple[Atoms, BondSet]:
+    """The structure number `start` of the files of a pool, and its bonds.
+
+    Raises BornflowError if it has constraints, or a charge and spin that its electrons do not allow.
+    """
     structures = frames.read_all(list(settings.files or []))
     atoms = structures[start]
-    constraints.reject(atoms, frames.name(atoms), "sampling")
+    constraints.reject(atoms, frames.name_and_origin(atoms), "sampling")
+    reject_impossible(atoms)
     atoms = frames.without_labels(atoms)
     atoms.info.setdefault("group", frames.name(atoms))
-    return atoms
+    return atoms, bonded_pairs(atoms)
 
 
 def split_intact(
-    candidates: Sequence[Candidate], start: Atoms, name: str, settings: PoolSettings, gap: float
+    candidates: Sequence[Candidate],
+    start: Atoms,
+    bonds: BondSet,
+    name: str,
+    settings: PoolSettings,
+    gap: float,
 ) -> tuple[list[Atoms], list[Rejection]]:
-    """The frames of a start, named `{name}-{origin}`, and those left out with reasons.
+    """The frames of a start with the given bonds, named `{name}-{origin}`, and those left out with reasons.
 
     With `reactive: keep` none is left out.
     """
-    bonds = bonded_pairs(start)
     source = "packed" if settings.contains is not None else str(start.info.get("source", frames.name(start)))
     kept, left_out = [], []
     for origin, positions in candidates:
@@ -119,7 +128,7 @@ def main() -> None:
             f"keys: {', '.join(section['pools']) or 'none'}"
         )
     pool = section["pools"][args.structure]
-    if args.start >= (count := pools.starts(pool)):
+    if not pools.is_packed(pool) and args.start >= (count := pools.starts(pool)):
         raise BornflowError(f"--start is {args.start}, but the pool has {count} starts, numbered from 0")
     settings = PoolSettings(**pool)
     if not pools.is_sampled(pool):
@@ -129,6 +138,7 @@ def main() -> None:
         kept, left_out = _sample(args.structure, args.start, settings, section, args.config, Path(args.out))
     frames.write(args.out, kept)
     rejections.write(args.left_out, left_out)
+    state_file(Path(args.out)).unlink(missing_ok=True)
 
 
 def _sample(
@@ -137,12 +147,12 @@ def _sample(
     if settings.contains is not None:
         entries = config.load(config_path, "molecules")
         described = {name: molecules.MoleculeSettings(**entry) for name, entry in entries.items()}
-        atoms = packed_start(pool, settings, described, start, section["seed"])
+        atoms, bonds = packed_start(pool, settings, described, start, section["seed"])
     else:
-        atoms = start_from_file(settings, start)
+        atoms, bonds = start_from_file(settings, start)
     name = f"{pool}-{start}"
-    candidates, stopped = sample_start(atoms, settings, [section["seed"], start], name, out)
-    kept, left_out = split_intact(candidates, atoms, name, settings, section["gap"])
+    candidates, stopped = sample_start(atoms, settings, [section["seed"], start], name, state_file(out))
+    kept, left_out = split_intact(candidates, atoms, bonds, name, settings, section["gap"])
     return kept, left_out + stopped
 
 

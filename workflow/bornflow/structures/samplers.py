@@ -8,15 +8,20 @@ The setting `structures.pools.NAME.sampler` is one of
     {ase: module.function, arguments: {...}}    what this call returns
 """
 
+import hashlib
 import importlib
 import logging
 from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from .. import tight_binding
+from ..composition import composition
+from ..electrons import multiplicity, total_charge
 from ..errors import BornflowError
 from .settings import Sampler
 
@@ -37,30 +42,55 @@ def describe(sampler: Sampler) -> str:
     return "model " + (folders if isinstance(folders, str) else " ".join(folders))
 
 
+def identity(sampler: Sampler) -> list[str]:
+    """What the forces of a sampler depend on besides its setting: weights of models, tblite's version."""
+    if isinstance(sampler, str):
+        return [version("tblite")] if sampler in TIGHT_BINDING else [UPET]
+    folders = sampler.get("model", [])
+    weights = (Path(folder, "parameters.msgpack") for folder in _as_list(folders))
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights]
+
+
 def create(sampler: Sampler, atoms: Atoms) -> BaseCalculator:
     """The calculator for structures like `atoms`.
 
     Raises BornflowError for a missing package, for weights that cannot be read, and for an import path or
     arguments that give no calculator.
     """
+    if isinstance(sampler, str) and sampler in TIGHT_BINDING:
+        return tight_binding.calculator(TIGHT_BINDING[sampler], atoms)
+    if total_charge(atoms) or multiplicity(atoms) > 1:
+        logger.warning(
+            "%s is not told charge %d and multiplicity %d; it may read them from `info`, or treat all "
+            "structures alike",
+            describe(sampler),
+            total_charge(atoms),
+            multiplicity(atoms),
+        )
     if isinstance(sampler, str):
-        if sampler in TIGHT_BINDING:
-            return tight_binding.calculator(TIGHT_BINDING[sampler], atoms)
         return _pet_mad()
     if "ase" in sampler:
         return _imported(sampler["ase"], sampler.get("arguments", {}))
-    return _trained(sampler["model"])
+    return _trained(sampler["model"], atoms)
 
 
-def _trained(folders: str | list[str]) -> BaseCalculator:
+def _trained(folders: str | list[str], atoms: Atoms) -> BaseCalculator:
     from .. import jax_setup
     from ..inference import BornflowCalculator, CommitteeCalculator
 
     jax_setup.configure()
-    folders = [folders] if isinstance(folders, str) else folders
-    if len(folders) == 1:
-        return BornflowCalculator.from_checkpoint(folders[0])
-    return CommitteeCalculator.from_checkpoints(folders)
+    listed = _as_list(folders)
+    if len(listed) == 1:
+        single = BornflowCalculator.from_checkpoint(listed[0])
+        composition(atoms, single.model.elements)  # rejects unknown elements
+        return single
+    committee = CommitteeCalculator.from_checkpoints(listed)
+    composition(atoms, committee.members[0].model.elements)
+    return committee
+
+
+def _as_list(folders: str | list[str]) -> list[str]:
+    return [folders] if isinstance(folders, str) else folders
 
 
 def _imported(path: str, arguments: Mapping[str, Any]) -> BaseCalculator:

@@ -1,5 +1,7 @@
 """Frames that no longer are what the run began with: bonds have changed, or a cluster has fallen apart."""
 
+from collections.abc import Sequence
+
 from ase import Atoms
 from scipy.sparse.csgraph import connected_components
 
@@ -12,6 +14,20 @@ def bonded_pairs(atoms: Atoms) -> BondSet:
     """The pairs of atoms that covalent bonds connect (`connectivity`)."""
     first, second, _ = covalent_bonds(atoms)
     return frozenset((min(pair), max(pair)) for pair in zip(first.tolist(), second.tolist(), strict=True))
+
+
+def bonds_of_molecules(parts: Sequence[tuple[Atoms, int]]) -> BondSet:
+    """The bonds of molecules that follow each other, each with its number of copies.
+
+    In a packing, atoms of different molecules may be as near as bonded ones.
+    """
+    bonds, first = [], 0
+    for atoms, copies in parts:
+        own = bonded_pairs(atoms)
+        for _ in range(copies):
+            bonds += [(first + one, first + other) for one, other in own]
+            first += len(atoms)
+    return frozenset(bonds)
 
 
 def reason_to_leave_out(atoms: Atoms, bonds: BondSet, gap: float) -> str | None:

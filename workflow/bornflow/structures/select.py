@@ -4,7 +4,7 @@
         --map map.csv --coverage coverage.csv
 
 The first k structures of a longer selection are the selection of k structures, so a set can be extended
-without repeating a label.
+without repeating a label. With the count `all`, the structures keep their order.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,7 @@ def farthest_points(vectors: Vectors, count: int, known: KnownVectors, duplicate
     rows are left.
     """
     everything = np.concatenate([known, vectors]).astype(float)
-    given = list(range(len(known))) or [0]
-    sampler = FPS(n_to_select=len(known) + count, initialize=given).fit(everything)
-    order, squares = sampler.selected_idx_, sampler.get_select_distance()
+    order, squares = _greedy(everything, len(known), len(known) + count)
     limit = duplicates * float(np.linalg.norm(everything, axis=1).mean())
     is_new = np.sqrt(np.maximum(squares, 0)) > limit  # infinite for the first
     chosen = order[is_new & (order >= len(known))]
@@ -65,6 +63,20 @@ def farthest_points(vectors: Vectors, count: int, known: KnownVectors, duplicate
         )
     indices = chosen - len(known)
     return Selection(indices, _covering_radii(vectors, indices, known))
+
+
+def _greedy(vectors: Vectors, known: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` rows in the order of their choice, the first `known` ones first, and squared distances."""
+    if count == 1:
+        return np.array([0]), np.array([np.inf])
+    given = list(range(known)) or [0]
+    # The sampler always leaves one row, which is the last one if all are chosen.
+    sampler = FPS(n_to_select=min(count, len(vectors) - 1), initialize=given).fit(vectors)
+    order, squares = sampler.selected_idx_, sampler.get_select_distance()
+    if count == len(vectors):
+        (last,) = set(range(count)) - set(order.tolist())
+        return np.append(order, last), np.append(squares, sampler.hausdorff_[last])
+    return order, squares
 
 
 def _covering_radii(
@@ -94,7 +106,7 @@ def select(
     has the first two principal components of every structure and the number of its pick. Raises BornflowError
     for a pool of fewer structures, or for one of periodic and isolated structures unless all are selected.
     """
-    if count == ALL or count == len(pool):
+    if count == ALL:
         return list(pool), pd.DataFrame(), pd.DataFrame()
     number = int(count)
     if number > len(pool):
@@ -122,8 +134,9 @@ def select(
 
 def _map(pool: Sequence[Atoms], vectors: Vectors, selection: Selection) -> pd.DataFrame:
     components = np.zeros((len(vectors), 2))
-    width = min(2, *vectors.shape)
-    components[:, :width] = PCA(width).fit_transform(vectors.astype(float))
+    if len(vectors) > 1:
+        width = min(2, *vectors.shape)
+        components[:, :width] = PCA(width).fit_transform(vectors.astype(float))
     picks = np.full(len(pool), np.nan)
     picks[selection.chosen] = np.arange(1, len(selection.chosen) + 1)
     table = {"structure": [frames.name(atoms) for atoms in pool], PICK: picks}

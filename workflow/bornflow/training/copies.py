@@ -12,6 +12,8 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from vesin import NeighborList
 
+from ..electrons import multiplicity, total_charge
+
 SAME = 2e-3  # Å, the largest difference of interatomic distances between copies of one structure
 REACH = 5.0  # Å, cutoff of the neighbours in a profile
 PROFILE = 0.01  # largest difference of profiles; rounding positions to 0.001 Å changes them by about 0.001
@@ -25,7 +27,8 @@ def find_copies(structures: Sequence[Atoms]) -> list[Pair]:
     alike: dict[tuple, list[int]] = {}
     for index, atoms in enumerate(structures):
         cell = tuple(atoms.cell.cellpar().round(3)) if atoms.pbc.any() else None
-        alike.setdefault((tuple(np.sort(atoms.numbers)), cell), []).append(index)
+        electrons = (total_charge(atoms), multiplicity(atoms))
+        alike.setdefault((tuple(np.sort(atoms.numbers)), cell, electrons), []).append(index)
     pairs = []
     for members in alike.values():
         if len(members) < 2:

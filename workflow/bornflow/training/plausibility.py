@@ -13,6 +13,7 @@ from ase.data import covalent_radii
 from jaxtyping import Float
 from vesin import NeighborList
 
+from ..electrons import multiplicity, total_charge
 from ..io import frames
 from .copies import Pair
 from .force_work import disagreement
@@ -98,9 +99,9 @@ def check_distances(structures: Sequence[Atoms]) -> list[Finding]:
 def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
     """Energies [eV/atom] far from those of similar structures, due to other units or another method.
 
-    Structures of one composition and kind are compared directly. All structures are compared after the
-    subtraction of fitted energies per element. Single atoms and structures with close, repulsive atoms are
-    left out.
+    Structures of one composition, charge, spin and kind are compared directly. All structures are compared
+    after the subtraction of fitted energies per element and for each charge and spin. Single atoms and
+    structures with close, repulsive atoms are left out.
     """
     members = [a for a in structures if len(a) > 1 and frames.label(a, "energy") is not None]
     members = [atoms for atoms in members if nearest(atoms).min() > REPULSIVE]
@@ -110,11 +111,14 @@ def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
     sizes = counts.sum(axis=1)
     values = np.array([frames.label(atoms, "energy") for atoms in members]) / sizes
     counts /= sizes[:, None]
+    states = [(total_charge(atoms), multiplicity(atoms)) for atoms in members]
+    charged = [[state == other for other in sorted(set(states) - {(0, 1)})] for state in states]
+    columns = np.column_stack([counts, np.array(charged, float) / sizes[:, None]])
     alike: dict[tuple, list[int]] = {}
     for index, atoms in enumerate(members):
-        alike.setdefault((frames.kind(atoms), *counts[index].round(6)), []).append(index)
+        alike.setdefault((frames.kind(atoms), states[index], *counts[index].round(6)), []).append(index)
     groups = [(ALIKE_GAP, values[places], places) for places in alike.values()]
-    residuals = values - counts @ np.linalg.lstsq(counts, values, rcond=None)[0]
+    residuals = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
     groups.append((ENERGY_GAP, residuals, list(range(len(members)))))
     for limit, energies, places in groups:
         order = np.argsort(energies)

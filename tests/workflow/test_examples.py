@@ -1,0 +1,83 @@
+"""The examples of config/examples, complete, from molecules to spectra; a molecule of five elements."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from examples import ROOT
+from test_smoke import COPIED, snakemake
+
+from bornflow.io import frames
+
+pytestmark = pytest.mark.slow
+
+CYSTEINE = {
+    "results": "results/cysteine",
+    "molecules": {"cysteine": {"smiles": "N[C@@H](CS)C(=O)O"}},
+    "structures": {
+        "pools": {
+            "one": {
+                "contains": {"cysteine": 1},
+                "starts": 2,
+                "temperatures": [400],
+                "steps": 200,
+                "select": 8,
+            }
+        }
+    },
+    "labels": {"engine": "xtb"},
+    "training": {"data": ["computed"], "epochs": 20, "initial_charges": False},
+    "models": {"physical-global": None, "physical-local": None},
+    "dynamics": {"systems": {"bulk": None, "book": None, "cage": None}},
+}
+
+
+@pytest.fixture
+def clone(tmp_path):
+    folder = tmp_path / "bornflow"
+    folder.mkdir()
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def run(folder, config):
+    result = snakemake(folder, "--configfile", config)
+    logs = "\n".join(p.read_text() for p in (folder / "results").rglob("*.log") if p.stat().st_size < 5000)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:] + logs[-6000:]
+
+
+@pytest.mark.parametrize(
+    ("example", "system", "band"),
+    [("methanol", "trimer", (3000, 3900)), ("salt-water", "pair", (2800, 3900))],
+)
+def test_an_example_ends_with_a_spectrum_that_has_its_strongest_bands(clone, example, system, band):
+    run(clone, f"config/examples/{example}.yaml")
+    results = clone / f"results/{example}"
+    sampled = pd.read_csv(results / "structures/sampled.csv")
+    assert (sampled["selected"] > 0).all()
+    errors = pd.read_csv(results / "training/errors.csv")
+    assert errors["bec_r2"].min() > 0.9
+    (spectrum,) = (results / f"spectra/{system}").glob("physical-*-0.csv")
+    table = pd.read_csv(spectrum)
+    intensity = next(name for name in table if "km" in name)
+    within = table["wavenumber [1/cm]"].between(*band)
+    stretch = table[intensity][within].max()
+    assert stretch > 5 * np.median(table[intensity]), "the O–H stretch is a strong band"
+    comparison = pd.read_csv(results / "training/comparison.csv")
+    assert not comparison["source"].str.contains("arXiv").any()
+
+
+def test_a_molecule_of_five_elements(clone):
+    (clone / "cysteine.yaml").write_text(yaml.safe_dump(CYSTEINE))
+    run(clone, "cysteine.yaml")
+    labelled = frames.read(clone / "results/cysteine/labels/labels.extxyz")
+    assert len(labelled) == 8
+    assert set(labelled[0].get_chemical_symbols()) == {"H", "C", "N", "O", "S"}
+    assert max(atoms.info["sum_rule"] for atoms in labelled) < 0.01
