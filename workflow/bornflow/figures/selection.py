@@ -6,6 +6,7 @@ python -m bornflow.figures.selection --map map.csv --coverage coverage.csv --tit
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .. import cli
 from ..errors import BornflowError
@@ -29,12 +30,13 @@ def draw(places: pd.DataFrame, coverage: pd.DataFrame, title: str) -> Figure:
         places["pc1"], places["pc2"], ".", color="0.75", markersize=3, label="candidates", rasterized=True
     )
     left.plot(chosen["pc1"], chosen["pc2"], ".", color="C1", markersize=3.5, label="chosen")
-    left.set(xlabel="first principal component", ylabel="second")
+    left.set(xlabel="first principal component", ylabel="second principal component")
     left.set_title(f"a  {drawing.literal(title)}", loc="left")
     left.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     for column, line in ((RANDOM, "0.5"), (FARTHEST, "C1")):
         right.plot(coverage[PICK], coverage[column], color=line, label=column)
     right.set(xlabel="structures chosen", ylabel="covering radius", ylim=(0, None))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set_title("b", loc="left")
     right.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     return figure
