@@ -19,7 +19,7 @@ from ..errors import BornflowError
 
 CLOSEST = 2.0  # Å, between atoms of different molecules; a strong hydrogen bond has H···O of 1.6 Å
 ROUNDING = 0.01  # Packmol accepts distances that are shorter by this fraction
-CLUSTER_DENSITY = 0.5  # g/cm³ in the sphere that a cluster is packed into
+CLUSTER_DENSITY = 0.8  # g/cm³ in the sphere that a cluster is packed into
 GRAMS_PER_CM3 = 1.66053906660  # 1 g/mol per Å³ in g/cm³
 SECONDS = 600.0
 

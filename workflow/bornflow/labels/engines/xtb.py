@@ -165,7 +165,12 @@ def _single_point(atoms: Atoms, field: Float[np.ndarray, "3"]) -> SinglePoint:
         calculator.set("accuracy", ACCURACY)
         if field.any():
             calculator.add("electric-field", ffi.new("double[3]", list(field)))
-        result = calculator.singlepoint()
+        try:
+            result = calculator.singlepoint()
+        except RuntimeError:  # not converged: once more, as in `tight_binding`
+            calculator.set("mixer-damping", tight_binding.SAFE["mixer_damping"])
+            calculator.set("max-iter", tight_binding.SAFE["max_iterations"])
+            result = calculator.singlepoint()
     return SinglePoint(
         energy=float(result.get("energy")),
         forces=-np.array(result.get("gradient")),
