@@ -1,6 +1,9 @@
 """Structures and small models for several tests."""
 
 import os
+import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +21,28 @@ from bornflow.structures.packing import pack_water
 ROOT = Path(__file__).parents[1]
 # Published structures, which are not part of this repository: a folder with hexamers/ and water27/.
 PUBLISHED = Path(os.environ.get("BORNFLOW_PUBLISHED_STRUCTURES", ""))
+
+
+COPIED = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
+
+
+def copy_repository(folder: Path) -> Path:
+    """A copy of what a run needs, in `folder`."""
+    folder.mkdir(parents=True)
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """A finished call of Snakemake in `folder`, with two cores."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def search_path() -> str:
@@ -89,7 +114,8 @@ STRUCTURES = {
     "large cell": water(4, 0.1),  # 10.6 Å
     "triclinic": None,
 }
-_sheared = water(8, 0.9, seed=1)
+# With seed 1 a pair is so near the cutoff that finite differences see where the Ewald sum ends.
+_sheared = water(8, 0.9, seed=2)
 _sheared.set_cell(
     _sheared.cell.array @ (np.eye(3) + [[0, 0, 0], [0.2, 0, 0], [0.1, 0.15, 0]]), scale_atoms=False
 )

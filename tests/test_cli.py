@@ -221,7 +221,7 @@ def files(tmp_path):
     frames.write(tmp_path / "s.extxyz", [water(1, seed=seed) for seed in range(5)])
     (tmp_path / "c.yaml").write_text(
         "labels: {batch_size: 2, cache: cache, known: []}\n"
-        "structures: {pools: {mine: {molecules: 1, select: 1}}}\n"
+        "structures: {pools: {mine: {contains: {water: 1}, select: 1}}}\n"
     )
     return tmp_path
 
@@ -247,7 +247,8 @@ def test_a_batch_beyond_the_last_is_rejected(files, monkeypatch):
 
 def test_an_unknown_pool_is_named(files, monkeypatch):
     with pytest.raises(SystemExit, match=r"c\.yaml: --structure is nope, .* its keys: mine"):
-        call(sample, monkeypatch, files, "--structure", "nope", "--out", "p.extxyz")
+        given = ("--structure", "nope", "--out", "p.extxyz", "--left-out", "p.csv")
+        call(sample, monkeypatch, files, *given)
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "x"])

@@ -90,7 +90,7 @@ def test_the_work_of_a_field_is_integrated_along_one_path(gentle):
     assert abs(calculator.dipole_change).max() > 1e-3
     with pytest.raises(BornflowError, match="stress in an electric field"):
         atoms.get_stress()
-    for other, reason in ((water(8, 0.9, seed=3), r"a step of 4\.2 Å"), (water(2), "another structure")):
+    for other, reason in ((water(8, 0.9, seed=3), r"a step of \d\.\d Å"), (water(2), "another structure")):
         with pytest.warns(UserWarning, match=f"M₀ is the dipole after {reason}"):
             calculator.get_potential_energy(other)
         np.testing.assert_array_equal(calculator.dipole_change, 0)

@@ -56,7 +56,7 @@ def test_errors_are_means_over_seeds_with_their_spread():
     )
     figure = model_errors.draw(table)
     assert len(figure.axes) == 2, "no panel for forces, which were not predicted"
-    clusters = figure.axes[0].containers[1]
+    (clusters,) = figure.axes[0].containers  # no boxes
     np.testing.assert_allclose(clusters[0].get_xdata(), [2, 4])
     np.testing.assert_allclose(np.ptp([s[:, 0] for s in clusters[2][0].get_segments()], axis=1), [8**0.5, 0])
     with pytest.raises(BornflowError, match="contains no"):

@@ -1,13 +1,10 @@
 """The examples of config/examples, complete, from molecules to spectra; a molecule of five elements."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from examples import ROOT
-from test_smoke import COPIED, snakemake
+from examples import copy_repository, snakemake
 
 from bornflow.io import frames
 
@@ -36,15 +33,7 @@ CYSTEINE = {
 
 @pytest.fixture
 def clone(tmp_path):
-    folder = tmp_path / "bornflow"
-    folder.mkdir()
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder
+    return copy_repository(tmp_path / "bornflow")
 
 
 def run(folder, config):

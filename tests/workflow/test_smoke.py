@@ -2,40 +2,23 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from examples import ROOT
+from examples import COPIED, ROOT, copy_repository, snakemake
 
 from bornflow.io import frames
 
-COPIED = ("Snakefile", "config", "profiles", "envs", "resources", "workflow")
 SMOKE = ("--configfile", "config/smoke.yaml")
-
-
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A finished smoke run and its duration."""
-    folder = tmp_path_factory.mktemp("clone") / "bornflow"
-    folder.mkdir()
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
+    folder = copy_repository(tmp_path_factory.mktemp("clone") / "bornflow")
     started = time.monotonic()
     result = snakemake(folder, *SMOKE)
     logs = "\n".join(p.read_text() for p in (folder / "results").rglob("*.log") if p.stat().st_size < 5000)

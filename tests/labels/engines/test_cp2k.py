@@ -47,8 +47,8 @@ def test_inputs_are_the_same_in_every_run():
 
 
 def test_an_unknown_element_is_named():
-    with pytest.raises(BornflowError, match="Kr"):
-        input_file.build_input(molecule("H2O") + Atoms("Kr", [[0, 0, 5.0]]), settings().cp2k)
+    with pytest.raises(BornflowError, match="listed for Ce"):
+        input_file.build_input(molecule("H2O") + Atoms("Ce", [[0, 0, 5.0]]), settings().cp2k)
 
 
 def test_a_missing_program_is_named():

@@ -20,7 +20,11 @@ def is_sampled(pool: Mapping) -> bool:
 def frames_in_files(pool: Mapping) -> int | None:
     """The structures in the files of a pool; None if one of them does not exist yet."""
     files = pool.get("files", [])
-    return sum(map(frames.count, files)) if all(Path(path).is_file() for path in files) else None
+    try:
+        exist = all(Path(path).is_file() for path in files)
+    except OSError:  # the name is too long
+        exist = False
+    return sum(map(frames.count, files)) if exist else None
 
 
 def starts(pool: Mapping) -> int:

@@ -37,7 +37,9 @@ STATE_ARRAYS = ("positions", "momenta")  # stored as arrays; the rest of the sta
 def run_identity(atoms: Atoms, settings: SystemSettings, seed: int, model: bytes) -> str:
     """The hash that ties chunks to a run: over start structure and masses, settings, seed and model hash."""
     described = settings.to_dict()
-    # Timing has no effect on a run. These keys stay, so that unfinished runs keep their identity.
+    # Bands and timing have no effect on a run. These keys of `timing` stay, so that unfinished runs keep
+    # their identity.
+    described.pop("bands")
     described["timing"] = {key: described["timing"][key] for key in TIMING_KEYS}
     digest = hashlib.sha256(json.dumps([FORMAT, described, seed], sort_keys=True).encode())
     for values in (atoms.positions, atoms.numbers, atoms.get_masses(), atoms.cell.array, atoms.pbc):

@@ -24,7 +24,8 @@ class SystemSettings:
     """One simulated system and how it is simulated.
 
     A run does not use `bands`, `experiment`, `replicas`, `title`, `timing` and `response`. They are fields
-    because the hash that connects unfinished chunks to their run covers all keys (`chunks.run_identity`).
+    because the hash that connects unfinished chunks to their run covers nearly all keys
+    (`chunks.run_identity`).
     """
 
     # Start

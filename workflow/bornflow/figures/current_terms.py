@@ -46,7 +46,7 @@ def draw(
         row[0].set_ylabel(LABELS[drawn_column(panels[0])])
     for axis in axes[-1]:
         axis.set(xlim=(0, HIGHEST), xlabel=f"wavenumber (cm⁻¹), {line_width(resolution)}")
-    axes[0, 0].legend(loc="upper center", bbox_to_anchor=(0.58, 1))
+    drawing.legend_above(figure, axes.flat)
     return figure
 
 

@@ -101,7 +101,9 @@ def _charges(axis: Axes, labelled: Sequence[Atoms]) -> None:
             values = tensors[symbols == symbol][:, mask].ravel()
             _histogram(axis, values, bins, f"C{number + 2}", line, f"{symbol}, {name}")
     axis.set(yscale="log")
-    axis.set_ylim(top=8 * axis.get_ylim()[1])  # room for the legend
+    rows = len(set(symbols))
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** (0.11 * rows))  # room for the legend
     axis.legend(fontsize=6, loc="upper center", ncols=2)
 
 
