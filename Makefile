@@ -2,7 +2,7 @@
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the fast tests, in under ten minutes; make test-slow: the others
 # make bench time of a step of dynamics and of training for every model, compared with lorem-jax and NEP
-# make bench-mace  time of a step of dynamics with MACE, in an environment of its own (6 GB)
+# make bench-mace  time of a step of dynamics with MACE, and its errors after training, in an environment of its own (6 GB)
 # make lint  style and types of the code, style of the rules, and the workflow's own linter
 # make lock  requirements.lock from pyproject.toml, with uv
 
@@ -40,6 +40,7 @@ bench: env .venv/.bench
 
 bench-mace: .venv-mace/.installed
 	PYTHONPATH=workflow .venv-mace/bin/python -m bornflow.benchmarks.dynamics --peers mace --atoms 18 780 --out results/bench/mace.csv
+	PYTHONPATH=workflow .venv-mace/bin/python -m bornflow.benchmarks.mace_training --labels resources/labels/water.extxyz --epochs 8 80 --out results/bench/mace-training.csv
 
 .venv-mace/.installed: requirements-mace.lock
 	$(PYTHON) -m venv .venv-mace
