@@ -1,6 +1,6 @@
 """Checks of `molecules` and `structures.pools`; see `checks.py`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import pools
@@ -17,22 +17,19 @@ def _each_pool(full: Mapping) -> Iterator[tuple[str, Mapping]]:
 
 
 def _molecules_have_one_source(full: Mapping) -> Iterator[str]:
-    for name, molecule in full["molecules"].items():
-        given = [key for key in MOLECULE_SOURCES if key in molecule]
-        if len(given) != 1:
-            yield (
-                f"molecules.{name}: {' and '.join(given) or 'no source'} given; give one of "
-                f"{', '.join(MOLECULE_SOURCES)}"
-            )
+    yield from _without_one_source("molecules", full["molecules"], MOLECULE_SOURCES)
 
 
 def _pools_have_one_source(full: Mapping) -> Iterator[str]:
-    for name, pool in full["structures"]["pools"].items():
-        given = [key for key in SOURCES if key in pool]
+    yield from _without_one_source("structures.pools", full["structures"]["pools"], SOURCES)
+
+
+def _without_one_source(place: str, entries: Mapping, sources: Sequence[str]) -> Iterator[str]:
+    for name, entry in entries.items():
+        given = [key for key in sources if key in entry]
         if len(given) != 1:
             yield (
-                f"structures.pools.{name}: {' and '.join(given) or 'no source'} given; give one of "
-                f"{', '.join(SOURCES)}"
+                f"{place}.{name}: {' and '.join(given) or 'no source'} given; give one of {', '.join(sources)}"
             )
 
 
