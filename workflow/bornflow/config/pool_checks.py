@@ -28,9 +28,8 @@ def _without_one_source(place: str, entries: Mapping, sources: Sequence[str]) ->
     for name, entry in entries.items():
         given = [key for key in sources if key in entry]
         if len(given) != 1:
-            yield (
-                f"{place}.{name}: {' and '.join(given) or 'no source'} given; give one of {', '.join(sources)}"
-            )
+            found = " and ".join(given) or "no source"
+            yield f"{place}.{name}: {found} given; give one of {', '.join(sources)}"
 
 
 def _pools_contain_known_molecules(full: Mapping) -> Iterator[str]:
