@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import jax
@@ -63,9 +63,14 @@ def jiggle(atoms: Atoms, seed: int, width: float = 0.05) -> Atoms:
     return moved
 
 
+@cache
+def _packing(n: int, density: float | None, seed: int) -> Atoms:
+    return pack_water(n, np.random.default_rng(seed), density)
+
+
 def water(n: int, density: float | None = None, seed: int = 0) -> Atoms:
     """A random, distorted water structure."""
-    atoms = jiggle(pack_water(n, np.random.default_rng(seed), density), seed)
+    atoms = jiggle(_packing(n, density, seed), seed)
     atoms.info = {"structure": f"water-{n}-{seed}", "n_molecules": n}
     return atoms
 
