@@ -116,7 +116,7 @@ def _models_come_from_other_runs(full: Mapping) -> Iterator[str]:
 def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         most, wanted = pools.most_candidates(pool), pool["select"]
-        if most is None or (pool.get("extend") and pools.frames_in_files(pool) is None):
+        if most is None or (pool["extend"] and pools.frames_in_files(pool) is None):
             if wanted == "all" or pool["extend"]:
                 yield (
                     f"{place}.files: {', '.join(pool['files'])}: a file does not exist, so its structures "

@@ -1,6 +1,7 @@
 """How many structures a pool has (starts, candidates, selected ones), and the files that its jobs read."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,17 @@ def frames_in_files(pool: Mapping) -> int | None:
     """The structures in the files of a pool; None if one of them does not exist yet."""
     files = pool.get("files", [])
     try:
-        exist = all(Path(path).is_file() for path in files)
+        if not all(Path(path).is_file() for path in files):
+            return None
     except OSError:  # the name is too long
-        exist = False
-    return sum(map(frames.count, files)) if exist else None
+        return None
+    return sum(_count(path, Path(path).stat().st_mtime_ns) for path in files)
+
+
+@cache
+def _count(path: str, changed: int) -> int:
+    """The structures in a file, which several checks ask for; `changed` is when it was last written."""
+    return frames.count(path)
 
 
 def starts(pool: Mapping) -> int:

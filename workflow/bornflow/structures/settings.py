@@ -31,11 +31,6 @@ class PoolSettings:
     density: float | None = None  # g/cm³ of a periodic box; None for a cluster
     committee: Sequence[str] | None = None  # folders of models that choose the candidates
 
-    @classmethod
-    def from_section(cls, section: Mapping[str, Any], name: str) -> "PoolSettings":
-        """The settings of the pool `name` in a checked section `structures`."""
-        return cls(**section["pools"][name])
-
 
 @dataclass(frozen=True)
 class SoapSettings:
