@@ -122,7 +122,8 @@ def test_every_key_is_described_and_has_a_default():
         for key, child in node.get("properties", {}).items():
             assert child.get("description"), f"{place}.{key} has no description"
             has_default = "default" in child or "properties" in child
-            pools = ("contains", "files", "density", "committee", "model", "ase", "arguments", *MOLECULE)
+            sources = ("contains", "files", "source", "pools")
+            pools = (*sources, "starts", "density", "committee", "model", "ase", "arguments", *MOLECULE)
             overrides = (
                 "equilibration",
                 "temperature_limit",

@@ -26,6 +26,8 @@ except BornflowError as error:
 RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
 POOL_FILES = pools.files(SETTINGS)
+CHOSEN = pools.labelled(SETTINGS)  # pools that are not part of another one
+SOURCES = sorted({pool["source"] for pool in POOLS.values() if "source" in pool})
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
@@ -39,6 +41,7 @@ SHIPPED = "resources/labels/water.extxyz"
 # An empty table of the configuration has no names; `none` is not allowed as a name.
 wildcard_constraints:
     structure="|".join(POOLS) or "none",
+    source="|".join(SOURCES) or "none",
     backbone="|".join(BACKBONES),
     model="|".join(MODELS),
     system="|".join(SYSTEMS) or "none",

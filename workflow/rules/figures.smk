@@ -8,7 +8,7 @@ MODEL_PLOTS += expand("committee-{model}", model=MODELS) if len(SEEDS) > 1 else 
 SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
 SPECTRUM_PLOTS += expand("current_terms-{backbone}", backbone=set(COUPLED))
 # Where all structures of a pool are selected, there is no choice to draw.
-SELECTION_PLOTS = [f"selection-{name}" for name, pool in POOLS.items() if pool["select"] != "all"]
+SELECTION_PLOTS = [f"selection-{name}" for name in CHOSEN if POOLS[name]["select"] != "all"]
 STUDY_PLOTS = ["convergence", "field_strength", "field_operator"]
 MODEL_FIGURES = [file for name in MODEL_PLOTS for file in figure_files(name).values()]
 FIGURES = MODEL_FIGURES + [file for name in SPECTRUM_PLOTS if SYSTEMS for file in figure_files(name).values()]

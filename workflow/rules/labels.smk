@@ -1,6 +1,6 @@
 # Energies, forces and Born effective charges of the selected structures, labelled in batches.
 LABELLED = f"{RESULTS}/labels/labels.extxyz"
-TOTAL = sum(map(pools.most_selected, POOLS.values()))
+TOTAL = sum(POOL_FILES[name]["most_selected"] for name in CHOSEN)
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
 STUDY_TABLES = expand(
     f"{RESULTS}/labels/studies/{{study}}.csv",
@@ -11,10 +11,10 @@ LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]
 
 
 # Structures to label: the selected ones, relaxed first if their pool asks for it.
-RELAXED = [name for name, pool in POOLS.items() if pool["relax"]]
+RELAXED = [name for name in CHOSEN if POOLS[name]["relax"]]
 TO_LABEL = [
     f"{RESULTS}/{'labels/relaxed' if name in RELAXED else 'structures/selected'}/{name}.extxyz"
-    for name in POOLS
+    for name in CHOSEN
 ]
 
 

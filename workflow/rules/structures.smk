@@ -1,7 +1,6 @@
 # Sections of the configuration, which jobs of all stages read; pools of candidate structures, and the most
 # different structures of each pool.
-SELECTED = expand(f"{RESULTS}/structures/selected/{{structure}}.extxyz", structure=POOLS)
-
+SELECTED = expand(f"{RESULTS}/structures/selected/{{structure}}.extxyz", structure=CHOSEN)
 SAMPLED = [f"{RESULTS}/structures/sampled.csv"] if POOLS else []
 
 
@@ -19,6 +18,24 @@ rule settings:
         values=section_of,
     shell:
         "python -m bornflow.config.write --json {params.values:q} --out {output:q} &> {log:q}"
+
+
+# A published source: fetched, if its files are not in structures.downloads.
+rule source:
+    input:
+        registry=ancient(SETTINGS["structures"]["sources"]),
+    output:
+        f"{RESULTS}/structures/sources/{{source}}.extxyz",
+    log:
+        f"{RESULTS}/logs/structures/source-{{source}}.log",
+    localrule: True
+    conda:
+        "../../envs/structures.yaml"
+    params:
+        downloads=SETTINGS["structures"]["downloads"],
+    shell:
+        "python -m bornflow.structures.sources --source {wildcards.source:q} --registry {input.registry:q}"
+        " --downloads {params.downloads:q} --out {output:q} &> {log:q}"
 
 
 # One start of a pool: a packing, or a structure of its files, relaxed and extended by dynamics.

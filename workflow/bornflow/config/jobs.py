@@ -34,7 +34,9 @@ def _job_counts(full: Mapping) -> dict[str, int]:
     trained = _trained(full)
     replicas = sum(system["replicas"] for system in full["dynamics"]["systems"].values())
     return {
-        "structures.pools, with every start,": sum(map(pools.starts, full["structures"]["pools"].values())),
+        "structures.pools, with every start,": sum(
+            pools.starts(full, name) for name in full["structures"]["pools"]
+        ),
         f"labels.batch_size: {selected} structures in batches of {size}": _batches(full),
         "training.recipes, with every model and seed,": trained * (1 + len(full["training"]["recipes"])),
         "dynamics.systems, with every model, seed and replica,": trained * replicas,
@@ -55,9 +57,9 @@ def _list_lengths(full: Mapping) -> dict[str, int]:
     return {
         "labels.batch_size: the batches": _batches(full) * _bytes(batch),
         **{
-            f"structures.pools.{name}: the starts": pools.starts(pool)
-            * _bytes(f"{results}/structures/starts/{name}/{pools.starts(pool)}.extxyz")
-            for name, pool in full["structures"]["pools"].items()
+            f"structures.pools.{name}: the starts": pools.starts(full, name)
+            * _bytes(f"{results}/structures/starts/{name}/{pools.starts(full, name)}.extxyz")
+            for name in full["structures"]["pools"]
         },
         "training.recipes": recipes * _bytes(metrics),
         "dynamics.systems: the replicas of one": replicas * _bytes(run),
@@ -71,7 +73,7 @@ def _list_lengths(full: Mapping) -> dict[str, int]:
 
 def _selected(full: Mapping) -> int:
     """Structures to label."""
-    return sum(map(pools.most_selected, full["structures"]["pools"].values()))
+    return sum(pools.most_selected(full, name) for name in pools.labelled(full))
 
 
 def _batches(full: Mapping) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import pools
+from . import pools, registry
 
-SOURCES = ("contains", "files")
+SOURCES = ("contains", "files", "source", "pools")
 MOLECULE_SOURCES = ("smiles", "ase", "file")
 
 
@@ -42,6 +42,31 @@ def _pools_contain_known_molecules(full: Mapping) -> Iterator[str]:
                 )
 
 
+def _sources_are_registered(full: Mapping) -> Iterator[str]:
+    named = [(place, pool["source"]) for place, pool in _each_pool(full) if "source" in pool]
+    known = registry.read(full["structures"]["sources"]) if named else {}
+    for place, source in named:
+        if source not in known:
+            yield (
+                f"{place}.source: {source} is not in {full['structures']['sources']}, which has "
+                f"{', '.join(known)}; correct it, or describe it there"
+            )
+
+
+def _members_are_plain_pools(full: Mapping) -> Iterator[str]:
+    table = full["structures"]["pools"]
+    for place, pool in _each_pool(full):
+        for member in pool.get("pools", []):
+            if member not in table:
+                yield f"{place}.pools: {member} is not one of the pools: {', '.join(table)}; correct it"
+            elif "pools" in table[member]:
+                yield f"{place}.pools: {member} consists of pools itself; list these instead"
+            else:
+                for key in {"committee", "relax"} & table[member].keys():
+                    if table[member][key]:
+                        yield f"structures.pools.{member}.{key}: it is a part of {place}; set {key} there"
+
+
 def _samplers_are_complete(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         sampler = pool["sampler"]
@@ -55,10 +80,14 @@ def _samplers_are_complete(full: Mapping) -> Iterator[str]:
 
 def _files_have_no_settings_of_packings(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
-        if "files" in pool and "density" in pool:
+        if "contains" not in pool and "density" in pool:
             yield f"{place}.density: structures of files keep their cells; remove it"
         if "contains" in pool and pool["extend"]:
             yield f"{place}.extend: packings are always extended; remove it"
+        if "pools" in pool and pool["extend"]:
+            yield f"{place}.extend: this pool consists of others; extend these"
+        if "starts" in pool and not pools.is_sampled(pool):
+            yield f"{place}.starts: only packings, and files with extend: true, have starts; remove it"
 
 
 def _temperatures_have_different_names(full: Mapping) -> Iterator[str]:
@@ -114,10 +143,13 @@ def _models_come_from_other_runs(full: Mapping) -> Iterator[str]:
 
 
 def _pools_are_large_enough(full: Mapping) -> Iterator[str]:
+    if any([*_sources_are_registered(full), *_members_are_plain_pools(full)]):
+        return  # they cannot be counted
     for place, pool in _each_pool(full):
-        most, wanted = pools.most_candidates(pool), pool["select"]
-        if most is None or (pool["extend"] and pools.frames_in_files(pool) is None):
-            if wanted == "all" or pool["extend"]:
+        name = place.removeprefix("structures.pools.")
+        most, wanted = pools.most_candidates(full, name), pool["select"]
+        if most is None or (pool["extend"] and pools.frames_in_files(full, pool) is None):
+            if "files" in pool and (wanted == "all" or pool["extend"]):
                 yield (
                     f"{place}.files: {', '.join(pool['files'])}: a file does not exist, so its structures "
                     "cannot be counted; write it first"
@@ -142,6 +174,8 @@ CHECKS = (
     _molecules_have_one_source,
     _pools_have_one_source,
     _pools_contain_known_molecules,
+    _sources_are_registered,
+    _members_are_plain_pools,
     _samplers_are_complete,
     _files_have_no_settings_of_packings,
     _xtb_labels_isolated_structures,

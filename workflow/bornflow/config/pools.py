@@ -1,4 +1,7 @@
-"""How many structures a pool has (starts, candidates, selected ones), and the files that its jobs read."""
+"""How many structures a pool has (starts, candidates, selected ones), and the files that its jobs read.
+
+Functions take a complete configuration, or one with its sections `structures` and `results` only.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..io import frames
+from . import registry
+
+PACKINGS = 2  # starts of a pool of packings, unless it has `starts`
 
 
 def is_packed(pool: Mapping) -> bool:
@@ -18,8 +24,21 @@ def is_sampled(pool: Mapping) -> bool:
     return is_packed(pool) or pool["extend"]
 
 
-def frames_in_files(pool: Mapping) -> int | None:
+def source_file(full: Mapping, name: str) -> str:
+    """The file of the structures of a source."""
+    return f"{full['results']}/structures/sources/{name}.extxyz"
+
+
+def input_files(full: Mapping, pool: Mapping) -> list[str]:
+    """The files of structures that a pool reads."""
+    return [source_file(full, pool["source"])] if "source" in pool else list(pool.get("files", []))
+
+
+def frames_in_files(full: Mapping, pool: Mapping) -> int | None:
     """The structures in the files of a pool; None if one of them does not exist yet."""
+    if "source" in pool:
+        sources = registry.read(full["structures"]["sources"])
+        return sources[pool["source"]].structures if pool["source"] in sources else None
     files = pool.get("files", [])
     try:
         if not all(Path(path).is_file() for path in files):
@@ -35,47 +54,66 @@ def _count(path: str, changed: int) -> int:
     return frames.count(path)
 
 
-def starts(pool: Mapping) -> int:
-    """The number of sampling jobs of a pool."""
+def starts(full: Mapping, name: str) -> int:
+    """The number of sampling jobs of a pool; 0 if it consists of other pools."""
+    pool = full["structures"]["pools"][name]
+    if "pools" in pool:
+        return 0
     if is_packed(pool):
-        return pool["starts"]
-    return (frames_in_files(pool) or 1) if pool["extend"] else 1
+        return pool.get("starts", PACKINGS)
+    if not pool["extend"]:
+        return 1
+    available = frames_in_files(full, pool) or 1
+    return min(pool.get("starts", available), available)
 
 
-def most_candidates(pool: Mapping) -> int | None:
+def most_candidates(full: Mapping, name: str) -> int | None:
     """The number of candidates if no frame is left out; None if it is not known yet."""
+    pool = full["structures"]["pools"][name]
+    if "pools" in pool:
+        members = [most_candidates(full, member) for member in pool["pools"]]
+        return None if None in members else sum(filter(None, members))
     if not is_sampled(pool):
-        return frames_in_files(pool)
+        return frames_in_files(full, pool)
     of_start = len(pool["temperatures"]) * (pool["steps"] // pool["interval"]) + pool["keep_relaxed"]
-    return starts(pool) * of_start
+    return starts(full, name) * of_start
 
 
-def most_selected(pool: Mapping) -> int:
+def most_selected(full: Mapping, name: str) -> int:
     """The number of structures that are selected if no frame is left out."""
-    return (most_candidates(pool) or 1) if pool["select"] == "all" else pool["select"]
+    select = full["structures"]["pools"][name]["select"]
+    return (most_candidates(full, name) or 1) if select == "all" else select
+
+
+def labelled(full: Mapping) -> list[str]:
+    """The pools whose structures are selected and labelled: all that are not part of another one."""
+    table = full["structures"]["pools"]
+    members = {member for pool in table.values() for member in pool.get("pools", [])}
+    return [name for name in table if name not in members]
 
 
 def files(full: Mapping) -> dict[str, dict[str, Any]]:
     """The files that the jobs of each pool read, for a complete configuration, and `most_selected`.
 
     Lists of files: `sources` (structures and molecules), `sampler`, `committee` and `descriptor` (models),
-    `starts` and `left_out` (results of all starts). `candidates` is the file that structures are selected
-    from.
+    `starts` (results of all starts, or candidates of the pools that it consists of) and `left_out`.
+    `candidates` is the file that structures are selected from.
     """
     structures, folder = full["structures"], f"{full['results']}/structures"
     listed = {}
     for name, pool in structures["pools"].items():
         molecules = [full["molecules"][part] for part in pool.get("contains", {})]
-        numbers = range(starts(pool))
+        numbers = range(starts(full, name))
+        parts = [f"{folder}/pools/{member}.extxyz" for member in pool.get("pools", [])]
         listed[name] = {
-            "sources": pool.get("files", []) + [entry["file"] for entry in molecules if "file" in entry],
+            "sources": input_files(full, pool) + [entry["file"] for entry in molecules if "file" in entry],
             "sampler": _model_files(pool["sampler"]),
             "committee": _model_files({"model": pool.get("committee", [])}),
             "descriptor": _model_files(structures["selection"]["descriptor"]),
-            "starts": [f"{folder}/starts/{name}/{number}.extxyz" for number in numbers],
+            "starts": parts or [f"{folder}/starts/{name}/{number}.extxyz" for number in numbers],
             "left_out": [f"{folder}/starts/{name}/{number}.csv" for number in numbers],
             "candidates": f"{folder}/{'uncertain' if 'committee' in pool else 'pools'}/{name}.extxyz",
-            "most_selected": most_selected(pool),
+            "most_selected": most_selected(full, name),
         }
     return listed
 

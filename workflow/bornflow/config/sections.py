@@ -6,6 +6,8 @@ input of the jobs that read the section.
 
 from collections.abc import Mapping
 
+from . import pools
+
 # Keys of `training` that do not change the result of training one model with one seed.
 NOT_PER_MODEL = (
     "data",
@@ -39,14 +41,11 @@ def select(settings: Mapping, section: str) -> dict:
         case ["structures"]:
             return {"structures": {"selection": structures["selection"]}}
         case ["pool", name]:
+            pool = structures["pools"][name]
             # These do not change the candidates of a start.
-            unused = (
-                "committee",
-                "select",
-                "starts",
-                *(["relax"] if "contains" in structures["pools"][name] else []),
-            )
-            pool = _without(structures["pools"][name], *unused)
+            unused = ("committee", "select", "source") + (("starts", "relax") if "contains" in pool else ())
+            files = {} if "contains" in pool else {"files": pools.input_files(settings, pool)}
+            pool = _without(pool, *unused) | files
             described = {part: settings["molecules"][part] for part in pool.get("contains", {})}
             kept = {key: structures[key] for key in ("seed", "gap")}
             return {"structures": {**kept, "pools": {name: pool}}, "molecules": described}

@@ -108,7 +108,7 @@ def read_all(
     """
     files = [Path(path) for path in paths]
     structures, places = [], []
-    for path, default_name in zip(files, _file_names(files), strict=True):
+    for path, default_name in zip(files, file_names(files), strict=True):
         if allow_empty and path.exists() and not path.stat().st_size:
             continue
         found = read(path, keys, sources, default_name)
@@ -124,7 +124,7 @@ def _stem(path: Path) -> str:
     return re.sub(r"(\.(extxyz|xyz))?(\.(gz|bz2|xz))?$", "", path.name)
 
 
-def _file_names(paths: Sequence[Path]) -> list[str]:
+def file_names(paths: Sequence[Path]) -> list[str]:
     """A name for each file, with enough of its folders to distinguish it from the others.
 
     `a/train.xyz` and `b/train.xyz` become `a-train` and `b-train`.

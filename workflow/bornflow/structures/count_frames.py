@@ -5,6 +5,7 @@
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,15 @@ from ..io import frames, rejections
 from ..io.files import atomic_write
 
 REASONS = ("dissociated", "evaporated", "stopped")  # the first word of a reason; a run stopped, not a frame
+
+
+def _selected_of_parts(candidates: Sequence[str], selected: Sequence[str]) -> dict[str, int]:
+    """For pools that are part of others: how many of their candidates are selected there."""
+    names = {frames.name(atoms) for atoms in frames.read_all(selected, allow_empty=True)}
+    own = {Path(path).stem: frames.read_all([path], allow_empty=True) for path in candidates}
+    return {
+        pool: sum(frames.name(atoms) in names for atoms in structures) for pool, structures in own.items()
+    }
 
 
 @cli.command
@@ -32,13 +42,15 @@ def main() -> None:
         left_out[Path(path).parent.name].update(reasons)
     kept = {Path(path).stem: frames.count(path) for path in args.candidates}
     selected = {Path(path).stem: frames.count(path) for path in args.selected}
+    if parts := [path for path in args.candidates if Path(path).stem not in selected]:
+        selected |= _selected_of_parts(parts, args.selected)
     rows = [
         {
             "pool": pool,
             "sampled": kept[pool] + left_out[pool]["dissociated"] + left_out[pool]["evaporated"],
             **{reason: left_out[pool][reason] for reason in REASONS},
             "candidates": kept[pool],
-            "selected": selected.get(pool, 0),
+            "selected": selected[pool],
         }
         for pool in kept
     ]

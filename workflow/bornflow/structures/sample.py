@@ -53,12 +53,14 @@ def packed_start(
 
 
 def start_from_file(settings: PoolSettings, start: int) -> tuple[Atoms, BondSet]:
-    """The structure number `start` of the files of a pool, and its bonds.
+    """The start number `start` of the files of a pool, and its bonds.
 
-    Raises BornflowError if it has constraints, or a charge and spin that its electrons do not allow.
+    If the pool has fewer starts than structures, the starts are evenly spaced in the files. Raises
+    BornflowError if it has constraints, or a charge and spin that its electrons do not allow.
     """
     structures = frames.read_all(list(settings.files or []))
-    atoms = structures[start]
+    starts = min(settings.starts or len(structures), len(structures))
+    atoms = structures[start * len(structures) // starts]
     constraints.reject(atoms, frames.name_and_origin(atoms), "sampling")
     reject_impossible(atoms)
     atoms = frames.without_labels(atoms)
@@ -128,7 +130,9 @@ def main() -> None:
             f"keys: {', '.join(section['pools']) or 'none'}"
         )
     pool = section["pools"][args.structure]
-    if not pools.is_packed(pool) and args.start >= (count := pools.starts(pool)):
+    if not pools.is_packed(pool) and args.start >= (
+        count := pools.starts({"structures": section}, args.structure)
+    ):
         raise BornflowError(f"--start is {args.start}, but the pool has {count} starts, numbered from 0")
     settings = PoolSettings(**pool)
     if not pools.is_sampled(pool):

@@ -19,7 +19,6 @@ class PoolSettings:
     sampler: Sampler
     reactive: str
     keep_relaxed: bool
-    starts: int
     temperatures: Sequence[float]  # K
     relaxation_steps: int
     timestep: float  # fs
@@ -28,6 +27,7 @@ class PoolSettings:
     select: int | str  # "all"
     contains: Mapping[str, int] | None = None
     files: Sequence[str] | None = None
+    starts: int | None = None  # None: 2 packings, or all structures of the files
     density: float | None = None  # g/cm³ of a periodic box; None for a cluster
     committee: Sequence[str] | None = None  # folders of models that choose the candidates
 

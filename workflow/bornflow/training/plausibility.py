@@ -10,17 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from jaxtyping import Float
-from vesin import NeighborList
 
+from .. import spacing
 from ..electrons import multiplicity, total_charge
 from ..io import frames
+from ..spacing import nearest
 from .copies import Pair
 from .force_work import disagreement
 
-# Distance of nearest neighbours divided by the sum of covalent radii; 1.9 times as large in bohr.
-CLOSE, FAR = 0.5, 1.6
-NOBLE = (2, 10, 18, 36, 54, 86)
 ENERGY_GAP = 10.0  # eV/atom from the fitted baseline; chemical differences are smaller, those of units larger
 ALIKE_GAP = 4.0  # eV/atom between structures of one composition and kind
 COPY, COPY_SEVERE = 0.005, 1.0  # eV/atom between copies of one structure: reported, and rejected
@@ -60,40 +57,13 @@ def findings(structures: Sequence[Atoms], copies: Sequence[Pair]) -> list[Findin
     ]
 
 
-def nearest(atoms: Atoms) -> Float[np.ndarray, " atoms"]:
-    """Distance of each atom to its nearest neighbour, divided by the sum of their covalent radii.
-
-    Infinite if no neighbour is within 2 FAR times the largest radius.
-    """
-    radii = covalent_radii[atoms.numbers]
-    cell = atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3))
-    first, second, distances = NeighborList(cutoff=2 * FAR * float(radii.max()), full_list=True).compute(
-        atoms.positions, cell, bool(atoms.pbc.any()), "ijd"
-    )
-    ratios = np.full(len(atoms), np.inf)
-    np.minimum.at(ratios, first, distances / (radii[first] + radii[second]))
-    return ratios
-
-
 def check_distances(structures: Sequence[Atoms]) -> list[Finding]:
     """Overlapping atoms, and structures without any bond, for example positions in bohr or nm."""
-    close, far = [], []
+    found: dict[str, list[Atoms]] = {spacing.TOO_CLOSE: [], spacing.TOO_FAR: []}
     for atoms in structures:
-        if len(atoms) < 2:
-            continue
-        ratios = nearest(atoms)
-        if ratios.min() < CLOSE:
-            close.append(atoms)
-        bonded = ratios[~np.isin(atoms.numbers, NOBLE)]
-        if len(bonded) > 2 and bonded.min() > FAR:
-            far.append(atoms)
-    found = []
-    if close:
-        problem = "atoms are closer than half a bond (positions in nm instead of Å, or a damaged structure?)"
-        found.append(Finding(problem, close))
-    if far:
-        found.append(Finding("no two atoms are as close as a bond (positions in bohr instead of Å?)", far))
-    return found
+        if problem := spacing.problem(atoms):
+            found[problem].append(atoms)
+    return [Finding(problem, members) for problem, members in found.items() if members]
 
 
 def check_energies(structures: Sequence[Atoms]) -> list[Finding]:
