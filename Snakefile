@@ -12,6 +12,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/structures.smk"
 include: "workflow/rules/labels.smk"
 include: "workflow/rules/training.smk"
+include: "workflow/rules/grow.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/spectra.smk"
 include: "workflow/rules/figures.smk"
@@ -85,6 +86,12 @@ rule learning_curve:
     input:
         rules.learning_table.output,
         rules.learning_figure.output,
+
+
+# Rounds of sampling by models, labelling and training: config/examples/grow.yaml
+rule grow:
+    input:
+        GROWN,
 
 
 rule dynamics:

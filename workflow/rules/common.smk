@@ -13,7 +13,7 @@ sys.path.insert(0, str(PACKAGES))
 shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
 
 from bornflow import config as configuration
-from bornflow.config import pools, sections
+from bornflow.config import growth, pools, sections
 from bornflow.errors import BornflowError
 from bornflow.figures.captions import list_outputs, run_labels, system_labels
 
@@ -27,6 +27,7 @@ RESULTS = SETTINGS["results"]
 POOLS = SETTINGS["structures"]["pools"]
 POOL_FILES = pools.files(SETTINGS)
 CHOSEN = pools.labelled(SETTINGS)  # pools that are not part of another one
+ROUNDS = growth.files(SETTINGS)
 SOURCES = sorted({pool["source"] for pool in POOLS.values() if "source" in pool})
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
@@ -41,6 +42,7 @@ SHIPPED = "resources/labels/water.extxyz"
 # An empty table of the configuration has no names; `none` is not allowed as a name.
 wildcard_constraints:
     structure="|".join(POOLS) or "none",
+    round=r"\d+",
     source="|".join(SOURCES) or "none",
     backbone="|".join(BACKBONES),
     model="|".join(MODELS),
@@ -52,7 +54,7 @@ wildcard_constraints:
     size=r"\d+",
     study="|".join(STUDIES) or "none",
     recipe="|".join(RECIPES) or "none",
-    section=r"structures|labels|spectra|split|timing|join_batches|response|(pool|model|recipe|system|study)-.+",
+    section=r"structures|labels|spectra|split|timing|join_batches|response|(pool|round|model|recipe|system|study)-.+",
 
 
 def section_of(wildcards):

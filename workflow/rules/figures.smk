@@ -167,6 +167,18 @@ use rule labelled_set as timing_figure with:
         command=draw("timing"),
 
 
+use rule labelled_set as growth with:
+    input:
+        errors=f"{RESULTS}/grow/errors.csv",
+        style=STYLE,
+    output:
+        **figure_files("growth"),
+    log:
+        f"{RESULTS}/logs/figures/growth.log",
+    params:
+        command=draw("growth"),
+
+
 use rule labelled_set as conservation_figure with:
     input:
         runs=[*FREE],

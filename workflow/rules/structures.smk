@@ -53,9 +53,11 @@ rule sample:
         "../../envs/structures.yaml"
     resources:
         runtime=720,
+    params:
+        pool="{structure}",
     shell:
         "NPROC={threads} OMP_NUM_THREADS={threads} python -m bornflow.structures.sample"
-        " --structure {wildcards.structure:q} --start {wildcards.start:q} --config {input.config:q}"
+        " --structure {params.pool:q} --start {wildcards.start:q} --config {input.config:q}"
         " --out {output.candidates:q} --left-out {output.left_out:q} &> {log:q}"
 
 

@@ -10,7 +10,7 @@ from itertools import chain
 
 from ..errors import BornflowError
 from ..units import WAVENUMBER, spectral_steps
-from . import pool_checks
+from . import growth, pool_checks
 from .schema import validate
 from .sections import NOT_PER_MODEL, apply_recipe
 
@@ -161,6 +161,7 @@ CHECKS = (
     _command_can_be_split,
     _studies_change_known_settings,
     *pool_checks.CHECKS,
+    growth.contradictions,
     _frames_have_velocities,
     _bands_are_ranges,
     _spectra_have_frequencies,

@@ -37,6 +37,8 @@ def _job_counts(full: Mapping) -> dict[str, int]:
         "structures.pools, with every start,": sum(
             pools.starts(full, name) for name in full["structures"]["pools"]
         ),
+        "grow.rounds, with every start,": full["grow"]["rounds"]
+        * sum(pools.starts(full, name) for name in full["structures"]["pools"]),
         f"labels.batch_size: {selected} structures in batches of {size}": _batches(full),
         "training.recipes, with every model and seed,": trained * (1 + len(full["training"]["recipes"])),
         "dynamics.systems, with every model, seed and replica,": trained * replicas,

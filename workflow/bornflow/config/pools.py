@@ -92,14 +92,29 @@ def labelled(full: Mapping) -> list[str]:
     return [name for name in table if name not in members]
 
 
-def files(full: Mapping) -> dict[str, dict[str, Any]]:
+def section(full: Mapping, name: str) -> dict:
+    """The settings that a start of a pool reads, nested as in the complete configuration."""
+    structures = full["structures"]
+    pool = structures["pools"][name]
+    # These do not change the candidates of a start.
+    unused = ("committee", "select", "source", *(("starts", "relax") if is_packed(pool) else ()))
+    kept = {key: value for key, value in pool.items() if key not in unused}
+    files = {} if is_packed(pool) else {"files": input_files(full, pool)}
+    described = {part: full["molecules"][part] for part in pool.get("contains", {})}
+    shared = {key: structures[key] for key in ("seed", "gap")}
+    return {"structures": {**shared, "pools": {name: kept | files}}, "molecules": described}
+
+
+def files(full: Mapping, folder: str | None = None) -> dict[str, dict[str, Any]]:
     """The files that the jobs of each pool read, for a complete configuration, and `most_selected`.
+
+    `folder` is where the jobs write, RESULTS/structures unless given.
 
     Lists of files: `sources` (structures and molecules), `sampler`, `committee` and `descriptor` (models),
     `starts` (results of all starts, or candidates of the pools that it consists of) and `left_out`.
     `candidates` is the file that structures are selected from.
     """
-    structures, folder = full["structures"], f"{full['results']}/structures"
+    structures, folder = full["structures"], folder or f"{full['results']}/structures"
     listed = {}
     for name, pool in structures["pools"].items():
         molecules = [full["molecules"][part] for part in pool.get("contains", {})]

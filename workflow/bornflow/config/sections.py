@@ -6,7 +6,7 @@ input of the jobs that read the section.
 
 from collections.abc import Mapping
 
-from . import pools
+from . import growth, pools
 
 # Keys of `training` that do not change the result of training one model with one seed.
 NOT_PER_MODEL = (
@@ -32,7 +32,8 @@ def select(settings: Mapping, section: str) -> dict:
     """The settings that one kind of job reads, in the same nesting as the complete configuration.
 
     `section` is `structures`, `labels`, `join_batches`, `spectra`, `split`, `response`, `timing`, or one of
-    `pool-NAME`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`, `system-NAME`.
+    `pool-NAME`, `round-NUMBER`, `round-NUMBER.POOL`, `study-NAME`, `model-NAME`, `recipe-NAME.MODEL`,
+    `system-NAME`.
     """
     structures, labels, training, models, dynamics = (
         settings[stage] for stage in ("structures", "labels", "training", "models", "dynamics")
@@ -41,14 +42,9 @@ def select(settings: Mapping, section: str) -> dict:
         case ["structures"]:
             return {"structures": {"selection": structures["selection"]}}
         case ["pool", name]:
-            pool = structures["pools"][name]
-            # These do not change the candidates of a start.
-            unused = ("committee", "select", "source") + (("starts", "relax") if "contains" in pool else ())
-            files = {} if "contains" in pool else {"files": pools.input_files(settings, pool)}
-            pool = _without(pool, *unused) | files
-            described = {part: settings["molecules"][part] for part in pool.get("contains", {})}
-            kept = {key: structures[key] for key in ("seed", "gap")}
-            return {"structures": {**kept, "pools": {name: pool}}, "molecules": described}
+            return pools.section(settings, name)
+        case ["round", name]:
+            return growth.section(settings, name)
         case ["labels"]:
             return {"labels": _without(labels, "threads", "max_rejected", "studies", "linear_response")}
         case ["join_batches"]:

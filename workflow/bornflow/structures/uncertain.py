@@ -5,9 +5,13 @@
 
 FACTOR times as many structures as requested are kept, of which `structures.select` selects different ones.
 
-The uncertainty of a structure is the largest |σ_F| of its atoms, with σ_F the standard deviation of the
-models' forces (`inference.committee`). Labels of uncertain structures improve a model most (query by
-committee, doi 10.1063/1.5023802).
+The disagreement of the models about a structure is
+
+    u_F / ⟨u_F⟩ + u_Z / ⟨u_Z⟩
+
+where u_F is the largest |σ_F| of its atoms, u_Z the largest |σ_Z| (of the matrix Z), σ the standard deviation
+of the models' predictions (`inference.committee`), and ⟨⟩ the mean over the pool. Labels of such structures
+improve a model most (query by committee, doi 10.1063/1.5023802).
 """
 
 import logging
@@ -15,6 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
+from jaxtyping import Float
 
 from .. import cli, jax_setup
 from ..errors import BornflowError
@@ -25,39 +30,42 @@ from ..progress import Meter
 logger = logging.getLogger(__name__)
 
 FACTOR = 4
-UNCERTAINTY = "force_uncertainty"  # in `info`, eV/Å
+UNCERTAINTIES = ("force_uncertainty", "bec_uncertainty")  # in `info`, eV/Å and e
 
 
 def most_uncertain(pool: Sequence[Atoms], committee: CommitteeCalculator, count: int) -> list[Atoms]:
-    """The `count` structures with the largest uncertainty of the forces, the most uncertain first.
+    """The `count` structures that the models disagree about most, in this order.
 
-    The `info` of a structure has its uncertainty. All structures are returned if there are fewer. Raises
+    The `info` of a structure has its UNCERTAINTIES. All structures are returned if there are fewer. Raises
     BornflowError for an element that the models do not know, and for a structure that they cannot evaluate.
     """
-    rated = []
+    structures, spreads = sorted(pool, key=len), []
     with Meter("uncertainties", len(pool), "structures") as meter:
         # Structures of one size follow each other, since a model is compiled for each size.
-        for atoms in sorted(pool, key=len):
+        for atoms in structures:
             try:
-                spread = committee.get_property("forces_std", atoms)
+                forces = committee.get_property("forces_std", atoms)
+                charges = committee.get_property("born_effective_charges_std", atoms)
             except BornflowError as error:
                 raise BornflowError(f"{frames.name_and_origin(atoms)}: {error}") from error
-            rated.append((float(np.linalg.norm(spread, axis=1).max()), atoms))
+            largest = np.linalg.norm(forces, axis=1).max(), np.linalg.norm(charges, axis=(1, 2)).max()
+            spreads.append(largest)
             meter.advance()
-    chosen = sorted(rated, key=lambda entry: -entry[0])[:count]
+    rated = np.array(spreads)
+    scale = np.maximum(rated.mean(axis=0), np.finfo(float).tiny)  # models may agree exactly
+    order = np.argsort(-(rated / scale).sum(axis=1), kind="stable")[:count]
     logger.info(
-        "uncertainty of forces: %.3f to %.3f eV/Å in the pool, from %.3f eV/Å in the %d structures chosen",
-        min(value for value, _ in rated),
-        chosen[0][0],
-        chosen[-1][0],
-        len(chosen),
+        "uncertainty, mean of the pool and of the %d structures chosen: forces %.3f and %.3f eV/Å, Born "
+        "effective charges %.4f and %.4f e",
+        len(order),
+        *np.stack([rated.mean(axis=0), rated[order].mean(axis=0)], axis=1).ravel(),
     )
-    return [_with_uncertainty(atoms, value) for value, atoms in chosen]
+    return [_with_uncertainties(structures[index], rated[index]) for index in order]
 
 
-def _with_uncertainty(atoms: Atoms, value: float) -> Atoms:
+def _with_uncertainties(atoms: Atoms, values: Float[np.ndarray, " 2"]) -> Atoms:
     new = frames.without_labels(atoms)
-    new.info[UNCERTAINTY] = round(value, 4)
+    new.info.update({key: round(float(value), 4) for key, value in zip(UNCERTAINTIES, values, strict=True)})
     return new
 
 

@@ -6,6 +6,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,22 +16,22 @@ from ..io.files import atomic_write
 from .tables import MODEL, QUANTITIES, read_description, read_report
 
 
+def errors_of(path: Path) -> list[dict[str, Any]]:
+    """A row for each kind of structures, from the `metrics.json` in a model's folder."""
+    report = read_report(path, "train", "valid")
+    description = read_description(path.parent)
+    on_all = report["train"].get("all", {})
+    documents.check_keys(f"{path}: 'train': 'all'", on_all, {"structures": int}, MODEL)
+    model = {"model": description["name"], "seed": description["seed"], "structures": on_all["structures"]}
+    return [
+        model | {"structures_of": kind} | {name: metrics[name] for name in QUANTITIES if name in metrics}
+        for kind, metrics in report["valid"].items()
+    ]
+
+
 def learning_curve_table(paths: Sequence[Path]) -> pd.DataFrame:
-    """A row for each model, seed and kind of structures; each `metrics.json` is in a model's folder."""
-    rows = []
-    for path in paths:
-        report = read_report(path, "train", "valid")
-        description = read_description(path.parent)
-        on_all = report["train"].get("all", {})
-        documents.check_keys(f"{path}: 'train': 'all'", on_all, {"structures": int}, MODEL)
-        model = {
-            "model": description["name"],
-            "seed": description["seed"],
-            "structures": on_all["structures"],
-        }
-        for kind, metrics in report["valid"].items():
-            known = {name: metrics[name] for name in QUANTITIES if name in metrics}
-            rows.append(model | {"structures_of": kind} | known)
+    """The errors of all models, each in the `metrics.json` of its folder."""
+    rows = [row for path in paths for row in errors_of(path)]
     return pd.DataFrame(rows).sort_values(["model", "seed", "structures"], kind="stable")
 
 
