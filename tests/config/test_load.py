@@ -77,6 +77,25 @@ def _merge(base, change):
             ["selection.start_from: results/labels.extxyz is in the results"],
         ),
         ({"molecules": {"m": {"charge": 1}}}, ["molecules.m: no source given"]),
+        ({"structures": {"pools": {"a": {"source": "none-such"}}}}, ["a.source: none-such", "water27"]),
+        ({"structures": {"pools": {"a": {"source": "water27", "select": 16}}}}, ["16 found", "at most 15"]),
+        ({"structures": {"pools": {"a": {"source": "water27", "starts": 3}}}}, ["a.starts", "extend: true"]),
+        ({"structures": {"pools": {"a": {"pools": ["b"]}}}}, ["a.pools: b is not one"]),
+        ({"structures": {"pools": {"a": {"pools": ["b"], "extend": True}, "b": WATER}}}, ["a.extend"]),
+        (
+            {"structures": {"pools": {"a": {"pools": ["b"]}, "b": {"pools": ["c"]}, "c": WATER}}},
+            ["a.pools: b consists of pools itself"],
+        ),
+        (
+            {"structures": {"pools": {"a": {"pools": ["b"]}, "b": WATER | {"relax": True}}}},
+            ["structures.pools.b.relax: it is a part of structures.pools.a"],
+        ),
+        (
+            {"structures": {"pools": {"a": {"pools": ["b"], "select": 99}, "b": WATER}}},
+            ["a.select: 99 found", "at most 42"],
+        ),
+        ({"grow": {"rounds": 1, "pools": ["a"]}}, ["grow.model: not given", "seeds: one", "pools: a is not"]),
+        ({"grow": {"rounds": 1, "model": "none-such"}}, ["grow.model: none-such", "grow.pools: none given"]),
         (
             {
                 "structures": {

@@ -22,7 +22,8 @@ def complete(config: Mapping, name: str = "config") -> dict:
     Raises BornflowError, which begins each line with `name`.
     """
     full = validate(config, name)
-    reject([*collisions(full), *contradictions(full), *too_many_jobs(full)], name)
+    reject([*collisions(full), *contradictions(full)], name)
+    reject([*too_many_jobs(full)], name)
     reject([*_too_few_frames(full)], name)
     return full
 
