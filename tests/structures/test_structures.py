@@ -26,7 +26,7 @@ from bornflow.structures.molecules import MoleculeSettings, build, charge_and_mu
 from bornflow.structures.packing import box_edge, pack, pack_water
 from bornflow.structures.sample import packed_start, split_intact
 from bornflow.structures.screen import bonded_pairs, evaporated, reason_to_leave_out
-from bornflow.structures.select import farthest_points, select
+from bornflow.structures.select import covering_radii, farthest_points, select
 from bornflow.structures.settings import PoolSettings, SelectionSettings
 
 SOAP = SelectionSettings.from_section(complete({})["structures"]["selection"])
@@ -357,6 +357,18 @@ def test_the_covering_radius_falls_faster_than_by_random_choice():
     by_pick = places.dropna().sort_values("pick")["structure"]
     assert list(by_pick) == [frames.name(atoms) for atoms in chosen]
     assert len(places) == 40 and np.ptp(places["pc1"]) >= np.ptp(places["pc2"]) > 0
+
+
+def test_covering_radii_are_the_largest_distances_to_the_nearest_pick():
+    rng = np.random.default_rng(0)
+    rows, known = rng.normal(size=(300, 5)), rng.normal(size=(3, 5))
+    selection = farthest_points(rows, 150, known, 1e-4)
+    for picks in (selection.chosen, rng.permutation(300)[:150]):
+        points = np.concatenate([known, rows[picks]])
+        distances = np.linalg.norm(rows[:, None] - points, axis=-1)
+        expected = [distances[:, :count].min(axis=1).max() for count in range(4, 154)]
+        np.testing.assert_allclose(covering_radii(rows, picks, known), expected, rtol=1e-4)
+    np.testing.assert_allclose(covering_radii(rows, selection.chosen, known), selection.radii, rtol=1e-4)
 
 
 def test_points_are_far_from_known_ones_and_copies_are_never_chosen():

@@ -63,6 +63,38 @@ def test_an_example_ends_with_a_spectrum_that_has_its_strongest_bands(clone, exa
     assert not comparison["source"].str.contains("arXiv").any()
 
 
+def test_labels_of_another_program(clone):
+    """The shipped labels of xtb, under other keys and with the indices of the charges exchanged."""
+    lines, mapped = [], {"energy": "E_tot", "forces": "F", "bec": "apt"}
+    labelled = frames.read(clone / "resources/labels/water-xtb.extxyz")[:60]
+    for atoms in labelled:
+        labels = {key: frames.label(atoms, key) for key in mapped}
+        lines.append(str(len(atoms)))
+        properties = "species:S:1:pos:R:3:F:R:3:apt:R:9"
+        lines.append(f'Properties={properties} E_tot={labels["energy"]} structure="{frames.name(atoms)}"')
+        transposed = labels["bec"].transpose(0, 2, 1).reshape(-1, 9)
+        rows = np.concatenate([atoms.positions, labels["forces"], transposed], axis=1)
+        lines += [
+            f"{symbol} {' '.join(map(str, row))}" for symbol, row in zip(atoms.symbols, rows, strict=True)
+        ]
+    (clone / "mine.extxyz").write_text("\n".join(lines) + "\n")
+    frames.write(clone / "start.extxyz", [max(labelled, key=len)])
+    config = yaml.safe_load((clone / "config/examples/own-labels.yaml").read_text())
+    run(clone, "config/examples/own-labels.yaml")
+    results = clone / "results/own-labels"
+    kept = {frames.name(atoms): atoms for atoms in frames.read(results / "training/train.extxyz")}
+    for atoms in labelled:
+        if (found := kept.get(frames.name(atoms))) is not None:
+            for key in mapped:
+                np.testing.assert_allclose(frames.label(found, key), frames.label(atoms, key), atol=1e-6)
+    assert len(list((results / "spectra/mine").glob("*.csv")))
+    config["training"]["bec_order"] = "field-force"
+    (clone / "wrong.yaml").write_text(yaml.safe_dump(config | {"results": "results/wrong"}))
+    result = snakemake(clone, "--configfile", "wrong.yaml", "--", "results/wrong/training/train.extxyz")
+    assert result.returncode != 0
+    assert "bec_order" in (clone / "results/wrong/logs/training/split.log").read_text()
+
+
 def test_a_molecule_of_five_elements(clone):
     (clone / "cysteine.yaml").write_text(yaml.safe_dump(CYSTEINE))
     run(clone, "cysteine.yaml")

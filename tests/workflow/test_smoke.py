@@ -112,7 +112,7 @@ def test_stages_are_targets(run, target):
         ("config", "all"),
         ("config", "field_response"),
         ("paper", "all"),
-        ("examples/own-system", "all"),
+        ("examples/grow", "grow"),
         ("examples/methanol", "all"),
         ("examples/salt-water", "all"),
         ("studies/conservation", "conservation"),

@@ -28,7 +28,6 @@ POOLS = SETTINGS["structures"]["pools"]
 POOL_FILES = pools.files(SETTINGS)
 CHOSEN = pools.labelled(SETTINGS)  # pools that are not part of another one
 ROUNDS = growth.files(SETTINGS)
-SOURCES = sorted({pool["source"] for pool in POOLS.values() if "source" in pool})
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
@@ -43,7 +42,7 @@ SHIPPED = "resources/labels/water.extxyz"
 wildcard_constraints:
     structure="|".join(POOLS) or "none",
     round=r"\d+",
-    source="|".join(SOURCES) or "none",
+    source=r"[\w-]+",
     backbone="|".join(BACKBONES),
     model="|".join(MODELS),
     system="|".join(SYSTEMS) or "none",

@@ -1,4 +1,4 @@
-"""One vector for each structure: the mean over its atoms of SOAP or of a trained model's features."""
+"""One vector for each structure: the mean over its atoms of SOAP or of a model's features."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +8,7 @@ from dscribe.descriptors import SOAP
 from jaxtyping import Float
 
 from ..progress import Meter
+from . import pet_mad
 from .settings import SelectionSettings, SoapSettings
 
 BATCH = 256  # structures described at a time, so that features of single atoms never fill the memory
@@ -18,10 +19,13 @@ Vectors = Float[np.ndarray, "structures features"]
 def describe(structures: Sequence[Atoms], settings: SelectionSettings, threads: int = 1) -> Vectors:
     """The vectors of `structures`, by the setting `structures.selection.descriptor`.
 
-    Raises BornflowError for a model that cannot be loaded or does not know an element.
+    Raises BornflowError for a model that cannot be loaded or does not know an element, and for PET-MAD
+    without its package or its weights.
     """
-    if isinstance(settings.descriptor, str):
+    if settings.descriptor == "soap":
         batches = _soap(structures, settings.soap, threads)
+    elif isinstance(settings.descriptor, str):
+        batches = pet_mad.mean_features(structures)
     else:
         from ..inference.features import mean_features  # takes a second, which SOAP does not need
 

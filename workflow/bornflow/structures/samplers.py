@@ -23,19 +23,18 @@ from .. import tight_binding
 from ..composition import composition
 from ..electrons import multiplicity, total_charge
 from ..errors import BornflowError
+from . import pet_mad
 from .settings import Sampler
 
 logger = logging.getLogger(__name__)
 
 TIGHT_BINDING = {"gfn2": "GFN2-xTB", "gfn1": "GFN1-xTB"}
-PET_MAD = {"model": "pet-mad-s", "version": "1.6.0", "device": "cpu"}
-UPET = "upet==0.3.1"  # the extra `pet-mad` of pyproject.toml
 
 
 def describe(sampler: Sampler) -> str:
     """The sampler in a few words, for the `source` of structures."""
     if isinstance(sampler, str):
-        return TIGHT_BINDING.get(sampler, f"{PET_MAD['model']} {PET_MAD['version']}")
+        return TIGHT_BINDING.get(sampler, pet_mad.NAME)
     if "ase" in sampler:
         return str(sampler["ase"])
     folders = sampler["model"]
@@ -45,7 +44,7 @@ def describe(sampler: Sampler) -> str:
 def identity(sampler: Sampler) -> list[str]:
     """What the forces of a sampler depend on besides its setting: weights of models, tblite's version."""
     if isinstance(sampler, str):
-        return [version("tblite")] if sampler in TIGHT_BINDING else [UPET]
+        return [version("tblite")] if sampler in TIGHT_BINDING else [pet_mad.UPET]
     folders = sampler.get("model", [])
     weights = (Path(folder, "parameters.msgpack") for folder in _as_list(folders))
     return [hashlib.sha256(path.read_bytes()).hexdigest() for path in weights]
@@ -68,7 +67,7 @@ def create(sampler: Sampler, atoms: Atoms) -> BaseCalculator:
             multiplicity(atoms),
         )
     if isinstance(sampler, str):
-        return _pet_mad()
+        return pet_mad.calculator("sampler", "gfn2")
     if "ase" in sampler:
         return _imported(sampler["ase"], sampler.get("arguments", {}))
     return _trained(sampler["model"], atoms)
@@ -110,20 +109,3 @@ def _imported(path: str, arguments: Mapping[str, Any]) -> BaseCalculator:
     if not hasattr(calculator, "get_property"):
         raise BornflowError(f"{place} returned {type(calculator).__name__}, which is no ASE calculator")
     return calculator
-
-
-def _pet_mad() -> BaseCalculator:
-    try:
-        package = importlib.import_module("upet.ase")
-    except ImportError as error:
-        raise BornflowError(
-            f"sampler: pet-mad needs the package upet, which `pip install {UPET}` installs with PyTorch; or "
-            "use gfn2"
-        ) from error
-    try:
-        return package.UPETCalculator(**PET_MAD)
-    except Exception as error:  # its download fails in many ways
-        raise BornflowError(
-            f"sampler: pet-mad: the weights of {describe('pet-mad')} cannot be loaded ({error}). Without a "
-            "network connection, download them elsewhere into the cache of Hugging Face (HF_HOME)"
-        ) from error

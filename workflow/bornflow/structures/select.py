@@ -29,6 +29,7 @@ from .settings import SelectionSettings
 KnownVectors = Float[np.ndarray, "known features"]
 
 ALL = "all"
+PIECE = 64  # picks whose distances are in memory at a time
 RANDOM_CHOICES = 5  # whose mean covering radius is compared with that of farthest-point sampling
 
 
@@ -51,46 +52,53 @@ def farthest_points(vectors: Vectors, count: int, known: KnownVectors, duplicate
     rows are left.
     """
     everything = np.concatenate([known, vectors]).astype(float)
-    order, squares = _greedy(everything, len(known), len(known) + count)
+    order, distances, rest = _greedy(everything, len(known), len(known) + count)
     limit = duplicates * float(np.linalg.norm(everything, axis=1).mean())
-    is_new = np.sqrt(np.maximum(squares, 0)) > limit  # infinite for the first
-    chosen = order[is_new & (order >= len(known))]
-    if len(chosen) < count:
+    is_chosen = (distances > limit) & (order >= len(known))  # the distance of the first is infinite
+    if is_chosen.sum() < count:
         raise BornflowError(
-            f"{count} structures are requested, but only {len(chosen)} differ by more than {duplicates:g} of "
-            "the descriptor (structures.selection.duplicates) from each other and from those of start_from; "
-            "request fewer, or make the pool larger"
+            f"{count} structures are requested, but only {is_chosen.sum()} differ by more than "
+            f"{duplicates:g} of the descriptor (structures.selection.duplicates) from each other and from "
+            "those of start_from; request fewer, or make the pool larger"
         )
-    indices = chosen - len(known)
-    return Selection(indices, _covering_radii(vectors, indices, known))
+    # The row that is farthest after a pick is the next pick.
+    radii = np.append(distances[1:], rest)
+    return Selection(order[is_chosen] - len(known), radii[is_chosen])
 
 
-def _greedy(vectors: Vectors, known: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` rows in the order of their choice, the first `known` ones first, and squared distances."""
+def _greedy(vectors: Vectors, known: int, count: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """`count` rows in the order of their choice, the first `known` ones first.
+
+    Also returns the distance of each from the earlier ones, and the largest distance of a row that is left.
+    """
     if count == 1:
-        return np.array([0]), np.array([np.inf])
+        return np.array([0]), np.array([np.inf]), float(np.linalg.norm(vectors - vectors[0], axis=1).max())
     given = list(range(known)) or [0]
     # The sampler always leaves one row, which is the last one if all are chosen.
     sampler = FPS(n_to_select=min(count, len(vectors) - 1), initialize=given).fit(vectors)
-    order, squares = sampler.selected_idx_, sampler.get_select_distance()
+    order, squares, left = sampler.selected_idx_, sampler.get_select_distance(), sampler.hausdorff_.max()
     if count == len(vectors):
         (last,) = set(range(count)) - set(order.tolist())
-        return np.append(order, last), np.append(squares, sampler.hausdorff_[last])
-    return order, squares
+        order, squares, left = np.append(order, last), np.append(squares, sampler.hausdorff_[last]), 0.0
+    return order, np.sqrt(np.maximum(squares, 0)), float(np.sqrt(max(left, 0)))
 
 
-def _covering_radii(
+def covering_radii(
     vectors: Vectors, picks: Int[np.ndarray, " picks"], known: KnownVectors
 ) -> Float[np.ndarray, " picks"]:
-    """The covering radius after each of the `picks`."""
-    nearest = np.full(len(vectors), np.inf)
-    for row in known:
-        nearest = np.minimum(nearest, np.linalg.norm(vectors - row, axis=1))
-    radii = []
-    for pick in picks:
-        nearest = np.minimum(nearest, np.linalg.norm(vectors - vectors[pick], axis=1))
-        radii.append(float(nearest.max()))
-    return np.array(radii)
+    """The covering radius after each of the `picks`, which may be in any order."""
+    points = np.concatenate([known, vectors[picks]]).astype(np.float32)
+    rows = vectors.astype(np.float32)
+    norms, nearest = (rows**2).sum(axis=1), np.full(len(rows), np.inf, np.float32)
+    squares = []
+    for first in range(0, len(points), PIECE):
+        piece = points[first : first + PIECE]
+        distances = np.maximum(norms[:, None] + (piece**2).sum(axis=1) - 2 * rows @ piece.T, 0)
+        distances[:, 0] = np.minimum(distances[:, 0], nearest)
+        np.minimum.accumulate(distances, axis=1, out=distances)
+        nearest = distances[:, -1]
+        squares.append(distances.max(axis=0))
+    return np.sqrt(np.concatenate(squares)[len(known) :].astype(float))
 
 
 def select(
@@ -147,7 +155,7 @@ def _coverage(vectors: Vectors, selection: Selection, known: KnownVectors) -> pd
     count = len(selection.chosen)
     rng = np.random.default_rng(0)
     choices = [rng.permutation(len(vectors))[:count] for _ in range(RANDOM_CHOICES)]
-    radii = np.mean([_covering_radii(vectors, choice, known) for choice in choices], axis=0)
+    radii = np.mean([covering_radii(vectors, choice, known) for choice in choices], axis=0)
     return pd.DataFrame({PICK: np.arange(1, count + 1), FARTHEST: selection.radii, RANDOM: radii})
 
 

@@ -46,7 +46,7 @@ class SoapSettings:
 class SelectionSettings:
     """The section `structures.selection`."""
 
-    descriptor: str | Mapping[str, str]  # soap, or {model: FOLDER}
+    descriptor: str | Mapping[str, str]  # soap, pet-mad, or {model: FOLDER}
     start_from: Sequence[str]
     duplicates: float
     soap: SoapSettings
