@@ -53,8 +53,8 @@ def full_precision() -> None:
 def plain_loops() -> dict[str, bool]:
     """`compiler_options` of jax.jit: on processors LLVM, not XLA's fusion emitters, generates loops.
 
-    Training steps and coupled models then compile in two thirds of the time or less and run about as fast;
-    uncoupled models may run up to half slower (docs/models.md). Empty where XLA has no such option.
+    Steps of training and of dynamics then compile in two thirds of the time and run as fast or faster. Empty
+    where XLA has no such option.
     """
     options = {"xla_cpu_use_fusion_emitters": False}
     try:

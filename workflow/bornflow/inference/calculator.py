@@ -83,11 +83,10 @@ class BornflowCalculator(Calculator):
         parameters = jax.tree.map(lambda x: jnp.asarray(x, self.dtype), checkpoint.parameters)
         # Weights are constants of the compiled step: expressions of weights alone are evaluated once. Without
         # the stress, a step omits the derivatives of the long-range sum with respect to the cell.
-        options = jax_setup.plain_loops() if self.model.network.is_coupled else None
         self._evaluate = {
             strained: jax.jit(
                 partial(self.model.evaluate, parameters, strained=strained, fixed_charges=fixed_charges),
-                compiler_options=options,
+                compiler_options=jax_setup.plain_loops(),
             )
             for strained in (False, True)
         }

@@ -62,19 +62,27 @@ def _radial_jvp(
     basis: RadialBasis, primals: tuple[PairValues], tangents: tuple[PairValues]
 ) -> tuple[RadialValues, RadialValues]:
     (distances,), (tangent,) = primals, tangents
-    slopes = radial_slopes(distances, basis)
-    rows = [slopes[..., k, :] * tangent for k in range(basis.number)]
-    return radial_functions(distances, basis), jnp.stack(rows, axis=-2)
+    values = radial_functions(distances, basis)
+    alpha, beta = relative_slopes(distances, basis)
+    rows = [(alpha + beta * k) * tangent * values[..., k, :] for k in range(basis.number)]
+    return values, jnp.stack(rows, axis=-2)
 
 
-def radial_slopes(distances: PairValues, basis: RadialBasis) -> Float[Array, "*rest {basis.number} pairs"]:
-    """Derivatives of the radial functions with respect to the distance [Å⁻¹]."""
+def relative_slopes(distances: PairValues, basis: RadialBasis) -> tuple[PairValues, PairValues]:
+    """α and β [Å⁻¹] of the derivatives of the radial functions, d(f_c b_k)/dr = (α + β k) f_c b_k.
+
+    β = y' / (y (1 − y)) and α = f_c'/f_c − (K − 1) y β; both are 0 beyond the cutoff.
+    """
     number, cutoff, _ = basis
     x = distances / cutoff
-    y, y_slope = _scaled_distances(distances, basis)
     switch, slope = jax.jvp(cosine_cutoff, (x,), (jnp.ones_like(x),))
-    switch, slope = (switch * y_slope)[..., None, :], slope[..., None, :] / cutoff
-    return _bernstein_slope(y, number) * switch + _bernstein(y, number) * slope
+    is_inside = switch > 0
+    y, y_slope = _scaled_distances(distances, basis)
+    y = jnp.where(is_inside, y, 0.5)
+    tiny = jnp.finfo(y.dtype).eps  # of 1 − y, where y is rounded to 1
+    beta = jnp.where(is_inside, y_slope / (y * jnp.maximum(1 - y, tiny)), 0)
+    alpha = jnp.where(is_inside, slope / cutoff / jnp.where(is_inside, switch, 1), 0)
+    return alpha - (number - 1) * y * beta, beta
 
 
 def _scaled_distances(distances: PairValues, basis: RadialBasis) -> tuple[PairValues, PairValues]:
@@ -90,18 +98,6 @@ def _bernstein(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs
     k = np.arange(number)
     x = jnp.clip(x, 0, 1)[..., None, :]
     return _column(comb(number - 1, k), x) * _powers(x, k) * _powers(1 - x, k[::-1])
-
-
-def _bernstein_slope(x: PairValues, number: int) -> Float[Array, "*rest {number} pairs"]:
-    """b'_k = C(K−1, k) x^(k−1) (1−x)^(K−2−k) (k − (K−1) x), with a single term at each end."""
-    if number == 1:
-        return jnp.zeros_like(x)[..., None, :]
-    k, last = np.arange(number), number - 1
-    constant, linear = comb(last, k) * k, comb(last, k) * last
-    constant[[0, -1]], linear[[0, -1]] = [-last, last], 0
-    x = jnp.clip(x, 0, 1)[..., None, :]
-    powers = _powers(x, np.maximum(k - 1, 0)) * _powers(1 - x, np.maximum(last - 1 - k, 0))
-    return powers * (_column(constant, x) - _column(linear, x) * x)
 
 
 def _column(values: Float[np.ndarray, " functions"], x: Float[Array, "..."]) -> Float[Array, "functions 1"]:

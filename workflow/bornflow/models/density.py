@@ -15,13 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .basis import (
-    RadialBasis,
-    pull_back_harmonics,
-    radial_functions,
-    radial_slopes,
-    solid_harmonics,
-)
+from .basis import RadialBasis, pull_back_harmonics, radial_functions, relative_slopes, solid_harmonics
 from .graph import Graph
 from .products import transposed
 from .types import Amplitudes, Distances, Vectors
@@ -75,14 +69,26 @@ def _pull_back(
     blocks: list[Block],
     cotangent: Amplitudes,
 ) -> tuple[Distances, Vectors]:
-    """Derivatives with respect to distances and arguments, in half the time of automatic derivatives."""
+    """Derivatives with respect to distances and arguments, in a third of the time of automatic derivatives.
+
+    The slopes of the radial functions are (α + β k) f_c b_k (`relative_slopes`). With a cotangent G, and
+    f_c b_k and Y_lm of a neighbour j, one product thus gives both derivatives:
+        g_lm = Σ_k G_lm,k f_c b_k,   h_lm = Σ_k k G_lm,k f_c b_k
+        ∂/∂r_j = Σ_lm Y_lm (α g_lm + β h_lm),   ∂/∂u_j = Σ_lm g_lm ∂Y_lm/∂u
+    """
     by_distance, by_angular = [], []
     for index, block in enumerate(blocks):
         by_amplitude = cotangent[:, :, index]
-        by_radial = jnp.einsum("nrl,nlj->nrj", transposed(by_amplitude), block.angular)
-        slopes = radial_slopes(block.distances, basis) * by_radial
-        by_distance.append(sum(slopes[:, k] for k in range(basis.number)))
-        by_angular.append(jnp.einsum("nlr,nrj->nlj", by_amplitude, block.radial))
+        order = jnp.arange(basis.number, dtype=by_amplitude.dtype)
+        sums, weighted_sums = (
+            jnp.einsum("nlr,nrj->nlj", by, block.radial) for by in (by_amplitude, order * by_amplitude)
+        )
+        plain, weighted = (
+            sum(by[:, lm] * block.angular[:, lm] for lm in range(by.shape[1])) for by in (sums, weighted_sums)
+        )
+        alpha, beta = relative_slopes(block.distances, basis)
+        by_distance.append(alpha * plain + beta * weighted)
+        by_angular.append(sums)
 
     def pull_back_angular() -> list[jax.Array]:
         return [
