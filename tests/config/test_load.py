@@ -94,6 +94,28 @@ def _merge(base, change):
             {"structures": {"pools": {"a": {"pools": ["b"], "select": 99}, "b": WATER}}},
             ["a.select: 99 found", "at most 42"],
         ),
+        (
+            {
+                "structures": {
+                    "pools": {"a": {"pools": ["b"]}, "c": {"pools": ["b"]}, "b": WATER | {"select": 3}}
+                }
+            },
+            ["pools.b.select: it is a part", "pools.c.pools: b is a part of structures.pools.a too"],
+        ),
+        (
+            {
+                "structures": {
+                    "pools": {
+                        "a": WATER,
+                        "a-round-1": WATER,
+                        "f": {"files": ["resources/labels/water.extxyz"]},
+                    }
+                },
+                "grow": {"rounds": 1, "model": "physical-local", "pools": ["a", "f"]},
+                "training": {"seeds": [0, 1]},
+            },
+            ["pools.a-round-1: structures of round 1 of a", "grow.pools: f has no dynamics"],
+        ),
         ({"grow": {"rounds": 1, "pools": ["a"]}}, ["grow.model: not given", "seeds: one", "pools: a is not"]),
         ({"grow": {"rounds": 1, "model": "none-such"}}, ["grow.model: none-such", "grow.pools: none given"]),
         (

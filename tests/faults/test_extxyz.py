@@ -279,6 +279,16 @@ def test_keys_of_total_charges_are_recognised(key, tmp_path):
     assert atoms.info["charge"] == 1 and atoms.info["multiplicity"] == 2
 
 
+@pytest.mark.parametrize("key", ["spin", "Spin", "total_spin", "uhf"])
+def test_spins_that_may_be_counted_in_three_ways_are_not_guessed(key, tmp_path, caplog):
+    (atoms,) = read(tmp_path, with_comment(f"{PROPERTIES} {key}=2"))
+    assert f"{key}: this spin is not read" in caplog.text and "multiplicity" not in atoms.info
+    caplog.clear()
+    read(tmp_path, with_comment(f"{PROPERTIES} {key}=0"))
+    read(tmp_path, with_comment(f"{PROPERTIES} {key}=2 multiplicity=3"))
+    assert not caplog.text
+
+
 def test_atomic_numbers_may_replace_symbols(tmp_path):
     for properties in ("Z:I:1", "species:I:1", "numbers:I:1"):
         (atoms,) = read(tmp_path, f"2\nProperties={properties}:pos:R:3\n8 0 0 0\n1 0 0 1\n")

@@ -1,5 +1,7 @@
 """Sources: the registry, fetching from a real server on loopback, placed files, formats of other programs."""
 
+import os
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -73,8 +75,12 @@ def test_the_shipped_registry_is_complete():
         ("a,x,1,xyz,,f,12,,p,,l,c", "line 2: sha256 '12'"),
         ("a,x,1,xyz,,../f,,,p,,l,c", "is outside the folder"),
         ("a,x,1,xyz,,f,,http://h,p,,l,c", "does not end with /"),
-        ("a,x,1,xyz,,*.xyz,,http://h/,p,,l,c", "has one name"),
-        ("a,x,1,xyz,charge=q,f,,,p,,l,c", "keys has 'charge=q'"),
+        ("a,x,1,xyz,,*.xyz,,http://h/,p,,l,c", "it names one file"),
+        ("a,x,1,xyz,,*.xyz," + 64 * "a" + ",,p,,l,c", "it names one file"),
+        ("a,x,1,extxyz,charge=q,f,,,p,,l,c", "keys has 'charge=q'"),
+        ("a,x,1,extxyz,energy=E forces=E,f,,,p,,l,c", "'forces=E' repeats a key"),
+        ("a,x,1,xyz,energy=E,f,,,p,,l,c", "only extxyz files have keys"),
+        ("2a,x,1,xyz,,f,,,p,,l,c", "line 2: name '2a'"),
         ("a,x,1,xyz,,f,,,p,,l,c\na,x,1,xyz,,f,,,p,,l,c", "line 3: name 'a' is there twice"),
         ("a,x,1,xyz,,,none.sha256,,p,,l,c", "none.sha256"),
     ],
@@ -101,7 +107,7 @@ def test_an_interrupted_file_is_continued(tmp_path, server):
 def test_files_that_are_not_those_of_the_registry_are_refused(tmp_path, server, monkeypatch):
     monkeypatch.setattr(download, "RETRIES", 0)
     (server.folder / "a.xyz").write_bytes(b"damaged")
-    with pytest.raises(BornflowError, match=r"cannot be fetched.*place the file at"):
+    with pytest.raises(BornflowError, match="another SHA-256 than the registry"):
         download.fetch(server.url, "a.xyz", tmp_path, checksum(b"right"))
     assert not (tmp_path / "a.xyz").exists()
     (tmp_path / "a.xyz").write_bytes(b"placed by a person")
@@ -196,10 +202,19 @@ def test_other_units_of_length_are_found(tmp_path, length):
     ("change", "message"),
     [
         (lambda text: text[: len(text) // 2], "no `end`"),
-        (lambda text: text.replace("energy", "enregy"), "cannot be read"),
-        (lambda text: text.replace("lattice", "comment", 1), "2 lines `lattice`"),
+        (lambda text: text.replace("energy", "enregy"), "line 1: the structure needs one line `energy`"),
+        (lambda text: text.replace("lattice", "comment", 1), "needs three lines, or no line, `lattice`"),
+        (lambda text: text.replace("end", "energy 1\nend"), "needs one line `energy`"),
+        (lambda text: text.replace("end", "stress 1\nend"), "`stress` is no line"),
+        (lambda text: text + "end\n", "`begin` is expected, found 'end'"),
+        (lambda text: "0 " + text, "line 1: `begin` is expected"),
+        (lambda text: text.replace("charge 0.0", "charge 0.4"), "charge 0.4, but an integer"),
+        (lambda text: re.sub("energy .*", "energy nan", text), "1 finite numbers are expected"),
+        (lambda text: re.sub("atom [^ ]*", "atom inf", text, count=1), "8 finite numbers are expected"),
+        (lambda text: re.sub("lattice .*", "lattice 0 0 0", text), "has no volume|cannot be read"),
+        (lambda text: re.sub("atom .*\n", "", text), "one line or more `atom`"),
         (lambda text: text + "begin\n", "no `end`"),
-        (lambda text: text.replace("atom", "atom x", 1), "cannot be read"),
+        (lambda text: text.replace("atom", "atom x", 1), "8 finite numbers are expected"),
         (lambda text: text + text, "2 structures found"),
     ],
 )
@@ -222,3 +237,36 @@ def test_formats_of_ase_keep_their_labels(tmp_path):
     path.write_text("1\n\nH 0 0 0\n")
     with pytest.raises(BornflowError, match="cannot be read as vasp-xyz"):
         sources.read_structures(source_of(path, 1, "vasp-xyz"), [path])
+
+
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("vasp", "not a structure"),
+        ("lammps-data", "not a structure"),
+        ("traj", "not a structure"),
+        ("proteindatabank", ""),
+        ("xyz", "2\n\nH 0 0 nan\nH 0 0 1\n"),
+    ],
+)
+def test_faults_of_formats_of_ase_name_the_file_or_the_structure(tmp_path, format, text):
+    path = tmp_path / "a.data"
+    path.write_text(text)
+    with pytest.raises(BornflowError, match=r"a\.data"):
+        sources.read_structures(source_of(path, 1, format), [path])
+
+
+def test_another_row_or_file_is_another_state(tmp_path):
+    path = tmp_path / "downloads/a/a.xyz"
+    path.parent.mkdir(parents=True)
+    path.write_text("1\n\nH 0 0 0\n")
+
+    def state(count: int) -> str:
+        (tmp_path / "sources.csv").write_text(HEADER + f"a,x,{count},xyz,,a.xyz,,,p,,l,c\n")
+        os.utime(tmp_path / "sources.csv", (0, count))
+        return registry.state(tmp_path / "sources.csv", "a", tmp_path / "downloads")
+
+    first = state(1)
+    assert state(1) == first and state(2) != first
+    path.write_text("1\n\nHe 0 0 0\n")
+    assert state(1) != first

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.build import molecule
-from ase.calculators.calculator import CalculationFailed
+from ase.calculators.calculator import CalculationFailed, Calculator
 from ase.calculators.lj import LennardJones
 from examples import ROOT, graph_of, ion, noisy_parameters, variant, water
 
@@ -85,6 +85,8 @@ def test_molecules_come_from_smiles_names_and_files(tmp_path):
         "structure": "o",
     }
     assert build("mn", MoleculeSettings(smiles="[Mn+2]", multiplicity=6)).info["multiplicity"] == 6
+    assert build("ne", MoleculeSettings(ase="Ne")).info["multiplicity"] == 1
+    assert build("c", MoleculeSettings(ase="C")).info["multiplicity"] == 3
     frames.write(tmp_path / "own.extxyz", [ion("Na")])
     own = build("own", MoleculeSettings(file=str(tmp_path / "own.extxyz")))
     assert own.info["charge"] == 1 and len(own) == 13
@@ -98,12 +100,37 @@ def test_molecules_come_from_smiles_names_and_files(tmp_path):
         (MoleculeSettings(smiles="[Na+]", charge=0, multiplicity=1), "molecules.m: .*do not fit its 11 elec"),
         (MoleculeSettings(smiles="O=O"), "molecules.m: the spin of O2 .*give multiplicity"),
         (MoleculeSettings(smiles="[Fe+2]"), "molecules.m: the spin of Fe"),
+        (MoleculeSettings(ase="Fe"), "molecules.m: the spin of Fe"),
+        (MoleculeSettings(smiles="[C]"), "molecules.m: the spin of C"),
+        (MoleculeSettings(smiles="S=S"), "molecules.m: the spin of S2"),
+        (MoleculeSettings(smiles="[Na+].[Cl-]"), "molecules.m: .*which are 2 molecules"),
+        (MoleculeSettings(smiles="*C"), "molecules.m: .*without element"),
         (MoleculeSettings(file="none.extxyz"), "none.extxyz"),
     ],
 )
 def test_wrong_molecules_are_named(settings, message):
     with pytest.raises((BornflowError, FileNotFoundError), match=message):
         build("m", settings)
+
+
+def test_atoms_of_a_molecule_must_not_overlap(tmp_path):
+    small = molecule("H2O")
+    small.positions /= 2
+    frames.write(tmp_path / "small.extxyz", [small])
+    with pytest.raises(BornflowError, match=r"molecules\.m: atoms are closer than half a bond"):
+        build("m", MoleculeSettings(file=str(tmp_path / "small.extxyz")))
+
+
+def test_isotopes_keep_their_masses():
+    heavy = {"heavy": MoleculeSettings(smiles="[2H]O[2H]"), "water": MoleculeSettings(ase="H2O")}
+    given = {name: {"smiles": "O"} for name in heavy}
+    full = {"structures": {"pools": {"p": {"contains": {"heavy": 1, "water": 1}}}}, "molecules": given}
+    settings = PoolSettings(**complete(full)["structures"]["pools"]["p"])
+    atoms, bonds = packed_start("p", settings, heavy, 0, seed=0)
+    (frame,), _ = split_intact([("relaxed", atoms.positions)], atoms, bonds, "p-0", settings, 5.0)
+    np.testing.assert_allclose(
+        sorted(frame.get_masses()), [1.008, 1.008, 2.014, 2.014, 15.995, 15.999], atol=0.01
+    )
 
 
 def test_charges_and_unpaired_electrons_add_up():
@@ -223,6 +250,31 @@ def test_a_single_atom_has_no_runs(tmp_path):
     atom = Atoms("Na", [[0.0, 0.0, 0.0]], info={"structure": "na", "charge": 1})
     candidates, stopped = sampled(pool(contains={"sodium": 1}), atom, tmp_path)
     assert [origin for origin, _ in candidates] == ["relaxed"] and not stopped
+
+
+def test_a_run_whose_atoms_fly_apart_keeps_its_first_frames(tmp_path, monkeypatch):
+    """Forces that are finite, but so large that an atom leaves the range of single precision."""
+
+    class Late(Calculator):
+        implemented_properties = ("energy", "forces")
+        calls = 0
+
+        def calculate(self, atoms=None, properties=(), system_changes=()):
+            self.calls += 1
+            forces = np.zeros((len(atoms), 3)) if self.calls < 25 else np.full((len(atoms), 3), 1e6)
+            self.results = {"energy": 0.0, "forces": forces * np.arange(len(atoms))[:, None]}
+
+    monkeypatch.setattr(samplers, "create", lambda *_: Late())
+    settings = pool(contains={"water": 1}, temperatures=[300], steps=60, interval=5, relaxation_steps=2)
+    candidates, stopped = runs.sample_start(water(1), settings, [0, 0], "p-0", tmp_path / "s.npz")
+    assert len(candidates) > 2
+    ((name, reason),) = stopped
+    assert name == "p-0-300K" and "largest possible" in reason
+
+
+def test_elements_without_parameters_are_named():
+    with pytest.raises(BornflowError, match="gfn2 has no parameters for Cf"):
+        samplers.create("gfn2", Atoms("Cf"))
 
 
 def test_a_sampler_that_gives_no_numbers_is_stopped(tmp_path, monkeypatch):
@@ -383,6 +435,15 @@ def test_points_are_far_from_known_ones_and_copies_are_never_chosen():
     assert sorted(farthest_points(line[:5], 5, NOTHING, 1e-4).chosen) == [0, 1, 2, 3, 4]
     assert list(farthest_points(line[:1], 1, NOTHING, 1e-4).chosen) == [0]
     assert sorted(farthest_points(line[:3], 3, known, 1e-4).chosen) == [0, 1, 2]
+
+
+def test_structures_that_differ_in_charge_are_no_copies():
+    atoms = water(2)
+    structures = [atoms.copy() for _ in range(3)]
+    for charge, copy in zip((0, 1, -1), structures, strict=True):
+        copy.info = {"structure": f"q{charge}", "charge": charge, "multiplicity": 1 + abs(charge)}
+    chosen, _, _ = select(structures, 3, SOAP)
+    assert {frames.name(atoms) for atoms in chosen} == {"q0", "q1", "q-1"}
 
 
 def test_a_known_set_is_not_selected_again(tmp_path):

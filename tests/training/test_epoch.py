@@ -61,6 +61,19 @@ def test_copies_are_searched_once_in_a_split(tmp_path, monkeypatch):
     assert len(profiles) == 8 and len(train) + len(valid) == 8
 
 
+@pytest.mark.parametrize(("split_by", "trained"), [("group", {"a-1"}), ("structure", {"a-0", "a-1"})])
+def test_groups_of_a_given_validation_file_are_not_trained_on(tmp_path, split_by, trained):
+    structures = [labelled(seed) for seed in range(3)]
+    for atoms, name, group in zip(structures, ("a-0", "a-1", "v"), ("one", "other", "one"), strict=True):
+        atoms.info.update(structure=name, group=group)
+    frames.write(tmp_path / "a.extxyz", structures[:2])
+    frames.write(tmp_path / "v.extxyz", structures[2:])
+    settings = replace(SETTINGS, implausible_labels="warn", split_by=split_by)
+    train, valid = split([str(tmp_path / "a.extxyz")], [str(tmp_path / "v.extxyz")], settings)
+    assert {frames.name(atoms) for atoms in train} == trained
+    assert [frames.name(atoms) for atoms in valid] == ["v"]
+
+
 @pytest.mark.parametrize(
     "module", ["split", "comparison", "metrics_table", "learning_curve", "recipes", "tables", "metrics"]
 )

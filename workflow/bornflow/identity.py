@@ -1,5 +1,7 @@
 """The name of a structure in messages, the place it was read from, and whether it is isolated or periodic."""
 
+from collections.abc import Iterable
+
 from ase import Atoms
 
 from .errors import BornflowError
@@ -37,3 +39,8 @@ def kind(atoms: Atoms, label: str | None = None) -> str:
         f"{label or name(atoms)} is periodic in {atoms.pbc.tolist()}; make it periodic in all three "
         "directions or in none"
     )
+
+
+def groups_of(structures: Iterable[Atoms]) -> set[str]:
+    """The values of `group` of all structures that have one."""
+    return {str(atoms.info["group"]) for atoms in structures if "group" in atoms.info}

@@ -8,6 +8,7 @@ from tblite.ase import TBLite
 
 from .electrons import multiplicity, total_charge
 
+HEAVIEST = 86  # atomic number of the last element with parameters, radon
 USUAL = {"mixer_damping": 0.4, "max_iterations": 250}  # tblite's defaults
 SAFE = {"mixer_damping": 0.1, "max_iterations": 1000}
 

@@ -10,10 +10,10 @@ from snakemake.exceptions import WorkflowError
 PACKAGES = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGES))
 # Rules call `python -m bornflow…` in the environment that they run in, which conda may have made.
-shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}; ")
+shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}${{{{PYTHONPATH:+:$PYTHONPATH}}}}; ")
 
 from bornflow import config as configuration
-from bornflow.config import growth, pools, sections
+from bornflow.config import growth, pools, registry, sections
 from bornflow.errors import BornflowError
 from bornflow.figures.captions import list_outputs, run_labels, system_labels
 
@@ -59,6 +59,12 @@ wildcard_constraints:
 def section_of(wildcards):
     """The settings that one kind of job reads, as JSON."""
     return json.dumps(sections.select(SETTINGS, wildcards.section), sort_keys=True)
+
+
+def source_state(wildcards):
+    """What a source is made from: its row, and the files that a person has placed."""
+    structures = SETTINGS["structures"]
+    return registry.state(structures["sources"], wildcards.source, structures["downloads"])
 
 
 def has_cp2k():

@@ -3,6 +3,7 @@
 ROUND = f"{RESULTS}/grow/{{round}}"
 ROUND_NUMBERS = range(1, SETTINGS["grow"]["rounds"] + 1)
 GROWING = SETTINGS["grow"]["pools"] if ROUND_NUMBERS else []
+BY_GROUP = SETTINGS["training"]["split_by"] == "group"
 GROWN_MODEL = SETTINGS["grow"].get("model", "none")
 GROWN_TOTAL = sum(pool["most_selected"] for pool in ROUNDS["1"]["pools"].values()) if ROUNDS else 0
 GROWN_BATCHES = range(-(-GROWN_TOTAL // SETTINGS["labels"]["batch_size"]))
@@ -37,6 +38,7 @@ use rule uncertain as uncertain_in_round with:
     input:
         pool=f"{ROUND}/pools/{{structure}}.extxyz",
         models=lookup(dpath="{round}/pools/{structure}/committee", within=ROUNDS),
+        held_out=[f"{RESULTS}/training/valid.extxyz"] if BY_GROUP else [],
     output:
         pool=f"{ROUND}/uncertain/{{structure}}.extxyz",
     log:

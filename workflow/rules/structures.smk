@@ -33,6 +33,7 @@ rule source:
         "../../envs/structures.yaml"
     params:
         downloads=SETTINGS["structures"]["downloads"],
+        state=source_state,  # another one reruns the rule
     shell:
         "python -m bornflow.structures.sources --source {wildcards.source:q} --registry {input.registry:q}"
         " --downloads {params.downloads:q} --out {output:q} &> {log:q}"
@@ -98,6 +99,7 @@ rule uncertain:
     input:
         pool=f"{RESULTS}/structures/pools/{{structure}}.extxyz",
         models=lookup(dpath="{structure}/committee", within=POOL_FILES),
+        held_out=[],
     output:
         pool=f"{RESULTS}/structures/uncertain/{{structure}}.extxyz",
     log:
@@ -112,8 +114,8 @@ rule uncertain:
         keep=lookup(dpath="{structure}/most_selected", within=POOL_FILES),
     shell:
         "NPROC={threads} python -m bornflow.structures.uncertain --pool {input.pool:q}"
-        " --committee {params.committee:q} --count {params.keep:q} --out {output.pool:q}"
-        " &> {log:q}"
+        " --committee {params.committee:q} --count {params.keep:q} --held-out {input.held_out:q}"
+        " --out {output.pool:q} &> {log:q}"
 
 
 rule select:

@@ -33,6 +33,11 @@ def pool_of_round(full: Mapping, number: int, name: str) -> dict[str, Any]:
     return {**full["structures"]["pools"][name], "sampler": {"model": models}, "committee": models}
 
 
+def name_in_round(name: str, number: int) -> str:
+    """The name of a pool in a round, so that structures of different rounds have different names."""
+    return f"{name}-round-{number}"
+
+
 def files(full: Mapping) -> dict[str, dict[str, Any]]:
     """By round (`1`, `2`, …): `known`, the training set of the round before, and `left_out` of all pools.
 
@@ -62,7 +67,7 @@ def section(full: Mapping, name: str) -> dict:
         known = {"start_from": [training_set(full, int(number) - 1)]}
         return {"structures": {"selection": {**structures["selection"], **known}}}
     pool = pool_of_round(full, int(number), pool_name)
-    renamed = f"{pool_name}-round-{number}"  # names of structures of different rounds differ
+    renamed = name_in_round(pool_name, int(number))
     seed = (structures["seed"] + int(number)) % 2**32
     changed = {**structures, "seed": seed, "pools": {renamed: pool}}
     return pools.section({**full, "structures": changed}, renamed)
@@ -85,5 +90,13 @@ def contradictions(full: Mapping) -> Iterator[str]:
             yield f"grow.pools: {name} is not one of structures.pools: {', '.join(table) or 'none'}"
         elif "pools" in table[name]:
             yield f"grow.pools: {name} consists of other pools; list these"
+        elif not pools.is_sampled(table[name]):
+            yield f"grow.pools: {name} has no dynamics, so rounds find nothing new; set extend: true"
         elif table[name]["relax"]:
             yield f"grow.pools: {name} has relax: true, which rounds do not do; remove it there"
+        for number in range(1, grow["rounds"] + 1):
+            if name_in_round(name, number) in table:
+                yield (
+                    f"structures.pools.{name_in_round(name, number)}: structures of round {number} of {name} "
+                    "have this name (grow.pools); rename the pool"
+                )

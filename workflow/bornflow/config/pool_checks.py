@@ -62,9 +62,17 @@ def _members_are_plain_pools(full: Mapping) -> Iterator[str]:
             elif "pools" in table[member]:
                 yield f"{place}.pools: {member} consists of pools itself; list these instead"
             else:
-                for key in {"committee", "relax"} & table[member].keys():
-                    if table[member][key]:
+                for key in ("committee", "relax", "select"):
+                    if table[member].get(key) not in (None, False, "all"):
                         yield f"structures.pools.{member}.{key}: it is a part of {place}; set {key} there"
+
+
+def _pools_are_members_once(full: Mapping) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for place, pool in _each_pool(full):
+        for member in pool.get("pools", []):
+            if (other := first.setdefault(member, place)) != place:
+                yield f"{place}.pools: {member} is a part of {other} too; its structures can be in one only"
 
 
 def _samplers_are_complete(full: Mapping) -> Iterator[str]:
@@ -81,7 +89,7 @@ def _samplers_are_complete(full: Mapping) -> Iterator[str]:
 def _files_have_no_settings_of_packings(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         if "contains" not in pool and "density" in pool:
-            yield f"{place}.density: structures of files keep their cells; remove it"
+            yield f"{place}.density: only packings have one, structures of files keep their cells; remove it"
         if "contains" in pool and pool["extend"]:
             yield f"{place}.extend: packings are always extended; remove it"
         if "pools" in pool and pool["extend"]:
@@ -176,6 +184,7 @@ CHECKS = (
     _pools_contain_known_molecules,
     _sources_are_registered,
     _members_are_plain_pools,
+    _pools_are_members_once,
     _samplers_are_complete,
     _files_have_no_settings_of_packings,
     _xtb_labels_isolated_structures,

@@ -41,6 +41,15 @@ def read(path: str | Path) -> dict[str, Source]:
     return _read(str(path), changed)
 
 
+def state(path: str | Path, name: str, downloads: str | Path) -> str:
+    """A text that changes with the row of a source, and with its files if it has no URL."""
+    source = read(path)[name]
+    folder = Path(downloads, name)
+    placed = [] if source.url else [file for pattern in source.files for file in folder.glob(pattern)]
+    versions = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(placed)]
+    return repr((source, versions))
+
+
 @cache
 def _read(path: str, changed: int) -> dict[str, Source]:
     """As `read`, which several checks call; `changed` is when the file was last written."""
@@ -57,15 +66,18 @@ def _read(path: str, changed: int) -> dict[str, Source]:
     for line, row in enumerate(table.to_dict("records"), start=2):
         place = f"{path}, line {line}"
         name = row["name"]
-        if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", name):
-            raise BornflowError(f"{place}: name {name!r}: letters, digits, - and _ are allowed; {REMEDY}")
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_-]{0,39}", name):
+            raise BornflowError(
+                f"{place}: name {name!r}: a letter, then letters, digits, - and _ are allowed, 40 at most; "
+                f"{REMEDY}"
+            )
         if name in sources:
             raise BornflowError(f"{place}: name {name!r} is there twice; {REMEDY}")
         described = {key: str(row[key]) for key in (*texts, "url", "version")}
         sources[name] = Source(
             **described,
             structures=_parse_count(place, row["structures"]),
-            keys=_parse_keys(place, row["keys"]),
+            keys=_parse_keys(place, row["keys"], row["format"]),
             files=_parse_files(place, path, row),
         )
         if row["url"] and not row["url"].endswith("/"):
@@ -81,15 +93,19 @@ def _parse_count(place: str, value: float) -> int:
     return int(value)
 
 
-def _parse_keys(place: str, text: str) -> dict[str, str]:
+def _parse_keys(place: str, text: str, format: str) -> dict[str, str]:
     """`energy=TotEnergy forces=force` as a mapping."""
-    keys = {}
+    if text and format != "extxyz":
+        raise BornflowError(f"{place}: keys {text!r}: only extxyz files have keys; leave it empty")
+    keys: dict[str, str] = {}
     for word in text.split():
         ours, equals, theirs = word.partition("=")
         if not (equals and theirs and ours in QUANTITIES):
             raise BornflowError(
                 f"{place}: keys has {word!r}, but energy=KEY, forces=KEY or bec=KEY is expected; {REMEDY}"
             )
+        if ours in keys or theirs in keys.values():
+            raise BornflowError(f"{place}: keys {text!r}: {word!r} repeats a key; {REMEDY}")
         keys[ours] = theirs
     return keys
 
@@ -104,8 +120,10 @@ def _parse_files(place: str, registry: str, row: Mapping[str, str]) -> dict[str,
     if not row["files"]:
         raise BornflowError(f"{place}: files is empty; give the name of the file, or a list in sha256")
     _reject_other_folders(place, row["files"])
-    if row["url"] and "*" in row["files"]:
-        raise BornflowError(f"{place}: files {row['files']!r}: a file with a url has one name; {REMEDY}")
+    if (row["url"] or checksum) and any(mark in row["files"] for mark in "*?["):
+        raise BornflowError(
+            f"{place}: files {row['files']!r}: with a url or a sha256 it names one file; {REMEDY}"
+        )
     return {row["files"]: checksum or None}
 
 

@@ -35,7 +35,9 @@ SOURCE_WORDS = {"ref", "reference", "dft", "qm", "label", "target", "true"}
 # Words of keys that describe a label but do not contain it, such as `energy_weight`.
 QUALIFIERS = {"weight", "weights", "w", "unit", "units", "mask", "shift", "other", "error", "std", "free"}
 TOTAL_WORDS = {"total", "tot", "net", "system", "sys", "molecular", "formal", "cell"}  # `net_charge`
+MOMENT = 0.5  # μ_B, of all atoms together
 MULTIPLICITIES = ("multiplicity", "mult", "spinmultiplicity")
+AMBIGUOUS_SPINS = ("spin", "spins", "totalspin", "uhf", "nunpaired")  # S, 2S or 2S + 1
 MISSING = {"", "none", "null", "nan", "n/a", "na", "-"}
 CELL_STEMS = ("latt", "cell", "box", "vec", "period")
 
@@ -103,6 +105,18 @@ def charge_keys(info: Mapping[str, str]) -> dict[str, str]:
         elif "".join(words) in MULTIPLICITIES:
             keys[key] = "multiplicity"
     return keys
+
+
+def ambiguous_spin(info: Mapping[str, str], arrays: Mapping[str, Column]) -> str | None:
+    """A key of a spin that may mean S, 2S or 2S + 1 and is not zero, or of magnetic moments of atoms."""
+    if "multiplicity" in info:
+        return None
+    for key, text in info.items():
+        if "".join(_without_source(key)) in AMBIGUOUS_SPINS and text.strip() not in {*MISSING, "0", "0.0"}:
+            return key
+    moments = arrays.get("initial_magmoms")
+    is_polarised = moments is not None and moments.dtype.kind in "if" and abs(moments.sum()) > MOMENT
+    return "initial_magmoms" if is_polarised else None
 
 
 def split_list(text: str) -> list[str]:

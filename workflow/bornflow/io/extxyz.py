@@ -11,11 +11,13 @@ case. The other keys are interpreted in `label_keys.py` and `normalise.py`. `ext
 """
 
 import bz2
+import contextlib
 import gzip
 import itertools
 import logging
 import lzma
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -71,21 +73,31 @@ def read(path: str | Path) -> Iterator[RawFrame]:
         raise BornflowError(f"{path}: no such file; correct the path")
     if path.is_dir():
         raise BornflowError(f"{path} is a folder; give an extxyz file")
+    with _faults_of_files(path), open_text(path) as handle:
+        yield from _read_frames(path, handle)
+
+
+@contextlib.contextmanager
+def _faults_of_files(path: Path) -> Iterator[None]:
+    """Raise BornflowError for a file that is not text in UTF-8, or a compressed file that is damaged."""
     try:
-        with open_text(path) as handle:
-            yield from _read_frames(path, handle)
+        yield
     except UnicodeDecodeError as error:
         raise BornflowError(
             f"{path} is not text in UTF-8 ({error.reason} at byte {error.start}); save the file as UTF-8"
         ) from None
-    except (gzip.BadGzipFile, lzma.LZMAError, EOFError) as error:
+    except (gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError) as error:
+        raise BornflowError(f"{path} is damaged: {error}; copy it again") from error
+    except OSError as error:  # of bz2, which has no type of its own
+        if error.errno is not None:
+            raise
         raise BornflowError(f"{path} is damaged: {error}; copy it again") from error
 
 
 def count(path: str | Path) -> int:
     """The number of frames in a file. Only the line with the number of atoms is checked in each."""
     path, frames, line = Path(path), 0, 0
-    with open_text(path) as handle:
+    with _faults_of_files(path), open_text(path) as handle:
         for text in handle:
             line += 1
             if text.strip():

@@ -83,13 +83,19 @@ def read(
     for frame in raw_frames:  # already read and written by bornflow: energy=dft_energy bec=apt
         sources.update(pair.partition("=")[2] for pair in frame.info.get(MAPPED_KEYS, "").split())
     unused_weights: set[str] = set()
+    spins: set[str] = set()
     structures = [
-        normalise(frame, f"{default_name or _stem(path)}-{index}", own, sources, unused_weights)
+        normalise(frame, f"{default_name or _stem(path)}-{index}", own, sources, unused_weights, spins)
         for index, (frame, own) in enumerate(zip(raw_frames, label_keys, strict=True))
     ]
     if unused_weights:
         names = ", ".join(sorted(unused_weights))
         logger.warning(f"{path}: the weights {names} are not used; set weights of labels in training.loss")
+    if spins:
+        logger.warning(
+            f"{path}: {', '.join(sorted(spins))}: this spin is not read, since it may mean S, 2S or 2S + 1; "
+            "write it as multiplicity=2S+1"
+        )
     return structures
 
 

@@ -22,12 +22,18 @@ INTEGER_TOLERANCE = 1e-3  # largest deviation of a total charge from an integer
 
 
 def normalise(
-    frame: RawFrame, default_name: str, keys: Mapping[str, str], sources: set[str], unused_weights: set[str]
+    frame: RawFrame,
+    default_name: str,
+    keys: Mapping[str, str],
+    sources: set[str],
+    unused_weights: set[str],
+    spins: set[str],
 ) -> Atoms:
     """The frame with bornflow's keys; `keys` are {label: key of the file}.
 
-    Keys that labels were taken from are added to `sources`, weights that have no effect to `unused_weights`.
-    Raises BornflowError for a value, a weight or a unit that is not understood.
+    Keys that labels were taken from are added to `sources`, weights that have no effect to `unused_weights`,
+    and ambiguous keys of the spin to `spins`. Raises BornflowError for a value, a weight or a unit that is
+    not understood.
     """
     info, atoms = frame.info, frame.atoms
     place = f"{frame.place} ({info.get('structure') or default_name})"
@@ -46,6 +52,8 @@ def normalise(
     if mapped:
         info[MAPPED_KEYS] = mapped
     _rename_charge(info, place)
+    if spin := dialects.ambiguous_spin(info, frame.arrays):
+        spins.add(spin)
     atoms.info = {
         key: comment.parse_text(text) if key in TEXT_KEYS else comment.parse_value(key, text)
         for key, text in info.items()

@@ -46,6 +46,11 @@ def fetch(url: str, name: str, folder: Path, checksum: str | None) -> Path:
         if isinstance(error, OSError) and not isinstance(error, requests.RequestException) and error.errno:
             raise  # a full disk, a folder without permission
         reason = str(error).splitlines()[0]
+        if "does not match the known hash" in str(error):
+            raise BornflowError(
+                f"{url}{name} has another SHA-256 than the registry ({checksum}): it is another version, or "
+                "was changed; correct the registry if it is what you want"
+            ) from error
         raise BornflowError(
             f"{url}{name} cannot be fetched: {reason}. Without a connection, place the file at {path}"
         ) from error

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import molecule
+from ase.data import atomic_numbers, ground_state_magnetic_moments
 
+from .. import spacing
 from ..electrons import multiplicity, reject_impossible, total_charge
 from ..errors import BornflowError
 from ..io import frames
 
 # Elements with partly filled d or f shells, scandium to nickel and the rows below.
 OPEN_SHELLS = frozenset([*range(21, 29), *range(39, 47), *range(57, 79), *range(89, 111)])
+CHALCOGENS = frozenset(["O", "S", "Se", "Te"])
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ def build(name: str, settings: MoleculeSettings) -> Atoms:
             atoms = _from_ase(settings.ase)
         else:
             atoms = _from_file(str(settings.file))
+        if problem := spacing.problem(atoms):
+            raise BornflowError(f"{problem}; correct its source")
         _set_electrons(atoms, settings)
         atoms.info["structure"] = name
     except BornflowError as error:
@@ -58,7 +63,7 @@ def _set_electrons(atoms: Atoms, settings: MoleculeSettings) -> None:
         atoms.info["multiplicity"] = 1 + (int(atoms.numbers.sum()) - settings.charge) % 2
     if settings.multiplicity is not None:
         atoms.info["multiplicity"] = settings.multiplicity
-    elif _has_several_spins(atoms):
+    elif _is_ambiguous(atoms, settings):
         raise BornflowError(
             f"the spin of {atoms.get_chemical_formula()} does not follow from its source; give multiplicity "
             "(2S + 1), for example 3 for O₂ and 6 for high-spin Mn²⁺"
@@ -73,9 +78,21 @@ def _set_electrons(atoms: Atoms, settings: MoleculeSettings) -> None:
 
 
 def _has_several_spins(atoms: Atoms) -> bool:
-    """Whether the molecule is O₂ without unpaired electrons, or contains an element with d or f electrons."""
-    is_oxygen = str(atoms.symbols) == "O2" and multiplicity(atoms) == 1 and not total_charge(atoms)
-    return is_oxygen or any(number in OPEN_SHELLS for number in atoms.numbers)
+    """Whether low and high spin are both plausible.
+
+    This is so with two or more unpaired electrons, with partly filled d or f shells, and in diatomic
+    molecules such as O₂, SO and S₂, which SMILES describe with a double bond.
+    """
+    is_like_oxygen = len(atoms) == 2 and set(atoms.symbols) <= CHALCOGENS and not total_charge(atoms)
+    several = multiplicity(atoms) > 2 or is_like_oxygen
+    return several or any(number in OPEN_SHELLS for number in atoms.numbers)
+
+
+def _is_ambiguous(atoms: Atoms, settings: MoleculeSettings) -> bool:
+    """Whether the multiplicity does not follow from the source. ASE knows it for main-group elements."""
+    if settings.ase is not None and multiplicity(atoms) > 1:
+        return any(number in OPEN_SHELLS for number in atoms.numbers)
+    return _has_several_spins(atoms)
 
 
 def _from_smiles(smiles: str) -> Atoms:
@@ -87,6 +104,13 @@ def _from_smiles(smiles: str) -> Atoms:
     parsed = Chem.MolFromSmiles(smiles)
     if parsed is None:
         raise BornflowError(f"smiles: {smiles!r} found, which RDKit cannot read; correct it")
+    if any(atom.GetAtomicNum() == 0 for atom in parsed.GetAtoms()):
+        raise BornflowError(f"smiles: {smiles!r} found, which has an atom without element (*); replace it")
+    if (count := len(Chem.GetMolFrags(parsed))) != 1:
+        raise BornflowError(
+            f"smiles: {smiles!r} found, which are {count} molecules; make an entry of each, and list them in "
+            "`contains`"
+        )
     mol = Chem.AddHs(parsed)
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = 0
@@ -99,18 +123,28 @@ def _from_smiles(smiles: str) -> Atoms:
         lowest = conformers[int(np.argmin(energies))]
     numbers = [atom.GetAtomicNum() for atom in mol.GetAtoms()]
     atoms = Atoms(numbers, mol.GetConformer(lowest).GetPositions())
+    isotopes = [(atom.GetAtomicNum(), atom.GetIsotope()) for atom in mol.GetAtoms()]
+    if any(isotope for _, isotope in isotopes):
+        table = Chem.GetPeriodicTable()
+        atoms.set_masses([table.GetMassForIsotope(*pair) if pair[1] else None for pair in isotopes])
     atoms.info["charge"] = Chem.GetFormalCharge(mol)
     atoms.info["multiplicity"] = 1 + sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
     return atoms
 
 
 def _from_ase(name: str) -> Atoms:
-    try:
-        atoms = molecule(name)
-    except (KeyError, NotImplementedError) as error:
-        raise BornflowError(
-            f"ase: {name!r} found, which ase.build.molecule does not know; give `smiles` or a `file`"
-        ) from error
+    if name in atomic_numbers and name != "X":
+        number = atomic_numbers[name]
+        moment = ground_state_magnetic_moments[number] if number < len(ground_state_magnetic_moments) else 0
+        atoms = Atoms(name, magmoms=[moment])
+    else:
+        try:
+            atoms = molecule(name)
+        except (KeyError, NotImplementedError) as error:
+            raise BornflowError(
+                f"ase: {name!r} found, which is no element, and which ase.build.molecule does not know; give "
+                "`smiles` or a `file`"
+            ) from error
     moments = atoms.get_initial_magnetic_moments().sum()
     built = Atoms(atoms.symbols, atoms.positions)
     built.info["multiplicity"] = 1 + abs(round(float(moments)))

@@ -49,8 +49,10 @@ def pack(parts: Sequence[tuple[Atoms, int]], seed: int, density: float | None = 
             lines += [f"structure {index}.xyz", f"number {copies}", region, "end structure"]
         (folder / "packmol.inp").write_text("\n".join(lines) + "\n", encoding="utf-8")
         positions = _run(folder)
-    symbols = "".join(copies * str(atoms.symbols) for atoms, copies in parts)
+    symbols = [symbol for atoms, copies in parts for symbol in copies * atoms.get_chemical_symbols()]
     packed = Atoms(symbols, cell=[edge] * 3 if density else None, pbc=bool(density))
+    if any(atoms.has("masses") for atoms, _ in parts):
+        packed.set_masses(np.concatenate([np.tile(atoms.get_masses(), copies) for atoms, copies in parts]))
     if positions is None or len(positions) != len(packed):
         raise BornflowError(_does_not_fit(parts, density))
     packed.positions = positions

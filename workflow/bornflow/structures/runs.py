@@ -19,7 +19,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.optimize import FIRE
 from jaxtyping import Float
 
-from .. import thermostats
+from .. import geometry, thermostats
 from ..io.files import atomic_write
 from ..io.rejections import Rejection
 from ..progress import Meter
@@ -88,7 +88,7 @@ def _relax(
     relaxation.attach(meter.advance, note="relaxation")
     try:
         relaxation.run(fmax=RELAXED_FORCE, steps=settings.relaxation_steps)
-        _check_finite(moved)
+        _check_positions(moved)
     except MemoryError:
         raise
     except Exception as error:  # each sampler raises its own types
@@ -124,7 +124,7 @@ def _advance(
     try:
         while state.step < end:
             dynamics.step()
-            _check_finite(moved)
+            _check_positions(moved)
             state.step += 1
             meter.advance(note=f"{thermostats.temperature(moved, removed_rotations=rotations):.0f} K")
             if state.step % settings.interval == 0:
@@ -142,9 +142,9 @@ def _advance(
         state.run, state.step = state.run + 1, 0
 
 
-def _check_finite(atoms: Atoms) -> None:
-    if not np.isfinite(atoms.positions).all():
-        raise FloatingPointError("positions are not finite")
+def _check_positions(atoms: Atoms) -> None:
+    """Raise BornflowError for positions that are not finite or too far away."""
+    geometry.check(atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
 
 
 def _stop(state: State, settings: PoolSettings, name: str, where: str, error: Exception) -> None:

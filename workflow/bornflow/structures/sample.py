@@ -84,6 +84,8 @@ def split_intact(
     kept, left_out = [], []
     for origin, positions in candidates:
         frame = Atoms(start.symbols, positions, cell=start.cell, pbc=start.pbc)
+        if start.has("masses"):
+            frame.set_masses(start.get_masses())
         carried = {key: start.info[key] for key in frames.IDENTITY_KEYS if key in start.info}
         frame.info = carried | {
             "structure": f"{name}-{origin}",

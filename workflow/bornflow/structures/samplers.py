@@ -18,6 +18,7 @@ from typing import Any
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from ase.data import chemical_symbols
 
 from .. import tight_binding
 from ..composition import composition
@@ -57,6 +58,11 @@ def create(sampler: Sampler, atoms: Atoms) -> BaseCalculator:
     arguments that give no calculator.
     """
     if isinstance(sampler, str) and sampler in TIGHT_BINDING:
+        if (heaviest := int(atoms.numbers.max())) > tight_binding.HEAVIEST:
+            raise BornflowError(
+                f"sampler: {sampler} has no parameters for {chemical_symbols[heaviest]}, only up "
+                f"to {chemical_symbols[tight_binding.HEAVIEST]}; choose another sampler (docs/structures.md)"
+            )
         return tight_binding.calculator(TIGHT_BINDING[sampler], atoms)
     if total_charge(atoms) or multiplicity(atoms) > 1:
         logger.warning(

@@ -19,9 +19,11 @@ from sklearn.decomposition import PCA
 from skmatter.sample_selection import FPS
 
 from .. import cli, config
+from ..electrons import multiplicity, total_charge
 from ..errors import BornflowError
 from ..io import frames
 from ..io.files import atomic_write
+from .candidates import read_pool
 from .columns import FARTHEST, PICK, RANDOM
 from .descriptors import Vectors, describe
 from .settings import SelectionSettings
@@ -130,7 +132,8 @@ def select(
         )
     kind = frames.kind(pool[0])
     relevant = [atoms for atoms in known if frames.kind(atoms) == kind]
-    vectors = describe([*pool, *relevant], settings, threads)
+    everything = [*pool, *relevant]
+    vectors = _with_states(describe(everything, settings, threads), everything)
     vectors, others = vectors[: len(pool)], vectors[len(pool) :]
     selection = farthest_points(vectors, number, others, settings.duplicates)
     return (
@@ -138,6 +141,19 @@ def select(
         _map(pool, vectors, selection),
         _coverage(vectors, selection, others),
     )
+
+
+def _with_states(vectors: Vectors, structures: Sequence[Atoms]) -> Float[np.ndarray, "structures columns"]:
+    """`vectors` with a column for each total charge and spin, if there are several.
+
+    Structures that differ in these are as far apart as the mean norm of the vectors, never copies.
+    """
+    states = [(total_charge(atoms), multiplicity(atoms)) for atoms in structures]
+    known = sorted(set(states))
+    if len(known) == 1:
+        return vectors
+    columns = np.array([[state == other for other in known] for state in states], vectors.dtype)
+    return np.concatenate([vectors, columns * np.linalg.norm(vectors, axis=1).mean() / np.sqrt(2)], axis=1)
 
 
 def _map(pool: Sequence[Atoms], vectors: Vectors, selection: Selection) -> pd.DataFrame:
@@ -177,12 +193,7 @@ def main() -> None:
         coverage=cli.option("CSV file to write: covering radius; empty if all are selected", None),
     )
     settings = SelectionSettings.from_section(config.load(args.config, "structures")["selection"])
-    pool = frames.read_all([args.pool], allow_empty=True)
-    if not pool:
-        raise BornflowError(
-            f"{args.pool} is empty: all frames were left out; the reasons are in the tables (csv) of its "
-            "starts. Change the molecules, the sampler or the temperatures"
-        )
+    pool = read_pool(args.pool)
     known = frames.read_all(settings.start_from)
     try:
         chosen, places, coverage = select(pool, args.count, settings, known, args.threads)

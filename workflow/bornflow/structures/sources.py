@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import ase.io
+import numpy as np
 from ase import Atoms
 
-from .. import cli, spacing
+from .. import cli, geometry, spacing
 from ..config import registry
 from ..config.registry import Source
 from ..errors import BornflowError
@@ -71,11 +72,24 @@ def read_structures(source: Source, files: Sequence[Path]) -> list[Atoms]:
     for atoms in structures:
         atoms.info["structure"] = f"{source.name}-{atoms.info['structure']}"
         atoms.info["source"] = source.citation
-        if problem := spacing.problem(atoms):
-            raise BornflowError(
-                f"{frames.name(atoms)} of source {source.name}: {problem}; correct its format or its files"
-            )
+        _check(atoms, source)
     return structures
+
+
+def _check(atoms: Atoms, source: Source) -> None:
+    """Raise BornflowError for impossible positions, cells or distances, and labels that are not finite."""
+    place = f"{frames.name(atoms)} of source {source.name}"
+    try:
+        geometry.check(atoms.positions, atoms.cell.array if atoms.pbc.any() else None)
+    except BornflowError as error:
+        raise BornflowError(f"{place}: {error}") from error
+    problem = spacing.problem(atoms)
+    for key in frames.LABELS:
+        values = frames.label(atoms, key)
+        if values is not None and not np.isfinite(values).all():
+            problem = f"{key} is not finite"
+    if problem:
+        raise BornflowError(f"{place}: {problem}; correct its format or its files")
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -89,18 +103,17 @@ def _read_foreign(path: Path, name: str, format: str) -> list[Atoms]:
     """The structures of one file in the format of another program."""
     try:
         read = n2p2.read(path) if format == "n2p2" else _read_by_ase(path, format)
-    except (
-        ValueError,
-        KeyError,
-        IndexError,
-        AssertionError,
-        StopIteration,
-        ase.io.formats.UnknownFileTypeError,
-    ) as error:
+    except (BornflowError, MemoryError):
+        raise
+    except Exception as error:  # each reader of ASE raises its own types
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a missing file, no permission
         raise BornflowError(
             f"{path} cannot be read as {format}: {type(error).__name__}: {error}; correct the file, or its "
             "format in the registry"
         ) from error
+    if not read or not all(map(len, read)):
+        raise BornflowError(f"{path} cannot be read as {format}: no atoms found; correct the file")
     for number, atoms in enumerate(read):
         atoms.info["structure"] = name if len(read) == 1 else f"{name}-{number}"
     return read

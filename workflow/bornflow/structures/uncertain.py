@@ -23,9 +23,11 @@ from jaxtyping import Float
 
 from .. import cli, jax_setup
 from ..errors import BornflowError
+from ..identity import groups_of
 from ..inference import CommitteeCalculator
 from ..io import frames
 from ..progress import Meter
+from .candidates import read_pool
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +71,27 @@ def _with_uncertainties(atoms: Atoms, values: Float[np.ndarray, " 2"]) -> Atoms:
     return new
 
 
+def without_groups_of(held_out: Sequence[str], pool: list[Atoms], path: str) -> list[Atoms]:
+    """The structures of a pool that do not have the `group` of one in the files `held_out`.
+
+    Raises BornflowError if none is left.
+    """
+    groups = groups_of(frames.read_all(held_out))
+    kept = [atoms for atoms in pool if not groups_of([atoms]) & groups]
+    if len(kept) < len(pool):
+        logger.info(
+            "%d of %d structures begin at a validation structure and are left out",
+            len(pool) - len(kept),
+            len(pool),
+        )
+    if not kept:
+        raise BornflowError(
+            f"{path}: all structures begin at a validation structure ({', '.join(held_out)}), so none may be "
+            "trained on; give the pool more starts"
+        )
+    return kept
+
+
 @cli.command
 def main() -> None:
     """Write the structures of a pool that the models disagree about most."""
@@ -78,10 +101,12 @@ def main() -> None:
         pool=cli.option("extxyz file of candidates"),
         committee=cli.options("folders of two or more trained models"),
         count=cli.option("number of structures that will be selected from them", type=cli.count),
+        held_out=cli.options("extxyz files; structures with a `group` of theirs are left out", []),
     )
     jax_setup.configure()
+    pool = without_groups_of(args.held_out, read_pool(args.pool), args.pool)
     committee = CommitteeCalculator.from_checkpoints(args.committee)
-    chosen = most_uncertain(frames.read(args.pool), committee, FACTOR * args.count)
+    chosen = most_uncertain(pool, committee, FACTOR * args.count)
     frames.write(args.out, chosen)
 
 

@@ -15,6 +15,7 @@ from ase import Atoms
 
 from .. import cli, config
 from ..errors import BornflowError
+from ..identity import groups_of
 from ..io import frames
 from . import labelled_sets
 from .copies import Pair, pairs_across
@@ -38,7 +39,7 @@ def split(
     _report_labels(structures, paths)
     copies = labelled_sets.check(structures, settings)
     if validation:
-        train, valid = _given_subsets(structures, labels, validation, copies)
+        train, valid = _given_subsets(structures, labels, validation, copies, settings)
     else:
         train, valid = _chosen_subsets(structures, labels, copies, settings)
     if not train and any(mark(atoms) == VALIDATION for atoms in structures):
@@ -58,7 +59,7 @@ def split(
         "names",
         len(train),
         len(valid),
-        len({atoms.info["group"] for atoms in (*train, *valid) if "group" in atoms.info}),
+        len(groups_of([*train, *valid])),
         settings.split_by,
         sum(id(structures[i]) in kept and id(structures[j]) in kept for i, j in copies),
     )
@@ -73,12 +74,18 @@ def _marked(atoms: Atoms, value: str) -> Atoms:
 
 
 def _given_subsets(
-    structures: Sequence[Atoms], labels: Sequence[str], validation: Sequence[str], copies: Sequence[Pair]
+    structures: Sequence[Atoms],
+    labels: Sequence[str],
+    validation: Sequence[str],
+    copies: Sequence[Pair],
+    settings: TrainingSettings,
 ) -> tuple[list[Atoms], list[Atoms]]:
     """The subsets where the files of the validation subset are given."""
     count = sum(frames.count(path) for path in labels)
     train, valid = list(structures[:count]), list(structures[count:])
     train = labelled_sets.without_held_out(train, valid, pairs_across(copies, count))
+    if settings.split_by == "group":
+        train = _without_groups_of(valid, train)
     if marked := sum(mark(atoms) == VALIDATION for atoms in train):
         logger.warning(
             "%d structures marked split=validation are trained on, since training.validation names the "
@@ -87,10 +94,24 @@ def _given_subsets(
         )
     if not train:
         raise BornflowError(
-            f"all structures of {', '.join(labels)} are also in {', '.join(validation)}; none is "
-            "left to train on: give other files under training.data or training.validation"
+            f"all structures of {', '.join(labels)} are also in {', '.join(validation)}, or have the group "
+            "of one there; none is left to train on: give other files under training.data or "
+            "training.validation"
         )
     return train, valid
+
+
+def _without_groups_of(valid: Sequence[Atoms], train: Sequence[Atoms]) -> list[Atoms]:
+    """The structures of `train` that have no `group` in common with those of `valid`."""
+    held_out = groups_of(valid)
+    kept = [atoms for atoms in train if not groups_of([atoms]) & held_out]
+    if len(kept) < len(train):
+        logger.warning(
+            "%d structures are left out: they have the group of a validation structure (training.split_by: "
+            "group)",
+            len(train) - len(kept),
+        )
+    return kept
 
 
 def _chosen_subsets(
