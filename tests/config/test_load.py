@@ -41,6 +41,7 @@ def _merge(base, change):
         ({"training": {"epoch": 3}}, ["training", "'epoch'", "did you mean 'epochs'"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "many", "integer"]),
         ({"training": {"epochs": 0}}, ["training.epochs", "from 1 to"]),
+        ({"models": {"m": {"charge_degree": 2}}}, ["models.m.charge_degree: 2 found", "only backbone lorem"]),
         ({"models": {"m": {"charges": "global", "neutral": True}}}, ["models.m.neutral", "charges: local"]),
         ({"labels": {"engine": "vasp"}}, ["labels.engine", "vasp", "cp2k"]),
         ({"labels": {"cp2k": {"cutoff": -1}}}, ["labels.cp2k.cutoff", "-1"]),

@@ -65,7 +65,12 @@ def test_every_variant_accepts_its_own_weights_only(backbone, charges, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("version", "lacking"), [(7, {"tensor_degree": 2, "contraction": 0}), (8, {"contraction": 0})]
+    ("version", "lacking"),
+    [
+        (7, {"tensor_degree": 2, "contraction": 0, "charge_degree": "scalar"}),
+        (8, {"contraction": 0, "charge_degree": "scalar"}),
+        (9, {"charge_degree": "scalar"}),
+    ],
 )
 def test_earlier_formats_get_the_settings_that_their_models_had(version, lacking, tmp_path):
     model = Model(variant(**lacking), ("H", "O"))
@@ -150,10 +155,10 @@ def test_a_folder_of_the_previous_format_is_read_with_a_warning(folder, trained,
     assert "whose hash covers the weights alone" in caplog.text
 
 
-@pytest.mark.parametrize("found", [0, 5, 10, "7", None, [7], True, 7.5])
+@pytest.mark.parametrize("found", [0, 5, 11, "7", None, [7], True, 7.5])
 def test_another_format_is_rejected(found, folder):
     edit(folder, lambda text: text.update(format=found))
-    with pytest.raises(BornflowError, match=r"has format .*, this version reads 6, 7, 8, 9; train again"):
+    with pytest.raises(BornflowError, match=r"has format .*, this version reads 6, 7, 8, 9, 10; train again"):
         checkpoint.load(folder)
 
 

@@ -13,6 +13,7 @@ from bornflow.models import electrostatics
 from bornflow.models.graph import Shape
 from bornflow.models.model import Model
 
+PUBLISHED_LOREM = {"backbone": "lorem", "charge_degree": 2, "invariants": "published"}
 STEP = 4e-4  # Å
 BY_ATOM = ("forces", "charges", "bec", "screening", "effective_charges")  # the last two: coupled models
 
@@ -96,8 +97,9 @@ def test_forces_and_virial_are_derivatives_on_the_mesh_too(backbone, charges, mo
     [
         (jiggle(molecule("CH3CONH2"), 0), ("C", "H", "N", "O"), {"max_degree": 4, "radial": 32}),
         (STRUCTURES["triclinic"], ("H", "O"), {"radial_decay": 0, "harmonics": "solid"}),
+        (STRUCTURES["triclinic"], ("H", "O"), PUBLISHED_LOREM),
     ],
-    ids=["four elements and the default sizes", "the paper's radial and angular functions"],
+    ids=["four elements and the default sizes", "the paper's radial and angular functions", "tensor charges"],
 )
 def test_forces_of_other_elements_and_functions(atoms, elements, changes):
     model = Model(variant(charges="local", **changes), elements)

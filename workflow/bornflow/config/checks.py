@@ -56,6 +56,15 @@ def _global_charges_are_trained(full: Mapping) -> Iterator[str]:
             )
 
 
+def _tensor_charges_are_of_lorem(full: Mapping) -> Iterator[str]:
+    for name, model in full["models"].items():
+        if model["charge_degree"] != "scalar" and model["backbone"] != "lorem":
+            yield (
+                f"models.{name}.charge_degree: {model['charge_degree']} found, but only backbone lorem has "
+                "tensor charges; remove it"
+            )
+
+
 def _learning_curve_has_models(full: Mapping) -> Iterator[str]:
     for name in full["training"]["learning_curve"]["models"]:
         if name not in full["models"]:
@@ -156,6 +165,7 @@ CHECKS = (
     _learning_rate_falls,
     _recipes_are_valid,
     _global_charges_are_trained,
+    _tensor_charges_are_of_lorem,
     _learning_curve_has_models,
     _computed_labels_have_pools,
     _command_can_be_split,

@@ -25,11 +25,15 @@ from ..models.model import Model
 from ..models.types import Parameters
 from .checkpoint_checks import REMEDY, checked_model, checked_parameters
 
-FORMAT = 9  # of the folder that is written
-FORMATS = (6, 7, 8, 9)  # that are read
+FORMAT = 10  # of the folder that is written
+FORMATS = (6, 7, 8, 9, 10)  # that are read
 WEIGHTS_FORMAT = 6  # the oldest format with the same meaning of weights; its hash covers the weights alone
 # Settings that variants have since a format, with the values that earlier models had.
-ADDED = {8: {"tensor_degree": 2}, 9: {"contraction": 0}}
+ADDED: Mapping[int, dict[str, Any]] = {
+    8: {"tensor_degree": 2},
+    9: {"contraction": 0},
+    10: {"charge_degree": "scalar"},
+}
 
 logger = logging.getLogger(__name__)
 

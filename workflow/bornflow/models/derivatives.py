@@ -14,25 +14,25 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .features import Features
+from .features import EnergyInputs, Features
 from .graph import Graph, at_opposite_pairs
-from .types import Amplitudes, PerAtom, Scalars, Vectors
+from .types import Amplitudes, PerAtom, Vectors
 
 Apply = Callable[..., Any]  # a method of the network with its parameters: apply(*inputs, method=name)
 
 
 class Description(NamedTuple):
-    """Features of each atom, and the derivatives of the map R → A → x to the scalar features."""
+    """Features of each atom, and the derivatives of the map R → A → x to those that the energy depends on."""
 
     vectors: Vectors  # Å
-    scalars: Scalars
+    inputs: EnergyInputs  # that the energy depends on
     features: Features
-    to_amplitudes: Callable[[Scalars], tuple[Amplitudes]]  # ∂/∂A from ∂/∂x
+    to_amplitudes: Callable[[EnergyInputs], tuple[Amplitudes]]  # ∂/∂A from ∂/∂x
     to_edges: Callable[[Amplitudes], tuple[Vectors]]  # ∂/∂R from ∂/∂A
 
-    def pull_to_edges(self, by_scalars: Sequence[Scalars]) -> list[Vectors]:
+    def pull_to_edges(self, by_features: Sequence[EnergyInputs]) -> list[Vectors]:
         """Derivatives of one or two sums with respect to R, from their derivatives with respect to x."""
-        by_amplitudes = [self.to_amplitudes(by)[0] for by in by_scalars]
+        by_amplitudes = [self.to_amplitudes(by)[0] for by in by_features]
         if len(by_amplitudes) < 2:
             return [self.to_edges(by)[0] for by in by_amplitudes]
         # On processors one after the other: a batch of two takes longer than two separate passes.
@@ -43,19 +43,19 @@ class Description(NamedTuple):
 def describe(apply: Apply, vectors: Vectors, graph: Graph) -> Description:
     """Features from the edge vectors [Å] of a graph."""
 
-    def scalars_of(amplitudes: Amplitudes) -> tuple[Scalars, Features]:
+    def inputs_of(amplitudes: Amplitudes) -> tuple[EnergyInputs, Features]:
         features = apply(amplitudes, graph, method="describe")
-        return features.scalars, features
+        return apply(features, method="energy_inputs"), features
 
     amplitudes, to_edges = jax.vjp(lambda vectors: apply(vectors, graph, method="expand"), vectors)
-    scalars, to_amplitudes, features = jax.vjp(scalars_of, amplitudes, has_aux=True)
-    return Description(vectors, scalars, features, to_amplitudes, to_edges)
+    inputs, to_amplitudes, features = jax.vjp(inputs_of, amplitudes, has_aux=True)
+    return Description(vectors, inputs, features, to_amplitudes, to_edges)
 
 
 class EnergyGradient(NamedTuple):
     """Partial derivatives of the energy; `by_edges` is taken at constant features."""
 
-    by_scalars: Scalars  # eV
+    by_features: EnergyInputs  # eV
     by_edges: Vectors  # eV/Å
     by_positions: Float[Array, "atoms 3"]  # eV/Å, of the long-range sum alone
     by_cell: Float[Array, "3 3"] | None = None  # eV/Å, of the long-range sum alone
@@ -80,12 +80,12 @@ def energy(
     """Energy and charges, with the derivatives for the forces and, if requested, for the virial."""
 
     def total_energy(
-        scalars: Scalars, vectors: Vectors, positions: Float[Array, "atoms 3"], cell: Float[Array, "3 3"]
+        inputs: EnergyInputs, vectors: Vectors, positions: Float[Array, "atoms 3"], cell: Float[Array, "3 3"]
     ) -> tuple[Float[Array, ""], PerAtom]:
         moved = replace(graph, positions=positions, cell=cell)
-        return apply(scalars, vectors, moved, fixed_charges, method="total_energy")
+        return apply(inputs, vectors, moved, fixed_charges, method="total_energy")
 
-    inputs = description.scalars, description.vectors, graph.positions, graph.cell
+    inputs = description.inputs, description.vectors, graph.positions, graph.cell
     if not with_forces:
         return Energy(*total_energy(*inputs))
     argnums = (0, 1, 2, 3) if with_virial else (0, 1, 2)
@@ -98,18 +98,18 @@ class Charge(NamedTuple):
 
     effective: PerAtom
     screening: PerAtom
-    by_scalars: Scalars
+    by_features: EnergyInputs
 
 
-def total_charge(apply: Apply, scalars: Scalars, graph: Graph) -> Charge:
+def total_charge(apply: Apply, inputs: EnergyInputs, graph: Graph) -> Charge:
     """Effective charges of a coupled model, with the derivative of their sum."""
 
-    def sum_of_charges(scalars: Scalars) -> tuple[Float[Array, ""], tuple[PerAtom, PerAtom]]:
-        effective, screening = apply(scalars, graph, method="effective_charges")
+    def sum_of_charges(inputs: EnergyInputs) -> tuple[Float[Array, ""], tuple[PerAtom, PerAtom]]:
+        effective, screening = apply(inputs.scalars, graph, method="effective_charges")
         return jnp.sum(effective), (effective, screening)
 
-    by_scalars, (effective, screening) = jax.grad(sum_of_charges, has_aux=True)(scalars)
-    return Charge(effective, screening, by_scalars)
+    by_features, (effective, screening) = jax.grad(sum_of_charges, has_aux=True)(inputs)
+    return Charge(effective, screening, by_features)
 
 
 def forces_and_virial(

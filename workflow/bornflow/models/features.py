@@ -1,6 +1,6 @@
 """Features of each atom, the base class of backbones, and the small networks that several modules share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import flax.linen as nn
@@ -14,6 +14,8 @@ from .basis import RadialBasis
 from .graph import Graph, lengths
 from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical, Vectors
 
+Potentials = Callable[[PerAtom], PerAtom]
+
 SMALL_NORM = 1e-2  # norms are smoothed below this value, where their derivative would be singular
 
 
@@ -22,6 +24,13 @@ class Features(NamedTuple):
 
     scalars: Scalars
     spherical: Spherical
+
+
+class EnergyInputs(NamedTuple):
+    """The features that the energy depends on; `spherical` is None if it depends on the scalars only."""
+
+    scalars: Scalars
+    spherical: Spherical | None
 
 
 class Backbone(nn.Module):
@@ -63,18 +72,18 @@ class Backbone(nn.Module):
         - published: `published_invariants`.
         """
         blocks = split_degrees(spherical, self.max_degree)
+        if self.invariants == "published":
+            return self.published_invariants(blocks)
         powers = jnp.stack([jnp.sum(block**2, axis=1) for block in blocks], axis=1)
         if self.invariants == "pairs":
             rows, columns = np.triu_indices(self.channels)
             products = [jnp.einsum("nma,nmb->nab", block, block)[:, rows, columns] for block in blocks]
             scale = jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)
             return jnp.stack(products, axis=1) / scale
-        if self.invariants == "published":
-            return self.published_invariants(powers)
         return powers / jnp.sqrt(jnp.mean(powers, axis=2, keepdims=True) + SMALL_NORM**2)
 
-    def published_invariants(self, powers: Invariants) -> Invariants:
-        """The invariants of the paper's models, from `powers` |f_lc|²."""
+    def published_invariants(self, blocks: list[Float[Array, "atoms _ channels"]]) -> Invariants:
+        """The invariants of the paper's models, from the blocks of all degrees."""
         raise NotImplementedError
 
     def species_embedding(self) -> Float[Array, "species width"]:
@@ -83,11 +92,25 @@ class Backbone(nn.Module):
 
 
 class LongRangeEnergy(nn.Module):
-    """The long-range energy [eV] of each atom, from its features, charge [e] and potential [V]."""
+    """The long-range energy [eV] of each atom, from features, charges [e] and their potentials [V].
+
+    `potentials` maps charges to the potential at every atom; it is linear. Only an energy with
+    `uses_spherical` is given spherical features, since their derivatives take time.
+    """
 
     features: int
+    channels: int
+    max_degree: int
+    charge_degree: str | int  # of tensor charges: "scalar" (none), 0, 1 or 2
 
-    def __call__(self, scalars: Scalars, charges: PerAtom, potentials: PerAtom, graph: Graph) -> PerAtom:
+    @property
+    def uses_spherical(self) -> bool:
+        """Whether the energy depends on spherical features."""
+        return False
+
+    def __call__(
+        self, inputs: EnergyInputs, charges: PerAtom, potentials: Potentials, graph: Graph
+    ) -> PerAtom:
         """One energy per atom, zero for padding."""
         raise NotImplementedError
 

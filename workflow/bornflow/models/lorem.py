@@ -1,26 +1,26 @@
 """The `lorem` backbone (eq. 6): richer features from the density, and the potential as a descriptor.
 
-The paper's form of LOREM: no message passing, scalar charges only.
+LOREM without message passing. The paper has scalar charges only, its published models also tensor charges
+(`charge_degree`).
 """
 
 from typing import ClassVar
 
-import e3x
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ..units import COULOMB
+from .coupling import Coupling, TensorProduct, norms, scaled
 from .features import (
     MLP,
-    SMALL_NORM,
     Backbone,
+    EnergyInputs,
     Features,
     LongRangeEnergy,
+    Potentials,
     Readout,
-    row_degrees,
     species_pairs,
     split_degrees,
 )
@@ -55,14 +55,13 @@ class Lorem(Backbone):
         sums = jnp.einsum("nz,nk,zkc->nc", centre, flat[:, 0], weights)
         scalars = Update(self.features)(jnp.zeros_like(sums), sums)
         spherical = self._spherical(flat, filters, centre)
-        spherical = TensorProduct(self.max_degree, self.channels)(spherical)
-        scale = (2 * np.arange(self.max_degree + 1) + 1) ** 0.25
-        norms = jnp.asarray(scale, spherical.dtype)[:, None] * self.rotational_invariants(spherical)
-        return Features(Update(self.features)(scalars, norms.reshape(len(norms), -1)), spherical)
+        spherical = TensorProduct(self.max_degree, self.channels, self.max_degree)(spherical)
+        invariants = scaled(self.rotational_invariants(spherical))
+        return Features(Update(self.features)(scalars, invariants), spherical)
 
-    def published_invariants(self, powers: Invariants) -> Invariants:
+    def published_invariants(self, blocks: list[Float[Array, "atoms _ channels"]]) -> Invariants:
         """|f|."""
-        return jnp.sqrt(powers + SMALL_NORM**2)
+        return norms(blocks)
 
     def _spherical(
         self,
@@ -95,61 +94,44 @@ class Update(nn.Module):
         return nn.LayerNorm()(x + MLP(widths)(x))
 
 
-class TensorProduct(nn.Module):
-    """Products of two linear maps of the features, every degree with every degree, without pseudotensors.
+class PotentialEnergy(LongRangeEnergy):
+    """ε(u(x_i, V_i)) (eq. 6): potentials, in e/Å, update the features; a readout gives the energy.
 
-        f_lm,c = Σ_{l1, l2} w[l1, l2, l]_c Σ_{m1, m2} ⟨l1 m1, l2 m2 | l m⟩ (U f)_{l1 m1, c} (V f)_{l2 m2, c}
-
-    with l1 + l2 + l even. An even l results from two even or two odd degrees, an odd l from one of each. Each
-    of these four cases is a product of all pairs with dense coefficients.
+    With a `charge_degree` L there are further charges t_lm, l ≤ L, a TensorProduct of f_i with itself, as in
+    the published models (in the paper there are none). Their potentials V_lm enter through norms n_i, as f_i
+    does in `Lorem`, of the products of C V_lm and f_i: ε(u(x_i, (V_i, (2l+1)^¼ n_i))).
     """
 
-    max_degree: int
-    channels: int
+    @property
+    def uses_spherical(self) -> bool:
+        """Whether there are tensor charges."""
+        return self.charge_degree != "scalar"
 
     @nn.compact
-    def __call__(self, spherical: Spherical) -> Spherical:
-        """The products, with as many degrees and channels as the features."""
-        left, right = (self._linear_maps(side, spherical) for side in ("left", "right"))
-        n = self.max_degree + 1
-        weights = self.param("weights", nn.initializers.normal(1 / n), (n, n, n, self.channels))
-        degree = row_degrees(self.max_degree)
-        coupling = np.array(
-            e3x.so3.clebsch_gordan(self.max_degree, self.max_degree, self.max_degree, cartesian_order=True)
-        )
-        parity_rows = [np.flatnonzero(degree % 2 == parity) for parity in (0, 1)]
-
-        def product(first: int, second: int, result: int) -> Float[Array, "channels atoms rows"]:
-            rows = [parity_rows[parity] for parity in (first, second, result)]
-            dense = jnp.asarray(coupling[np.ix_(*rows)], weights.dtype)
-            paths = weights[np.ix_(*(degree[row] for row in rows))]
-            # One side after the other, so that all derivatives are matrix products too.
-            half = jnp.einsum("cna,cabk->cnbk", left[first], dense * jnp.moveaxis(paths, -1, 0))
-            return jnp.einsum("cnb,cnbk->cnk", right[second], half)
-
-        even = product(0, 0, 0) + product(1, 1, 0)
-        odd = product(0, 1, 1) + product(1, 0, 1)
-        blocks = []
-        for d in range(n):
-            start = sum(2 * other + 1 for other in range(d % 2, d, 2))
-            blocks.append((odd if d % 2 else even)[..., start : start + 2 * d + 1])
-        return jnp.moveaxis(jnp.concatenate(blocks, axis=-1), 0, -1)
-
-    def _linear_maps(self, side: str, spherical: Spherical) -> list[Float[Array, "channels atoms _"]]:
-        """A linear map of each degree, as [channels, atoms, lm]: the even degrees, then the odd ones."""
-        mapped = [
-            nn.Dense(self.channels, use_bias=False, name=f"{side}_{degree}")(block)
-            for degree, block in enumerate(split_degrees(spherical, self.max_degree))
-        ]
-        # Channels first: the next operation is one matrix product per channel.
-        return [jnp.moveaxis(jnp.concatenate(mapped[parity::2], axis=1), -1, 0) for parity in (0, 1)]
-
-
-class PotentialEnergy(LongRangeEnergy):
-    """ε(u(x_i, V_i)) (eq. 6): the potential, in e/Å, updates the features; a readout gives the energy."""
-
-    @nn.compact
-    def __call__(self, scalars: Scalars, charges: PerAtom, potentials: PerAtom, graph: Graph) -> PerAtom:
+    def __call__(
+        self, inputs: EnergyInputs, charges: PerAtom, potentials: Potentials, graph: Graph
+    ) -> PerAtom:
         """ε(u(x_i, V_i)) [eV]."""
-        updated = Update(self.features)(scalars, potentials[:, None] / COULOMB)
+        if inputs.spherical is None:
+            descriptors = potentials(charges)[:, None] / COULOMB
+        else:
+            descriptors = self._descriptors(inputs.spherical, charges, potentials)
+        updated = Update(self.features)(inputs.scalars, descriptors)
         return Readout(Lorem.energy_widths)(updated, graph)
+
+    def _descriptors(
+        self, spherical: Spherical, charges: PerAtom, potentials: Potentials
+    ) -> Float[Array, "atoms descriptors"]:
+        """V_i and the invariants of the potentials of tensor charges."""
+        degree = int(self.charge_degree)
+        tensors = TensorProduct(self.max_degree, 1, degree, name="tensor_charges")(spherical)
+        every = jnp.concatenate([charges[:, None], tensors[..., 0]], axis=1)
+        found = jax.vmap(potentials, in_axes=1, out_axes=1)(every) / COULOMB
+        mapped = [
+            nn.Dense(self.channels, use_bias=False, name=f"tensor_potential_{number}")(block)
+            for number, block in enumerate(split_degrees(found[:, 1:, None], degree))
+        ]
+        coupling = Coupling(degree, self.max_degree, self.channels, name="coupling")
+        products = coupling(mapped, split_degrees(spherical, self.max_degree))
+        invariants = scaled(norms(split_degrees(products, self.max_degree)))
+        return jnp.concatenate([found[:, :1], invariants], axis=1)

@@ -116,12 +116,12 @@ class Model:
         energy = derivatives.energy(apply, description, graph, fixed_charges, with_forces, strained)
         charge = bec = forces = virial = None
         if with_bec and self.network.is_coupled:
-            charge = derivatives.total_charge(apply, description.scalars, graph)
+            charge = derivatives.total_charge(apply, description.inputs, graph)
         elif with_bec:
             bec = apply(description.features, graph, method="tensors")
 
-        by_scalars = [summed.by_scalars for summed in (energy.gradient, charge) if summed is not None]
-        by_edges = description.pull_to_edges(by_scalars)
+        by_features = [summed.by_features for summed in (energy.gradient, charge) if summed is not None]
+        by_edges = description.pull_to_edges(by_features)
         if charge is not None:
             bec = born_effective_charges(charge.effective, description.vectors, by_edges[-1], graph)
         if energy.gradient is not None:

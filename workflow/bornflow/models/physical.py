@@ -8,7 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .features import Backbone, Features, LongRangeEnergy, species_pairs, split_degrees
+from .features import (
+    Backbone,
+    EnergyInputs,
+    Features,
+    LongRangeEnergy,
+    Potentials,
+    species_pairs,
+    split_degrees,
+)
 from .graph import Graph
 from .products import apply_filters
 from .types import Amplitudes, Invariants, PerAtom, Scalars, Spherical
@@ -42,9 +50,9 @@ class Physical(Backbone):
         mixed = nn.Dense(self.features, name="power")(invariants.reshape(len(invariants), -1))
         return Features(nn.LayerNorm()(scalars + mixed), spherical)
 
-    def published_invariants(self, powers: Invariants) -> Invariants:
+    def published_invariants(self, blocks: list[Float[Array, "atoms _ channels"]]) -> Invariants:
         """|f|²."""
-        return powers
+        return jnp.stack([jnp.sum(block**2, axis=1) for block in blocks], axis=1)
 
     def _scalars(
         self,
@@ -94,6 +102,8 @@ class Physical(Backbone):
 class CoulombEnergy(LongRangeEnergy):
     """½ q_i V_i (eq. 5): the energy of a classical charge in the potential."""
 
-    def __call__(self, scalars: Scalars, charges: PerAtom, potentials: PerAtom, graph: Graph) -> PerAtom:
+    def __call__(
+        self, inputs: EnergyInputs, charges: PerAtom, potentials: Potentials, graph: Graph
+    ) -> PerAtom:
         """½ q_i V_i [eV]."""
-        return 0.5 * charges * potentials
+        return 0.5 * charges * potentials(charges)

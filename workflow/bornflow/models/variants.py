@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from . import electrostatics
 from .basis import RadialBasis
 from .charges import SCREENINGS
-from .features import Backbone, Features, LongRangeEnergy, Readout
+from .features import Backbone, EnergyInputs, Features, LongRangeEnergy, Readout
 from .graph import Graph, edge_vectors, lengths
 from .heads import HEADS
 from .lorem import Lorem, PotentialEnergy
@@ -33,6 +33,7 @@ class Variant:
 
     backbone: str
     charges: str
+    charge_degree: str | int  # of tensor charges in the energy of `lorem`
     cutoff: float  # Å
     radial: int
     radial_decay: float  # Å⁻¹
@@ -82,7 +83,9 @@ class Network(nn.Module):
         )
         self.energy = Readout(backbone.energy_widths)
         self.charge = Readout(backbone.charge_widths, n_species=self.n_species)
-        self.long_range = long_range(settings.features)
+        self.long_range = long_range(
+            settings.features, settings.channels, settings.max_degree, settings.charge_degree
+        )
         if self.is_coupled:
             self.screening = SCREENINGS[settings.charges]()
         else:
@@ -98,20 +101,31 @@ class Network(nn.Module):
         """Features of each atom from its amplitudes."""
         return self.backbone(amplitudes, graph)
 
+    def energy_inputs(self, features: Features) -> EnergyInputs:
+        """The features that the energy depends on."""
+        return EnergyInputs(features.scalars, features.spherical if self.long_range.uses_spherical else None)
+
     def total_energy(
-        self, scalars: Scalars, vectors: Vectors, graph: Graph, fixed_charges: bool = False
+        self, inputs: EnergyInputs, vectors: Vectors, graph: Graph, fixed_charges: bool = False
     ) -> tuple[Float[Array, ""], PerAtom]:
         """Energy E [eV] and charges q [e]; with `fixed_charges` derivatives of E treat q as constant."""
-        charges = self.charge(scalars, graph)
+        charges = self.charge(inputs.scalars, graph)
         if self.variant.neutral:
             excess = jnp.sum(charges) - graph.charge
             charges -= graph.atom_mask * excess / jnp.sum(graph.atom_mask)
+        distances = lengths(vectors)
+
+        def potentials(charges: PerAtom) -> PerAtom:
+            if fixed_charges:
+                charges = jax.lax.stop_gradient(charges)
+            return electrostatics.potentials(
+                charges, graph, distances, self.variant.cutoff, self.variant.ewald_accuracy
+            )
+
         if fixed_charges:
             charges = jax.lax.stop_gradient(charges)
-        potentials = electrostatics.potentials(
-            charges, graph, lengths(vectors), self.variant.cutoff, self.variant.ewald_accuracy
-        )
-        energies = self.energy(scalars, graph) + self.long_range(scalars, charges, potentials, graph)
+        energies = self.energy(inputs.scalars, graph)
+        energies += self.long_range(inputs, charges, potentials, graph)
         return jnp.sum(energies), charges
 
     def effective_charges(self, scalars: Scalars, graph: Graph) -> tuple[PerAtom, PerAtom]:
@@ -127,7 +141,7 @@ class Network(nn.Module):
         """Call all functions once, to initialise their parameters."""
         vectors = edge_vectors(graph)
         features = self.describe(self.expand(vectors, graph), graph)
-        self.total_energy(features.scalars, vectors, graph)
+        self.total_energy(self.energy_inputs(features), vectors, graph)
         if self.is_coupled:
             self.effective_charges(features.scalars, graph)
         else:
