@@ -41,6 +41,13 @@ def _merge(base, change):
         ({"training": {"epoch": 3}}, ["training", "'epoch'", "did you mean 'epochs'"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "many", "integer"]),
         ({"training": {"epochs": 0}}, ["training.epochs", "from 1 to"]),
+        (
+            {
+                "models": {"m": {"published": "folder"}},
+                "training": {"seeds": [0, 1], "learning_curve": {"sizes": [9]}},
+            },
+            ["learning_curve.models: m is a published model", "training.seeds: a published model"],
+        ),
         ({"models": {"m": {"charge_degree": 2}}}, ["models.m.charge_degree: 2 found", "only backbone lorem"]),
         ({"models": {"m": {"charges": "global", "neutral": True}}}, ["models.m.neutral", "charges: local"]),
         ({"labels": {"engine": "vasp"}}, ["labels.engine", "vasp", "cp2k"]),
@@ -172,7 +179,7 @@ def test_every_key_is_described_and_has_a_default():
                 "thermostat",
                 "dtype",
             )  # of dynamics, for a system
-            optional = key in (*pools, *overrides, "title")
+            optional = key in (*pools, *overrides, "title", "published")
             assert has_default or key in node.get("required", []) or optional, f"{place}.{key}"
             walk(child, f"{place}.{key}")
         if isinstance(node.get("additionalProperties"), dict):

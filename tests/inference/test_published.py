@@ -1,5 +1,6 @@
 """Published models of the paper run in our networks to rounding."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -82,6 +83,34 @@ def test_an_imported_model_is_a_folder_for_all_programs(tmp_path):
         encoding="utf-8",
     )
     assert run.returncode == 1 and "of this model are uncoupled; omit it" in run.stderr
+
+
+def test_a_published_model_takes_the_place_of_a_trained_one(tmp_path):
+    labelled = frames.read(ROOT / "resources/labels/water.extxyz")
+    for subset, rows in (("train", slice(0, 4)), ("valid", slice(4, 8))):
+        frames.write(tmp_path / f"{subset}.extxyz", labelled[rows])
+    models = {"paper": {"published": str(CHECKPOINTS / "lorem_lr_only"), "backbone": "lorem"}}
+
+    def run(charges: str) -> subprocess.CompletedProcess:
+        models["paper"]["charges"] = charges
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump({"models": models}))
+        command = [sys.executable, "-m", "bornflow.training.imported", "--train", "train.extxyz", "--valid"]
+        command += ["valid.extxyz", "--model", "paper", "--config", "config.yaml", "--out", "m"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+
+    assert "models.paper.charges: local found, but the model in" in run("local").stderr
+    assert run("global").returncode == 0
+    report = json.loads((tmp_path / "m/metrics.json").read_text())
+    assert report["valid"]["all"]["forces_mae [meV/Å]"] < 25, "as after training on these labels"
+    gamma = checkpoint.load(tmp_path / "m").parameters["params"]["screening"]["gamma"]
+    assert float(gamma) == pytest.approx(report["screening"]["screening"], rel=1e-6)
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "config.yaml",
+        "history.csv",
+        "metrics.json",
+        "parameters.msgpack",
+        "validation.csv",
+    ]
 
 
 @pytest.mark.parametrize(

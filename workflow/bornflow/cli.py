@@ -145,7 +145,7 @@ def parse(main: Callable[[], None], *shared: str, **own: Mapping[str, Any]) -> a
 # Options that name files to write: for all programs, and further options of single programs (modules).
 OUTPUTS = {"--out", "--rejected", "--predictions"}
 MORE_OUTPUTS = {"split": {"--train", "--valid"}, "sample": {"--left-out"}, "select": {"--map", "--coverage"}}
-WRITES_FOLDER = {"published", "train"}  # all others write files
+WRITES_FOLDER = {"imported", "published", "train"}  # all others write files
 EXTENDS_INPUT = {"join_sets"}  # may write to a file that it reads, to extend a set
 
 

@@ -30,6 +30,11 @@ CHOSEN = pools.labelled(SETTINGS)  # pools that are not part of another one
 ROUNDS = growth.files(SETTINGS)
 STUDIES = SETTINGS["labels"]["studies"]
 MODELS = SETTINGS["models"]
+PUBLISHED = {
+    name: [f"{variant['published']}/{file}" for file in ("model.yaml", "model.msgpack", "baseline.yaml")]
+    for name, variant in MODELS.items()
+    if "published" in variant
+}
 SEEDS, RECIPES = (SETTINGS["training"][key] for key in ("seeds", "recipes"))
 BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
 LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]

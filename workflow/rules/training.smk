@@ -43,6 +43,8 @@ rule train:
         f"{RESULTS}/logs/training/model-{{model}}-{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train-{{model}}-{{seed}}.tsv"
+    wildcard_constraints:
+        model="|".join(name for name in MODELS if name not in PUBLISHED) or "none",
     priority: 1  # dynamics waits for it
     conda:
         "../../envs/jax.yaml"
@@ -57,6 +59,30 @@ rule train:
         "NPROC={threads} python -m bornflow.training.train --train {input.train:q}"
         " --valid {input.valid:q} --pretrain {input.pretraining:q} --model {wildcards.model:q}"
         " --seed {wildcards.seed:q} {params.limit} --config {input.config:q} --out {params.folder:q} &> {log:q}"
+
+
+# A published model in place of a trained one.
+rule import_model:
+    input:
+        train=f"{RESULTS}/training/train.extxyz",
+        valid=f"{RESULTS}/training/valid.extxyz",
+        published=lookup(dpath="{model}", within=PUBLISHED),
+        config=f"{RESULTS}/settings/model-{{model}}.yaml",
+    output:
+        multiext(f"{RESULTS}/models/{{model}}/{{seed}}/", **MODEL_FILES),
+    log:
+        f"{RESULTS}/logs/training/import-{{model}}-{{seed}}.log",
+    wildcard_constraints:
+        model="|".join(PUBLISHED) or "none",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        folder=subpath(output.config, parent=True),
+    shell:
+        "NPROC={threads} python -m bornflow.training.imported --train {input.train:q} --valid {input.valid:q}"
+        " --model {wildcards.model:q} --config {input.config:q} --out {params.folder:q} &> {log:q}"
 
 
 # Learning curves: models trained on fewer structures.

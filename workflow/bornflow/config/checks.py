@@ -65,6 +65,22 @@ def _tensor_charges_are_of_lorem(full: Mapping) -> Iterator[str]:
             )
 
 
+def _published_models_are_not_trained(full: Mapping) -> Iterator[str]:
+    published = [name for name, model in full["models"].items() if "published" in model]
+    curve = full["training"]["learning_curve"]
+    trained = {
+        "grow.model": [full["grow"]["model"]] if full["grow"]["rounds"] and "model" in full["grow"] else [],
+        "training.learning_curve.models": (curve["models"] or list(full["models"])) if curve["sizes"] else [],
+        "training.recipes": list(full["models"]) if full["training"]["recipes"] else [],
+    }
+    for key, names in trained.items():
+        for name in published:
+            if name in names:
+                yield f"{key}: {name} is a published model, which is not trained; remove it here"
+    if published and full["training"]["seeds"] != [0]:
+        yield f"training.seeds: a published model ({published[0]}) has no seeds; set seeds: [0]"
+
+
 def _learning_curve_has_models(full: Mapping) -> Iterator[str]:
     for name in full["training"]["learning_curve"]["models"]:
         if name not in full["models"]:
@@ -166,6 +182,7 @@ CHECKS = (
     _recipes_are_valid,
     _global_charges_are_trained,
     _tensor_charges_are_of_lorem,
+    _published_models_are_not_trained,
     _learning_curve_has_models,
     _computed_labels_have_pools,
     _command_can_be_split,

@@ -69,4 +69,4 @@ def load_variant(path: str | Path | None, name: str) -> dict:
     if name not in variants:
         where = path or "the default configuration (give --config)"
         raise BornflowError(f"model {name} is not in {where}; choose one of {', '.join(variants)}")
-    return variants[name]
+    return {key: value for key, value in variants[name].items() if key != "published"}

@@ -59,9 +59,10 @@ def _check_baseline(config: Path, baseline: list[Any], elements: list[str]) -> N
 
 def _check_variant(config: Path, variant: dict[Any, Any]) -> None:
     node = schema()["properties"]["models"]["additionalProperties"]
+    known = set(node["properties"]) - {"published"}
     for words, keys in (
-        ("lacks", set(node["properties"]) - set(variant)),
-        ("has the unknown", set(variant) - set(node["properties"])),
+        ("lacks", known - set(variant)),
+        ("has the unknown", set(variant) - known),
     ):
         if keys:
             raise BornflowError(f"{config}: variant {words} {', '.join(sorted(map(str, keys)))}; {REMEDY}")

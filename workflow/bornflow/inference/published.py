@@ -89,7 +89,7 @@ def _convert(
     given = {**SETTINGS[network], **sizes, "charges": charges}
     if charges == "uncoupled":
         given["tensor_channels"] = weights[TENSORS]["Dense_2"]["0+"]["kernel"].shape[1]
-    variant = validate({"models": {"published": given}}, "model.yaml")["models"]["published"]
+    variant = validate({"models": {"m": given}}, "model.yaml")["models"]["m"]
     if network == PHYSICAL:
         shape = (variant["radial"], variant["max_degree"] + 1, variant["channels"])
         parameters = published_weights.physical(weights, numbers, variant["cutoff"], shape)
