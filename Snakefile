@@ -74,6 +74,13 @@ rule study:
         MODEL_FIGURES,
 
 
+# Published models of the paper beside ours: --configfile config/studies/published.yaml
+rule published:
+    input:
+        rules.study.input,
+        rules.published_forces.output if PUBLISHED_PHYSICAL else [],
+
+
 # Models trained with other settings: --configfile config/studies/recipes.yaml
 rule recipes:
     input:

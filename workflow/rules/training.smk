@@ -1,5 +1,6 @@
 # One model for each variant and seed, its predictions and its errors on the validation set.
 DATA = [LABELLED if path == "computed" else path for path in SETTINGS["training"]["data"]]
+PUBLISHED_PHYSICAL = [name for name in PUBLISHED if MODELS[name]["backbone"] == "physical"]
 ERRORS = f"{RESULTS}/training/errors.csv"
 COMPARISON = f"{RESULTS}/training/comparison.csv"
 METRICS = f"{RESULTS}/training/evaluation/{{model}}-{{seed}}.json"
@@ -83,6 +84,27 @@ rule import_model:
     shell:
         "NPROC={threads} python -m bornflow.training.imported --train {input.train:q} --valid {input.valid:q}"
         " --model {wildcards.model:q} --config {input.config:q} --out {params.folder:q} &> {log:q}"
+
+
+# Forces of published models as their own code returns them.
+rule published_forces:
+    input:
+        models=expand(f"{RESULTS}/models/{{model}}/0/config.yaml", model=PUBLISHED_PHYSICAL),
+        data=expand(f"{RESULTS}/training/{{subset}}.extxyz", subset=["train", "valid"]),
+        config=f"{RESULTS}/settings/split.yaml",
+    output:
+        f"{RESULTS}/training/published_forces.csv",
+    log:
+        f"{RESULTS}/logs/training/published_forces.log",
+    conda:
+        "../../envs/jax.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        folders=[f"{RESULTS}/models/{model}/0" for model in PUBLISHED_PHYSICAL],
+    shell:
+        "NPROC={threads} python -m bornflow.training.published_forces --checkpoints {params.folders:q}"
+        " --data {input.data:q} --config {input.config:q} --out {output:q} &> {log:q}"
 
 
 # Learning curves: models trained on fewer structures.

@@ -60,12 +60,18 @@ def potentials(
     # The real-space sum excludes pairs beyond the cutoff, which a list with a skin contains.
     inside = graph.pair_mask * (distances < cutoff)
     real = jnp.sum(_POTENTIAL.sr(sigma, distances) * inside * charges[graph.neighbours], axis=1)
-    mesh = mesh_points(graph, accuracy)
+    return COULOMB * real * graph.atom_mask + reciprocal_potentials(charges, graph, cutoff, accuracy)
+
+
+def reciprocal_potentials(charges: PerAtom, graph: Graph, cutoff: float, accuracy: float) -> PerAtom:
+    """The part of `potentials` [V] that is summed in reciprocal space, for periodic structures."""
+    charges = charges * graph.atom_mask
+    sigma, mesh = smearing(cutoff, accuracy), mesh_points(graph, accuracy)
     if MESH_POINT * math.prod(mesh) + MESH_START < len(charges) * math.prod(map(len, graph.waves)):
-        reciprocal = _mesh_sum(charges, graph, sigma, mesh)
+        found = _mesh_sum(charges, graph, sigma, mesh)
     else:
-        reciprocal = _wave_sum(charges, graph, sigma, k_max(cutoff, accuracy))
-    return COULOMB * (real + reciprocal) * graph.atom_mask
+        found = _wave_sum(charges, graph, sigma, k_max(cutoff, accuracy))
+    return COULOMB * found * graph.atom_mask
 
 
 def mesh_points(graph: Graph, accuracy: float) -> tuple[int, ...]:
