@@ -371,6 +371,7 @@ def test_a_validation_file_is_held_out(few, tmp_path, caplog):
     held = [relabel(atoms) for atoms in few[:3]]
     for atoms in held:
         atoms.info["structure"] = "held-" + frames.name(atoms)
+        atoms.info.pop("group", None)
         atoms.positions += 1.0
     frames.write(train_file, few)
     frames.write(valid_file, held)

@@ -10,9 +10,10 @@ from scipy.special import comb
 
 from bornflow.models import basis
 from bornflow.models.basis import RadialBasis, radial_functions
+from bornflow.models.coupling import TensorProduct
 from bornflow.models.features import MLP, SMALL_NORM
 from bornflow.models.graph import edge_vectors
-from bornflow.models.lorem import Lorem, TensorProduct, Update
+from bornflow.models.lorem import Lorem, Update
 from bornflow.models.model import Model
 
 ELEMENTS = ("H", "O")
@@ -129,10 +130,10 @@ def test_lorem(atoms, invariants):
     scalars = update.apply({"params": weights["Update_0"]}, jnp.zeros_like(scalars), jnp.asarray(scalars))
     coefficients = dense(weights["filter_spherical"], edge).reshape(len(both), degrees, -1)[:, degree]
     spherical = summed(coefficients * angular[..., None], centre, n)
-    product = TensorProduct(options.max_degree, options.channels)
+    product = TensorProduct(options.max_degree, options.channels, options.max_degree)
     spherical = product.apply({"params": weights["TensorProduct_0"]}, jnp.asarray(spherical))
     powers = np.stack([(spherical[:, degree == d] ** 2).sum(axis=1) for d in range(degrees)], axis=1)
-    norms = relative(powers) if invariants == "relative" else np.sqrt(powers + SMALL_NORM**2)
+    norms = relative(powers) if invariants == "relative" else np.sqrt(powers)
     norms *= (2 * np.arange(degrees)[:, None] + 1) ** 0.25
     expected = update.apply({"params": weights["Update_1"]}, scalars, jnp.asarray(norms.reshape(n, -1)))
     np.testing.assert_allclose(features.spherical, spherical, rtol=0, atol=1e-11)
@@ -192,7 +193,7 @@ def test_solid_harmonics_are_those_of_e3x_with_their_derivatives():
 
 def test_the_tensor_product_is_the_sum_over_all_true_tensors():
     degrees, channels = 4, 3
-    product = TensorProduct(degrees - 1, channels)
+    product = TensorProduct(degrees - 1, channels, degrees - 1)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(5, degrees**2, channels)))
     parameters = product.init(jax.random.key(0), x)
     weights = parameters["params"]

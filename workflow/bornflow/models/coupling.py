@@ -56,7 +56,8 @@ class Coupling(nn.Module):
 
 def _weights(module: nn.Module, left: int, right: int, result: int) -> PathWeights:
     shape = (left + 1, right + 1, result + 1, module.channels)
-    return module.param("weights", nn.initializers.normal(1 / (max(left, right) + 1)), shape)
+    weights = module.param("weights", nn.initializers.normal(1 / (max(left, right) + 1)), shape)
+    return jnp.asarray(weights)
 
 
 def couple(
