@@ -20,7 +20,11 @@ from bornflow.models.model import Model
 
 SHARED = ROOT.parent / "shared"
 CHECKPOINTS = SHARED / "published/checkpoints"
-NAMES = ["phys_uncoupled", "phys_coupl_local", "phys_lr_only", "lorem_uncoupled", "lorem_lr_only"]
+NAMES = [
+    "phys_coupl_local",
+    "lorem_uncoupled",
+    *(pytest.param(n, marks=pytest.mark.slow) for n in ("phys_uncoupled", "phys_lr_only", "lorem_lr_only")),
+]
 
 pytestmark = pytest.mark.skipif(
     not CHECKPOINTS.exists(), reason="the published models are not beside the project"
@@ -58,6 +62,7 @@ def test_published_models_give_what_the_published_code_gives(name):
             np.testing.assert_allclose(out.screening[:n], reference[f"{key}_screen"], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_an_imported_model_is_a_folder_for_all_programs(tmp_path):
     command = [sys.executable, "-m", "bornflow.inference.published", "--checkpoint"]
     command += [str(CHECKPOINTS / "phys_lr_only"), "--out", str(tmp_path / "m")]

@@ -23,7 +23,13 @@ SHARED = ROOT.parent / "shared"
 @pytest.mark.skipif(
     not (SHARED / "published").exists(), reason="the published models are not beside the project"
 )
-@pytest.mark.parametrize("name", ["phys_uncoupled", "phys_lr_only", "phys_coupl_local"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "phys_coupl_local",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("phys_uncoupled", "phys_lr_only")),
+    ],
+)
 def test_forces_are_those_of_the_published_code(name):
     imported = published.read(SHARED / f"published/checkpoints/{name}")
     model = Model(replace(imported.model.variant, ewald_accuracy=1e-9), imported.model.elements)
