@@ -99,6 +99,10 @@ def _merge(base, change):
             ["structures.pools.b.relax: it is a part of structures.pools.a"],
         ),
         (
+            {"structures": {"pools": {"a": {"pools": ["b"], "steps": 7}, "b": WATER}}},
+            ["pools.a.steps: the structures of this pool are not extended by dynamics; set it for these"],
+        ),
+        (
             {"structures": {"pools": {"a": {"pools": ["b"], "select": 99}, "b": WATER}}},
             ["a.select: 99 found", "at most 42"],
         ),

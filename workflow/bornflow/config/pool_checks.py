@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from . import pools, registry
+from .schema import schema
 
 SOURCES = ("contains", "files", "source", "pools")
+DYNAMICS = ("sampler", "temperatures", "steps", "interval", "timestep", "relaxation_steps", "keep_relaxed")
 MOLECULE_SOURCES = ("smiles", "ase", "file")
 
 
@@ -98,6 +100,19 @@ def _files_have_no_settings_of_packings(full: Mapping) -> Iterator[str]:
             yield f"{place}.starts: only packings, and files with extend: true, have starts; remove it"
 
 
+def _settings_of_dynamics_have_an_effect(full: Mapping) -> Iterator[str]:
+    defaults = schema()["properties"]["structures"]["properties"]["pools"]["additionalProperties"][
+        "properties"
+    ]
+    for place, pool in _each_pool(full):
+        if pools.is_sampled(pool):
+            continue
+        for key in DYNAMICS:
+            if pool[key] != defaults[key]["default"]:
+                remedy = "set it for these pools" if "pools" in pool else "remove it, or set extend: true"
+                yield f"{place}.{key}: the structures of this pool are not extended by dynamics; {remedy}"
+
+
 def _temperatures_have_different_names(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         names = [f"{temperature:g}K" for temperature in pool["temperatures"]]
@@ -188,6 +203,7 @@ CHECKS = (
     _samplers_are_complete,
     _files_have_no_settings_of_packings,
     _xtb_labels_isolated_structures,
+    _settings_of_dynamics_have_an_effect,
     _temperatures_have_different_names,
     _selection_reads_other_runs,
     _models_come_from_other_runs,
