@@ -90,6 +90,13 @@ def test_molecules_come_from_smiles_names_and_files(tmp_path):
     frames.write(tmp_path / "own.extxyz", [ion("Na")])
     own = build("own", MoleculeSettings(file=str(tmp_path / "own.extxyz")))
     assert own.info["charge"] == 1 and len(own) == 13
+    oxygen = molecule("O2")
+    frames.write(tmp_path / "o2.extxyz", [oxygen])
+    with pytest.raises(BornflowError, match="the spin of O2"):
+        build("o2", MoleculeSettings(file=str(tmp_path / "o2.extxyz")))
+    oxygen.info["multiplicity"] = 3
+    frames.write(tmp_path / "o2.extxyz", [oxygen])
+    assert build("o2", MoleculeSettings(file=str(tmp_path / "o2.extxyz"))).info["multiplicity"] == 3
 
 
 @pytest.mark.parametrize(

@@ -113,17 +113,17 @@ class Network(nn.Module):
         if self.variant.neutral:
             excess = jnp.sum(charges) - graph.charge
             charges -= graph.atom_mask * excess / jnp.sum(graph.atom_mask)
-        distances = lengths(vectors)
+        distances, settings = lengths(vectors), self.variant
+
+        def held(charges: PerAtom) -> PerAtom:
+            return jax.lax.stop_gradient(charges) if fixed_charges else charges
 
         def potentials(charges: PerAtom) -> PerAtom:
-            if fixed_charges:
-                charges = jax.lax.stop_gradient(charges)
             return electrostatics.potentials(
-                charges, graph, distances, self.variant.cutoff, self.variant.ewald_accuracy
+                held(charges), graph, distances, settings.cutoff, settings.ewald_accuracy
             )
 
-        if fixed_charges:
-            charges = jax.lax.stop_gradient(charges)
+        charges = held(charges)
         energies = self.energy(inputs.scalars, graph)
         energies += self.long_range(inputs, charges, potentials, graph)
         return jnp.sum(energies), charges

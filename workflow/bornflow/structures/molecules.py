@@ -58,12 +58,14 @@ def _set_electrons(atoms: Atoms, settings: MoleculeSettings) -> None:
 
     With another charge than the source's, the multiplicity is the lowest possible one unless it is given.
     """
+    is_stated = settings.file is not None and "multiplicity" in atoms.info
     if settings.charge is not None and settings.charge != total_charge(atoms):
         atoms.info["charge"] = settings.charge
         atoms.info["multiplicity"] = 1 + (int(atoms.numbers.sum()) - settings.charge) % 2
+        is_stated = False
     if settings.multiplicity is not None:
         atoms.info["multiplicity"] = settings.multiplicity
-    elif _is_ambiguous(atoms, settings):
+    elif not is_stated and _has_several_spins(atoms, settings):
         raise BornflowError(
             f"the spin of {atoms.get_chemical_formula()} does not follow from its source; give multiplicity "
             "(2S + 1), for example 3 for O₂ and 6 for high-spin Mn²⁺"
@@ -77,22 +79,18 @@ def _set_electrons(atoms: Atoms, settings: MoleculeSettings) -> None:
         ) from error
 
 
-def _has_several_spins(atoms: Atoms) -> bool:
+def _has_several_spins(atoms: Atoms, settings: MoleculeSettings) -> bool:
     """Whether low and high spin are both plausible.
 
-    This is so with two or more unpaired electrons, with partly filled d or f shells, and in diatomic
-    molecules such as O₂, SO and S₂, which SMILES describe with a double bond.
+    This is so with partly filled d or f shells, with two or more unpaired electrons unless ASE names them,
+    and in diatomic molecules such as O₂, SO and S₂, which SMILES describe with a double bond.
     """
-    is_like_oxygen = len(atoms) == 2 and set(atoms.symbols) <= CHALCOGENS and not total_charge(atoms)
-    several = multiplicity(atoms) > 2 or is_like_oxygen
-    return several or any(number in OPEN_SHELLS for number in atoms.numbers)
-
-
-def _is_ambiguous(atoms: Atoms, settings: MoleculeSettings) -> bool:
-    """Whether the multiplicity does not follow from the source. ASE knows it for main-group elements."""
+    if any(number in OPEN_SHELLS for number in atoms.numbers):
+        return True
     if settings.ase is not None and multiplicity(atoms) > 1:
-        return any(number in OPEN_SHELLS for number in atoms.numbers)
-    return _has_several_spins(atoms)
+        return False
+    is_like_oxygen = len(atoms) == 2 and set(atoms.symbols) <= CHALCOGENS and not total_charge(atoms)
+    return multiplicity(atoms) > 2 or is_like_oxygen
 
 
 def _from_smiles(smiles: str) -> Atoms:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from .. import cli, config, jax_setup
-from ..composition import composition
 from ..errors import BornflowError
 from ..inference import checkpoint, published
 from ..inference.checkpoint import Checkpoint
@@ -62,8 +61,6 @@ def main() -> None:
     settings = TrainingSettings.from_section(config.load(args.config, "training"))
     found = read(args.config, args.model)
     train, valid = (labelled_sets.read([path], settings) for path in (args.train, args.valid))
-    for atoms in (*train, *valid):
-        composition(atoms, found.model.elements)  # rejects unknown elements
     model, report = measure(found, Inputs(train, valid, pretrain=[]))
     out = Path(args.out)
     write_history(out / "history.csv", np.zeros((0, 5)))

@@ -3,7 +3,8 @@
 python -m bornflow.training.predict --checkpoint DIR --structures A.extxyz B.extxyz --out P.extxyz
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from ..inference import checkpoint
 from ..inference.checkpoint import Checkpoint
 from ..io import frames
 from ..models.graph import Graph
-from ..models.model import Model, Prediction
+from ..models.model import Prediction
 from .data import Bucket, make_batch, make_buckets
 
 BATCH_ATOMS = 256  # in a batch
@@ -34,19 +35,23 @@ def predict_labels(
     if buckets is None:
         buckets = make_buckets(structures, model, trained.baseline, BATCH_ATOMS, shapes=1)
     predicted: dict[int, Atoms] = {}
-    for bucket in buckets:
-        for first in range(0, len(bucket.indices), bucket.batch_size):
-            rows = np.arange(first, min(first + bucket.batch_size, len(bucket.indices)))
-            prediction = _evaluate(model, trained.parameters, make_batch(bucket, rows).graph)
-            for row, index in enumerate(bucket.indices[rows].tolist()):
-                atoms = structures[index]
-                offset = composition(atoms, model.elements) @ trained.baseline
-                predicted[index] = _with_prediction(atoms, prediction, row, offset)
+    for index, prediction, row in evaluate_batches(partial(model.batch, trained.parameters), buckets):
+        atoms = structures[index]
+        offset = composition(atoms, model.elements) @ trained.baseline
+        predicted[index] = _with_prediction(atoms, prediction, row, offset)
     return [predicted[index] for index in range(len(structures))]
 
 
-def _evaluate(model: Model, parameters: Any, graph: Graph) -> Prediction:
-    return jax.device_get(model.batch(parameters, graph))
+def evaluate_batches(
+    evaluate: Callable[[Graph], Any], buckets: Sequence[Bucket]
+) -> Iterator[tuple[int, Any, int]]:
+    """The index of each structure, what `evaluate` gives for its batch, and its row there."""
+    for bucket in buckets:
+        for first in range(0, len(bucket.indices), bucket.batch_size):
+            rows = np.arange(first, min(first + bucket.batch_size, len(bucket.indices)))
+            result = jax.device_get(evaluate(make_batch(bucket, rows).graph))
+            for row, index in enumerate(bucket.indices[rows].tolist()):
+                yield index, result, row
 
 
 def _with_prediction(atoms: Atoms, prediction: Prediction, row: int, offset: float) -> Atoms:

@@ -3,8 +3,8 @@
     python -m bornflow.training.published_forces --checkpoints DIR0 DIR1 --data A.extxyz \\
         --out forces.csv
 
-With the gradients F_s of the short-range energy and F_C of the Coulomb energy, the gradient f_C of the latter
-at constant charges, and the part g_C of f_C from reciprocal space, the published code returns
+F_s is the force from the short-range energy, F_C that from the Coulomb energy, f_C the latter at constant
+charges, and g_C the part of f_C from reciprocal space. The published code returns
 
     charges     clusters      periodic structures
     uncoupled   F_s + f_C     F_s + g_C
@@ -39,9 +39,9 @@ from ..models.graph import Graph, edge_vectors, lengths
 from ..models.model import Model
 from ..models.types import PerAtom
 from . import labelled_sets
-from .data import make_batch, make_buckets
+from .data import make_buckets
 from .metrics import error_metrics
-from .predict import BATCH_ATOMS, predict_labels
+from .predict import BATCH_ATOMS, evaluate_batches, predict_labels
 from .settings import TrainingSettings
 
 ACCURACY = 3.7e-6  # of the Ewald sums
@@ -103,17 +103,14 @@ def with_returned_forces(published: Checkpoint, structures: Sequence[Atoms]) -> 
             f"--checkpoints: a model has backbone {variant.backbone}, whose forces are gradients; omit it"
         )
     model = Model(replace(variant, ewald_accuracy=ACCURACY), published.model.elements)
-    evaluate = jax.jit(jax.vmap(partial(returned_forces, model), in_axes=(None, 0)))
+    evaluate = jax.jit(jax.vmap(partial(returned_forces, model, published.parameters)))
+    buckets = make_buckets(structures, model, published.baseline, BATCH_ATOMS, shapes=1)
     predicted: dict[int, Atoms] = {}
-    for bucket in make_buckets(structures, model, published.baseline, BATCH_ATOMS, shapes=1):
-        for first in range(0, len(bucket.indices), bucket.batch_size):
-            rows = np.arange(first, min(first + bucket.batch_size, len(bucket.indices)))
-            found = np.asarray(evaluate(published.parameters, make_batch(bucket, rows).graph), float)
-            for row, index in enumerate(bucket.indices[rows].tolist()):
-                atoms = structures[index]
-                labels = {key: frames.label(atoms, key) for key in frames.LABELS}
-                labels["forces"] = found[row, : len(atoms)]
-                predicted[index] = frames.with_labels(atoms, labels)
+    for index, found, row in evaluate_batches(evaluate, buckets):
+        atoms = structures[index]
+        labels = {key: frames.label(atoms, key) for key in frames.LABELS}
+        labels["forces"] = np.asarray(found[row, : len(atoms)], float)
+        predicted[index] = frames.with_labels(atoms, labels)
     return [predicted[index] for index in range(len(structures))]
 
 
