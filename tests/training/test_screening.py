@@ -6,11 +6,11 @@ from examples import noisy_parameters, variant, water
 
 from bornflow.errors import BornflowError
 from bornflow.inference.checkpoint import Checkpoint
+from bornflow.inference.predict import predict_labels
 from bornflow.io import frames
 from bornflow.models.model import Model
 from bornflow.training import screening
 from bornflow.training.metrics import error_metrics
-from bornflow.training.predict import predict_labels
 
 
 def test_no_other_factor_has_a_smaller_error():

@@ -16,7 +16,8 @@ from examples import variant, water
 
 from bornflow.config.load import complete
 from bornflow.errors import BornflowError
-from bornflow.inference import checkpoint
+from bornflow.inference import batches, checkpoint
+from bornflow.inference.predict import predict_labels
 from bornflow.io import frames
 from bornflow.labels.engines import xtb
 from bornflow.labels.finite_field import central_difference
@@ -27,7 +28,6 @@ from bornflow.training.divergence import Diverged
 from bornflow.training.loop import train
 from bornflow.training.loss import mean_terms, terms_by_structure
 from bornflow.training.metrics import error_metrics
-from bornflow.training.predict import predict_labels
 from bornflow.training.records import write_validation
 from bornflow.training.settings import TrainingSettings
 from bornflow.training.tables import QUANTITIES
@@ -75,7 +75,7 @@ def test_baseline_has_the_minimum_norm(structures):
 def test_structures_are_padded_to_few_sizes_with_the_least_waste(seed):
     rng = np.random.default_rng(seed)
     sizes, most = rng.integers(1, 12, size=rng.integers(1, 20)), int(rng.integers(1, 5))
-    found = data.padded_sizes(sizes.tolist(), most)
+    found = batches.padded_sizes(sizes.tolist(), most)
     assert (found >= sizes).all() and len(set(found)) <= most
     choices = (c for n in range(1, most + 1) for c in itertools.combinations(np.unique(sizes), n))
     wasted = [

@@ -85,6 +85,7 @@ use rule join_pools as join_pools_in_round with:
 use rule label as label_in_round with:
     input:
         structures=f"{ROUND}/selected.extxyz",
+        models=LABELLING_MODELS,
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         labelled=f"{ROUND}/batches/{{batch}}.extxyz",

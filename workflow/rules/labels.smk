@@ -10,6 +10,11 @@ STUDY_TABLES = expand(
 LABEL_CHECK = [f"{RESULTS}/labels/check.csv"] * (SHIPPED in SETTINGS["training"]["data"] and has_cp2k())
 
 
+# The models that label, if the engine is `model`.
+LABELLING_MODELS = pools.model_files(
+    {"model": SETTINGS["labels"]["model"]["folders"] if SETTINGS["labels"]["engine"] == "model" else []}
+)
+
 # Structures to label: the selected ones, relaxed first if their pool asks for it.
 RELAXED = [name for name in CHOSEN if POOLS[name]["relax"]]
 TO_LABEL = [
@@ -21,6 +26,7 @@ TO_LABEL = [
 rule relax:
     input:
         structures=f"{RESULTS}/structures/selected/{{structure}}.extxyz",
+        models=LABELLING_MODELS,
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         relaxed=f"{RESULTS}/labels/relaxed/{{structure}}.extxyz",
@@ -30,13 +36,13 @@ rule relax:
     benchmark:
         f"{RESULTS}/benchmarks/relax-{{structure}}.tsv"
     conda:
-        "../../envs/cp2k.yaml"
+        "../../envs/cp2k.yaml" if SETTINGS["labels"]["engine"] != "model" else "../../envs/jax.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
         mem_mb=label_memory,
         runtime=720,
     shell:
-        "python -m bornflow.labels.relax --structures {input.structures:q} --config {input.config:q}"
+        "NPROC={threads} python -m bornflow.labels.relax --structures {input.structures:q} --config {input.config:q}"
         " --threads {threads} --out {output.relaxed:q} --rejected {output.rejected:q} &> {log:q}"
 
 
@@ -57,6 +63,7 @@ rule join_pools:
 rule label:
     input:
         structures=f"{RESULTS}/structures/selected.extxyz",
+        models=LABELLING_MODELS,
         config=f"{RESULTS}/settings/labels.yaml",
     output:
         labelled=f"{RESULTS}/labels/batches/{{batch}}.extxyz",
@@ -66,13 +73,13 @@ rule label:
     benchmark:
         f"{RESULTS}/benchmarks/label-{{batch}}.tsv"
     conda:
-        "../../envs/cp2k.yaml"
+        "../../envs/cp2k.yaml" if SETTINGS["labels"]["engine"] != "model" else "../../envs/jax.yaml"
     threads: SETTINGS["labels"]["threads"]
     resources:
         mem_mb=label_memory,
         runtime=720,
     shell:
-        "python -m bornflow.labels.label --structures {input.structures:q} --batch {wildcards.batch:q}"
+        "NPROC={threads} python -m bornflow.labels.label --structures {input.structures:q} --batch {wildcards.batch:q}"
         " --config {input.config:q} --threads {threads} --allow-empty"
         " --out {output.labelled:q} --rejected {output.rejected:q} &> {log:q}"
 

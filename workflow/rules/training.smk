@@ -222,7 +222,7 @@ rule predict:
     params:
         folder=subpath(input.model, parent=True),
     shell:
-        "NPROC={threads} python -m bornflow.training.predict --checkpoint {params.folder:q}"
+        "NPROC={threads} python -m bornflow.inference.predict --checkpoint {params.folder:q}"
         " --structures {input.structures:q} --out {output:q} &> {log:q}"
 
 

@@ -92,6 +92,12 @@ def _computed_labels_have_pools(full: Mapping) -> Iterator[str]:
         yield "training.data: `computed` labels need structures; list pools under structures.pools"
 
 
+def _engine_model_has_models(full: Mapping) -> Iterator[str]:
+    labels = full["labels"]
+    if labels["engine"] == "model" and not labels["model"]["folders"]:
+        yield "labels.model.folders: no model given; list the folders whose mean prediction is the label"
+
+
 def _command_can_be_split(full: Mapping) -> Iterator[str]:
     command = full["labels"]["cp2k"]["command"]
     try:
@@ -185,6 +191,7 @@ CHECKS = (
     _published_models_are_not_trained,
     _learning_curve_has_models,
     _computed_labels_have_pools,
+    _engine_model_has_models,
     _command_can_be_split,
     _studies_change_known_settings,
     *pool_checks.CHECKS,

@@ -123,7 +123,7 @@ def _temperatures_have_different_names(full: Mapping) -> Iterator[str]:
 def _xtb_labels_isolated_structures(full: Mapping) -> Iterator[str]:
     for place, pool in _each_pool(full):
         if full["labels"]["engine"] == "xtb" and "density" in pool:
-            yield f"{place}: periodic, which labels.engine = xtb cannot label; use cp2k"
+            yield f"{place}: periodic, which labels.engine = xtb cannot label; use cp2k or model"
 
 
 def _selection_reads_other_runs(full: Mapping) -> Iterator[str]:
@@ -144,25 +144,24 @@ def _selection_reads_other_runs(full: Mapping) -> Iterator[str]:
 
 
 def _models_come_from_other_runs(full: Mapping) -> Iterator[str]:
-    """Models of the same run cannot sample or choose the structures that they are trained on."""
+    """Models of the same run cannot sample, choose or label the structures that they are trained on."""
     if "computed" not in full["training"]["data"]:
         return
-    results = Path(full["results"]).resolve()
+    used = {"labels.model.folders": full["labels"]["model"]["folders"]}
     for place, pool in _each_pool(full):
         sampler = {} if isinstance(pool["sampler"], str) else pool["sampler"]
         sampling = sampler.get("model", [])
-        used = {
-            "committee": pool.get("committee", []),
-            "sampler.model": [sampling] if isinstance(sampling, str) else sampling,
-        }
-        for key, folders in used.items():
-            for folder in folders:
-                if Path(folder).resolve().is_relative_to(results):
-                    yield (
-                        f"{place}.{key}: {folder} is in the results of this run, whose models are trained on "
-                        "its structures (training.data: computed); copy the models to another folder, or "
-                        "give this run other `results`"
-                    )
+        used[f"{place}.committee"] = pool.get("committee", [])
+        used[f"{place}.sampler.model"] = [sampling] if isinstance(sampling, str) else sampling
+    results = Path(full["results"]).resolve()
+    for key, folders in used.items():
+        for folder in folders:
+            if Path(folder).resolve().is_relative_to(results):
+                yield (
+                    f"{key}: {folder} is in the results of this run, whose models are trained on "
+                    "its structures (training.data: computed); copy the models to another folder, or "
+                    "give this run other `results`"
+                )
 
 
 def _pools_are_large_enough(full: Mapping) -> Iterator[str]:

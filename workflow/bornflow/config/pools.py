@@ -122,9 +122,9 @@ def files(full: Mapping, folder: str | None = None) -> dict[str, dict[str, Any]]
         parts = [f"{folder}/pools/{member}.extxyz" for member in pool.get("pools", [])]
         listed[name] = {
             "sources": input_files(full, pool) + [entry["file"] for entry in molecules if "file" in entry],
-            "sampler": _model_files(pool["sampler"]),
-            "committee": _model_files({"model": pool.get("committee", [])}),
-            "descriptor": _model_files(structures["selection"]["descriptor"]),
+            "sampler": model_files(pool["sampler"]),
+            "committee": model_files({"model": pool.get("committee", [])}),
+            "descriptor": model_files(structures["selection"]["descriptor"]),
             "starts": parts or [f"{folder}/starts/{name}/{number}.extxyz" for number in numbers],
             "left_out": [f"{folder}/starts/{name}/{number}.csv" for number in numbers],
             "candidates": f"{folder}/{'uncertain' if 'committee' in pool else 'pools'}/{name}.extxyz",
@@ -133,7 +133,7 @@ def files(full: Mapping, folder: str | None = None) -> dict[str, dict[str, Any]]
     return listed
 
 
-def _model_files(given: str | Mapping) -> list[str]:
+def model_files(given: str | Mapping) -> list[str]:
     """The files of the models in a setting like {model: FOLDER} or {model: [FOLDER, FOLDER]}."""
     folders = [] if isinstance(given, str) else given.get("model", [])
     folders = [folders] if isinstance(folders, str) else folders

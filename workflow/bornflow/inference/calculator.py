@@ -106,6 +106,11 @@ class BornflowCalculator(Calculator):
         return cls(checkpoint.load(directory), electric_field, dtype, fixed_charges)
 
     @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements that the model knows."""
+        return self.model.elements
+
+    @property
     def electric_field(self) -> np.ndarray | None:
         """The constant field [V/Å]; setting it discards earlier results."""
         return self._electric_field

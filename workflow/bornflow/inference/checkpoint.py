@@ -46,6 +46,13 @@ class Checkpoint:
     parameters: Parameters
     baseline: Float[np.ndarray, " elements"]
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of elements, baseline, variant and weights."""
+        described = [self.model.elements, self.baseline.tolist(), asdict(self.model.variant)]
+        weights = serialization.to_bytes(self.parameters)
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode() + weights).hexdigest()
+
 
 def save(
     directory: str | Path, checkpoint: Checkpoint, name: str, training: Mapping[str, Any], seed: int

@@ -90,6 +90,11 @@ class CommitteeCalculator(Calculator):
         members = [BornflowCalculator(member, dtype=dtype) for member in loaded.values()]
         return cls(members, None if calibration is None else read_scales(calibration))
 
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """The elements that the members know."""
+        return self.members[0].model.elements
+
     def reset(self) -> None:
         """Discard results, and those of the members with their neighbour lists."""
         super().reset()
@@ -119,6 +124,13 @@ class CommitteeCalculator(Calculator):
             self.results[f"{name}_std"] = self.scales[quantity] * spread
         for name in ("energy", "free_energy", "energy_std"):
             self.results[name] = float(self.results[name])
+
+
+def calculator(directories: Sequence[str | Path]) -> BornflowCalculator | CommitteeCalculator:
+    """The calculator of one folder, or the committee of several. Raises BornflowError as these do."""
+    if len(directories) == 1:
+        return BornflowCalculator.from_checkpoint(directories[0])
+    return CommitteeCalculator.from_checkpoints(directories)
 
 
 def _have_equal_weights(one: Checkpoint, other: Checkpoint) -> bool:

@@ -1,6 +1,6 @@
 """Label structures: energies, forces and Born effective charges from one of the engines.
 
-    python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb --config cfg.yaml \\
+    python -m bornflow.labels.label --structures S.extxyz --engine cp2k|xtb|model --config cfg.yaml \\
         --out labelled.extxyz
 
 A structure that does not pass the gate is reported with its name and the reason; the others are labelled.
@@ -40,6 +40,7 @@ def label_structures(
     labelled, rejected = [], []
     engine = create(engine_name, settings, threads)
     known = _read_known(settings.known)
+    engine.prepare(structures)
     for atoms in track(structures, f"labels ({engine_name})", len(structures), "structures"):
         try:
             electrons.reject_impossible(atoms)
@@ -76,7 +77,8 @@ def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
     )
     frame.info.update(label.provenance)
     frame.info["label_hash"] = label.hash
-    frame.info.update({key: round(value, 10) for key, value in label.residuals.items()})
+    numbers = {**label.residuals, **label.spread}
+    frame.info.update({key: round(value, 10) for key, value in numbers.items()})
     frame.info.update({key: values.round(10) for key, values in label.moments.items()})
     return frame
 

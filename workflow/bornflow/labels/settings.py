@@ -55,6 +55,13 @@ class XTBSettings:
 
 
 @dataclass(frozen=True)
+class ModelSettings:
+    """The section `labels.model`."""
+
+    folders: Sequence[str]
+
+
+@dataclass(frozen=True)
 class StudySettings:
     """One entry of `labels.studies`."""
 
@@ -78,6 +85,7 @@ class LabelSettings:
     gate: Mapping[str, float]
     cp2k: CP2KSettings
     xtb: XTBSettings
+    model: ModelSettings
     studies: Mapping[str, StudySettings]
     linear_response: Sequence[str]
 
@@ -87,6 +95,7 @@ class LabelSettings:
         nested = {
             "cp2k": CP2KSettings(**section["cp2k"]),
             "xtb": XTBSettings(**section["xtb"]),
+            "model": ModelSettings(**section["model"]),
             "studies": {name: StudySettings(**study) for name, study in section["studies"].items()},
         }
         return cls(**{**section, **nested})

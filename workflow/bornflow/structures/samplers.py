@@ -80,18 +80,11 @@ def create(sampler: Sampler, atoms: Atoms) -> BaseCalculator:
 
 
 def _trained(folders: str | list[str], atoms: Atoms) -> BaseCalculator:
-    from .. import jax_setup
-    from ..inference import BornflowCalculator, CommitteeCalculator
+    from .. import inference
 
-    jax_setup.configure()
-    listed = _as_list(folders)
-    if len(listed) == 1:
-        single = BornflowCalculator.from_checkpoint(listed[0])
-        composition(atoms, single.model.elements)  # rejects unknown elements
-        return single
-    committee = CommitteeCalculator.from_checkpoints(listed)
-    composition(atoms, committee.members[0].model.elements)
-    return committee
+    trained = inference.calculator(_as_list(folders))
+    composition(atoms, trained.elements)  # rejects unknown elements
+    return trained
 
 
 def _as_list(folders: str | list[str]) -> list[str]:

@@ -1,25 +1,23 @@
 """Labelled structures as batches of padded arrays, made once per run.
 
-Structures are sorted by size into a few buckets. Each bucket has one padded shape, so that a run compiles
-only a few programs. Missing labels have a weight of zero.
+Structures are sorted by size into a few buckets of one padded shape each (`inference.batches`). Missing
+labels have a weight of zero.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from ase import Atoms
 from jaxtyping import Array, Float, Int
 
 from ..composition import composition
-from ..electrons import total_charge
 from ..errors import BornflowError
+from ..inference import batches
 from ..io import frames
 from ..models.graph import Graph
 from ..models.model import Model
-from ..models.pairs import Pairs, common_shape, pad
 
 
 class Batch(NamedTuple):
@@ -61,30 +59,6 @@ def spread_evenly(structures: Sequence[Atoms], count: int) -> list[Atoms]:
     return [structures[index] for index in np.linspace(0, len(structures) - 1, count).round().astype(int)]
 
 
-def padded_sizes(sizes: Sequence[int], most: int) -> Int[np.ndarray, " structures"]:
-    """The padded size of each structure, with at most `most` different sizes and the least padding.
-
-    The optimum is exact, by dynamic programming over the sizes in ascending order.
-    """
-    values, counts = np.unique(sizes, return_counts=True)
-    weights = np.concatenate([[0], np.cumsum(counts)])
-    # best[j]: the smallest sum over the first j values, and the places where a shape ends.
-    best: list[tuple[float, tuple[int, ...]]] = [(0.0, ()), *[(np.inf, ())] * len(values)]
-    for _ in range(min(most, len(values))):
-        best = [
-            min(
-                [best[j]]
-                + [
-                    (best[i][0] + (weights[j] - weights[i]) * values[j - 1], (*best[i][1], j - 1))
-                    for i in range(j)
-                ]
-            )
-            for j in range(len(values) + 1)
-        ]
-    chosen = values[list(best[-1][1])]
-    return chosen[np.searchsorted(chosen, sizes)]
-
-
 def make_buckets(
     structures: Sequence[Atoms],
     model: Model,
@@ -98,22 +72,13 @@ def make_buckets(
     `baseline` are energies [eV] of the elements, `batch_atoms` is the number of atoms in a batch. Clusters
     are padded to at most `shapes` sizes, and so are periodic structures: for each size a separate program is
     compiled in seconds. With `by_labels` structures with different labels are in different buckets, so that a
-    step computes only labelled quantities.
-
-    Raises BornflowError for an element that the model does not know, or for a structure without a neighbour
-    list.
+    step computes only labelled quantities. Raises BornflowError as `batches.stack_graphs` does.
     """
     groups: dict[tuple, list[int]] = {}
-    for periodic in (False, True):
-        members = [
-            index for index, atoms in enumerate(structures) if (frames.kind(atoms) == "bulk") == periodic
-        ]
-        if members:
-            sizes = padded_sizes([len(structures[index]) for index in members], shapes)
-            for index, size in zip(members, sizes.tolist(), strict=True):
-                composition(structures[index], model.elements)  # rejects unknown elements
-                labels = present_labels(structures[index]) if by_labels else ()
-                groups.setdefault((periodic, size, labels), []).append(index)
+    for shape, members in batches.group_by_size(structures, shapes).items():
+        for index in members:
+            labels = present_labels(structures[index]) if by_labels else ()
+            groups.setdefault((*shape, labels), []).append(index)
     return [_bucket(structures, indices, model, baseline, batch_atoms) for indices in groups.values()]
 
 
@@ -124,26 +89,12 @@ def _bucket(
     baseline: Float[np.ndarray, " elements"],
     batch_atoms: int,
 ) -> Bucket:
+    graphs = batches.stack_graphs(structures, indices, model, batch_atoms)
     members = [structures[index] for index in indices]
-    neighbours = [_neighbour_list(atoms, model) for atoms in members]
-    shape = common_shape([pairs.shape for pairs in neighbours])
-    graphs = [
-        pad(pairs, shape, charge=total_charge(atoms))
-        for pairs, atoms in zip(neighbours, members, strict=True)
-    ]
-    graph = jax.tree.map(lambda *leaves: np.stack(leaves), *graphs)
-    data = _with_labels(members, graph, np.array(indices, np.int32), model, baseline)
+    data = _with_labels(members, graphs.stacked, np.array(indices, np.int32), model, baseline)
     found = {key for atoms in members for key in present_labels(atoms)}
     labels = tuple(key for key in frames.LABELS if key in found)
-    return Bucket(np.array(indices), data, max(1, batch_atoms // shape.atoms), labels)
-
-
-def _neighbour_list(atoms: Atoms, model: Model) -> Pairs:
-    cell = atoms.cell.array if frames.kind(atoms) == "bulk" else None
-    try:
-        return model.pairs(atoms.numbers, atoms.positions, cell)
-    except BornflowError as error:
-        raise BornflowError(f"structure {frames.name(atoms)}: {error}") from error
+    return Bucket(graphs.indices, data, graphs.batch_size, labels)
 
 
 def _with_labels(
@@ -197,10 +148,8 @@ def padding_fraction(buckets: Sequence[Bucket]) -> float:
 
 def make_batch(bucket: Bucket, rows: Int[np.ndarray, " rows"]) -> Batch:
     """Rows of a bucket as a batch of `bucket.batch_size`, filled up with the first row at zero weight."""
-    missing = bucket.batch_size - len(rows)
-    padded = np.concatenate([rows, np.repeat(rows[:1], missing)])
-    batch = jax.tree.map(lambda leaf: leaf[padded], bucket.data)
-    weight = np.concatenate([np.ones(len(rows)), np.zeros(missing)]).astype(np.float32)
+    batch = batches.take_rows(bucket.data, rows, bucket.batch_size)
+    weight = (np.arange(bucket.batch_size) < len(rows)).astype(np.float32)
     return batch._replace(
         has_energy=batch.has_energy * weight,
         has_forces=batch.has_forces * weight,
@@ -213,12 +162,12 @@ def shuffled_batches(
     buckets: Sequence[Bucket], rng: np.random.Generator
 ) -> list[tuple[Batch, tuple[str, ...]]]:
     """One epoch: all structures in random batches, with the keys of their labels, in random order."""
-    batches = []
+    epoch = []
     for bucket in buckets:
         order = rng.permutation(len(bucket.indices))
         for first in range(0, len(order), bucket.batch_size):
-            batches.append((make_batch(bucket, order[first : first + bucket.batch_size]), bucket.labels))
-    return [batches[index] for index in rng.permutation(len(batches))]
+            epoch.append((make_batch(bucket, order[first : first + bucket.batch_size]), bucket.labels))
+    return [epoch[index] for index in rng.permutation(len(epoch))]
 
 
 def steps_per_epoch(buckets: Sequence[Bucket]) -> int:

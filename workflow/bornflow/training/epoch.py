@@ -10,13 +10,14 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from ..inference.batches import Graphs
 from ..inference.checkpoint import Checkpoint
+from ..inference.predict import predict_labels
 from ..models.model import Model
 from .data import Bucket, shuffled_batches, steps_per_epoch
 from .divergence import Diverged, explain, find_divergence
 from .loss import LOSS_TERMS
 from .metrics import error_metrics
-from .predict import predict_labels
 from .settings import TrainingSettings
 from .state import State
 from .step import Outcome, Step
@@ -34,7 +35,7 @@ class Run:
     structures: Sequence[Atoms]
     buckets: Sequence[Bucket]  # of the structures
     held_out: Sequence[Atoms]
-    held_out_buckets: Sequence[Bucket]  # empty if no errors on them are recorded
+    held_out_graphs: Sequence[Graphs]  # empty if no errors on them are recorded
     step: Step
     unravel: Callable[[Any], Any]  # from a vector to the model's parameters
     weights: Mapping[str, float]  # of the loss terms
@@ -89,7 +90,7 @@ def average_decay(average: float, step: int) -> np.float32:
 def validate(run: Run, state: State) -> State:
     """The state with a new row of errors on the held-out structures; NaN for charges with a fitted γ."""
     trained = run.checkpoint(state)
-    predicted = predict_labels(trained, run.held_out, run.held_out_buckets)
+    predicted = predict_labels(trained, run.held_out, run.held_out_graphs)
     errors = error_metrics(run.held_out, predicted)["all"]
     unfitted = {"bec_mae [1e-3 e]"} if run.model.screening_is_fitted else set()
     values = [np.nan if name in unfitted else errors.get(name, np.nan) for name in QUANTITIES]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from .. import cli, config, jax_setup
 from ..inference import checkpoint
+from ..inference.predict import predict_labels
 from ..io import frames
 from ..io.files import write_json
 from . import labelled_sets
 from .metrics import error_metrics
-from .predict import predict_labels
 from .settings import TrainingSettings
 from .tables import read_screening
 

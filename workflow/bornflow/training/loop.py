@@ -17,6 +17,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Float
 
 from ..composition import elements
+from ..inference.batches import make_graphs
 from ..inference.checkpoint import Checkpoint
 from ..models.charges import with_charges
 from ..models.model import Model
@@ -27,7 +28,6 @@ from .data import Bucket
 from .epoch import Run, progress_note, run_epoch, validate
 from .loss import LOSS_TERMS, terms_of_zero
 from .optimiser import build_optimiser, decay_of_matrices
-from .predict import BATCH_ATOMS
 from .schedule import reason_to_end
 from .settings import TrainingSettings
 from .state import State, identity, restore, store
@@ -79,9 +79,9 @@ def prepare(
     buckets = data.make_buckets(
         structures, model, baseline, settings.batch_atoms, settings.shapes, by_labels=True
     )
-    held_out_buckets = []
+    held_out_graphs = []
     if settings.validate_epochs:
-        held_out_buckets = data.make_buckets(held_out, model, baseline, BATCH_ATOMS, shapes=1)
+        held_out_graphs = make_graphs(held_out, model)
     padding = data.padding_fraction(buckets)
     logger.info("%d structures, %d shapes, %.0f%% padding", len(structures), len(buckets), 100 * padding)
     parameters = _initial_parameters(model, buckets, structures, settings, seed, initial)
@@ -97,7 +97,7 @@ def prepare(
         structures=structures,
         buckets=buckets,
         held_out=held_out,
-        held_out_buckets=held_out_buckets,
+        held_out_graphs=held_out_graphs,
         step=build_step(model, optimiser, weights, unravel),
         unravel=unravel,
         weights=weights,
@@ -154,7 +154,7 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
                 logger.info("training ends after %d of %d epochs: %s", state.epoch, settings.epochs, reason)
                 break
             state = run_epoch(run, state)._replace(seconds=time.monotonic() - begun)
-            if run.held_out_buckets and state.epoch % settings.validate_epochs == 0:
+            if run.held_out_graphs and state.epoch % settings.validate_epochs == 0:
                 state = validate(run, state)
             if time.monotonic() - stored >= 60 * settings.checkpoint_minutes:
                 keep(state)
@@ -162,7 +162,7 @@ def _run_epochs(run: Run, state: State, keep: Callable[[State], None]) -> State:
             meter.advance(note=progress_note(state.history[-1]))
             if state.epoch == first + 1 < settings.epochs:
                 meter.start_clock("including compilation")
-    if run.held_out_buckets and state.epoch and state.epoch not in state.validation[:, 0]:
+    if run.held_out_graphs and state.epoch and state.epoch not in state.validation[:, 0]:
         state = validate(run, state)
     keep(state)  # so that a second stage starts from the same parameters as after a kill
     return state

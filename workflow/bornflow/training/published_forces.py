@@ -31,7 +31,9 @@ from jaxtyping import Array, Float
 from .. import cli, config, jax_setup
 from ..errors import BornflowError
 from ..inference import checkpoint
+from ..inference.batches import make_graphs
 from ..inference.checkpoint import Checkpoint
+from ..inference.predict import evaluate_batches, predict_labels
 from ..io import frames
 from ..io.files import atomic_write
 from ..models import derivatives, electrostatics
@@ -39,9 +41,7 @@ from ..models.graph import Graph, edge_vectors, lengths
 from ..models.model import Model
 from ..models.types import PerAtom
 from . import labelled_sets
-from .data import make_buckets
 from .metrics import error_metrics
-from .predict import BATCH_ATOMS, evaluate_batches, predict_labels
 from .settings import TrainingSettings
 
 ACCURACY = 3.7e-6  # of the Ewald sums
@@ -104,9 +104,8 @@ def with_returned_forces(published: Checkpoint, structures: Sequence[Atoms]) -> 
         )
     model = Model(replace(variant, ewald_accuracy=ACCURACY), published.model.elements)
     evaluate = jax.jit(jax.vmap(partial(returned_forces, model, published.parameters)))
-    buckets = make_buckets(structures, model, published.baseline, BATCH_ATOMS, shapes=1)
     predicted: dict[int, Atoms] = {}
-    for index, found, row in evaluate_batches(evaluate, buckets):
+    for index, found, row in evaluate_batches(evaluate, make_graphs(structures, model)):
         atoms = structures[index]
         labels = {key: frames.label(atoms, key) for key in frames.LABELS}
         labels["forces"] = np.asarray(found[row, : len(atoms)], float)

@@ -23,16 +23,16 @@ from ..composition import composition, elements
 from ..config.sections import NOT_PER_MODEL
 from ..errors import BornflowError
 from ..inference import checkpoint
+from ..inference.batches import make_graphs
 from ..inference.checkpoint import Checkpoint
+from ..inference.predict import predict_labels
 from ..io import frames
 from ..io.files import write_json
 from . import data, labelled_sets, screening
 from .copies import copies_across
-from .data import make_buckets
 from .divergence import Diverged
 from .loop import train
 from .metrics import error_metrics
-from .predict import BATCH_ATOMS, predict_labels
 from .records import write_history, write_validation
 from .settings import TrainingSettings
 from .state import State
@@ -117,12 +117,12 @@ def train_in_stages(
 def measure(trained: Checkpoint, inputs: Inputs) -> tuple[Checkpoint, dict[str, Any]]:
     """The model with its screening γ, if that is fitted after training, and its metrics on both subsets."""
     labelled, count = [*inputs.train, *inputs.valid], len(inputs.train)
-    buckets = make_buckets(labelled, trained.model, trained.baseline, BATCH_ATOMS, shapes=1)
-    predicted = predict_labels(trained, labelled, buckets)
+    graphs = make_graphs(labelled, trained.model)
+    predicted = predict_labels(trained, labelled, graphs)
     fitted: dict[str, float] = {}
     if trained.model.screening_is_fitted:
         trained, fitted = screening.fit(trained, inputs.valid, predicted[count:])
-        predicted = predict_labels(trained, labelled, buckets)
+        predicted = predict_labels(trained, labelled, graphs)
     report: dict[str, Any] = {
         subset: error_metrics(labelled[rows], predicted[rows])
         for subset, rows in (("train", slice(count)), ("valid", slice(count, None)))

@@ -10,23 +10,28 @@ To add an engine:
    `residuals` are `sum_rule` and `nonlinearity`; a further residual needs a limit under `labels.gate`.
    `provenance` contains `label_program`, `label_settings` and `field_operator`; `join_sets` joins only sets
    in which these agree. A program with long runs can keep them in a `cp2k.cache.Cache`.
-2. Enter the class in ENGINES under the name that a configuration uses.
+2. Enter module and class in ENGINES under the name that a configuration uses.
 3. Add that name to `labels.engine` in workflow/schemas/config.schema.yaml, a section with the engine's
    settings next to `labels.cp2k` there, and a dataclass for that section to `labels/settings.py`.
 
 Gate, batches, rejections, known labels and rules then work without further changes.
 """
 
+import importlib
 from collections.abc import Mapping
 
 from ..settings import LabelSettings
 from .base import Engine
-from .cp2k.engine import CP2K
-from .xtb import XTB
 
-ENGINES: Mapping[str, type[Engine]] = {"cp2k": CP2K, "xtb": XTB}
+# Module and class. A module is imported only if its engine is used, since each needs packages of its own.
+ENGINES: Mapping[str, tuple[str, str]] = {
+    "cp2k": ("cp2k.engine", "CP2K"),
+    "xtb": ("xtb", "XTB"),
+    "model": ("trained", "TrainedModels"),
+}
 
 
 def create(name: str, settings: LabelSettings, threads: int = 1) -> Engine:
     """The engine called `name`, a key of ENGINES, on `threads` processor cores."""
-    return ENGINES[name](settings, threads)
+    module, engine = ENGINES[name]
+    return getattr(importlib.import_module(f"{__name__}.{module}"), engine)(settings, threads)

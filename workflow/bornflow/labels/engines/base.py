@@ -1,13 +1,18 @@
 """The interface of all programs that label structures, and the label that they return."""
 
 import abc
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from ase.optimize import FIRE
 from jaxtyping import Float
 
+from ...errors import Rejected
+from ...identity import name
 from ..finite_field import FiniteField
 from ..settings import LabelSettings
 
@@ -23,6 +28,8 @@ class Label:
     hash: str
     # Dipole or polarization, and polarizability, as `labels.moments` gives them.
     moments: dict[str, Float[np.ndarray, "..."]] = field(default_factory=dict)
+    # Uncertainties, if the label is a mean: names and values for the `info` of the frame.
+    spread: Mapping[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # wall time of each kind of run
 
@@ -36,6 +43,13 @@ class Engine(abc.ABC):
 
     def __init__(self, settings: LabelSettings, threads: int = 1):
         self.settings, self.threads = settings, threads
+
+    def prepare(self, structures: Sequence[Atoms]) -> None:
+        """Calculate what is faster for all `structures` together than one by one; by default nothing.
+
+        `label` is called afterwards for each of them.
+        """
+        return
 
     @abc.abstractmethod
     def identify(self, atoms: Atoms) -> str:
@@ -51,6 +65,22 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def relax(self, atoms: Atoms, workdir: Path) -> Float[np.ndarray, "atoms 3"]:
         """Positions [Å] of the nearest energy minimum; scratch files are written under `workdir`."""
+
+
+def relaxed_positions(atoms: Atoms, calculator: BaseCalculator, program: str) -> Float[np.ndarray, "atoms 3"]:
+    """Positions [Å] of the nearest minimum, with forces below 0.01 eV/Å.
+
+    Raises Rejected if 2000 steps do not reach it.
+    """
+    moved = Atoms(atoms.symbols, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    moved.info.update(atoms.info)
+    moved.calc = calculator
+    if not FIRE(moved, logfile=None).run(fmax=0.01, steps=2000):
+        raise Rejected(
+            f"{program}: {name(atoms)} is not relaxed after 2000 steps; start from a structure "
+            "nearer to a minimum"
+        )
+    return moved.positions
 
 
 def text_hash(key: str) -> str:

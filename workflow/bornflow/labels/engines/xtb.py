@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.optimize import FIRE
 from jaxtyping import Float
 from tblite.interface import Calculator
 from tblite.library import ffi
@@ -29,7 +28,7 @@ from .. import limits
 from ..finite_field import FIELDS, Direction, central_difference
 from ..moments import moments
 from ..settings import XTBSettings
-from .base import Engine, Label, text_hash
+from .base import Engine, Label, relaxed_positions, text_hash
 
 # At tblite's default accuracy, gradients are too noisy for finite differences in the field.
 METHOD, ACCURACY = "GFN2-xTB", 0.01
@@ -79,16 +78,8 @@ class XTB(Engine):
     def relax(self, atoms: Atoms, workdir: Path) -> Float[np.ndarray, "atoms 3"]:
         """Positions [Å] of the nearest minimum, forces below 0.01 eV/Å."""
         reject_unsuited(atoms)
-        moved = Atoms(atoms.symbols, atoms.positions)
         with _rejections(atoms):
-            moved.calc = tight_binding.calculator(METHOD, atoms)
-            converged = FIRE(moved, logfile=None).run(fmax=0.01, steps=2000)
-        if not converged:
-            raise Rejected(
-                f"GFN2-xTB: {name(atoms)} is not relaxed after 2000 steps; start from a structure "
-                "nearer to a minimum"
-            )
-        return moved.positions
+            return relaxed_positions(atoms, tight_binding.calculator(METHOD, atoms), METHOD)
 
 
 @functools.cache
@@ -148,6 +139,8 @@ def _free_atom(symbol: str) -> float:
 def _rejections(atoms: Atoms) -> Iterator[None]:
     try:
         yield
+    except Rejected:
+        raise
     except Exception as error:  # tblite raises its own error types
         raise Rejected(f"GFN2-xTB failed for {name(atoms)}: {error}") from error
 

@@ -1,6 +1,6 @@
 """Predictions of a trained model for structures, labelled or not.
 
-python -m bornflow.training.predict --checkpoint DIR --structures A.extxyz B.extxyz --out P.extxyz
+python -m bornflow.inference.predict --checkpoint DIR --structures A.extxyz B.extxyz --out P.extxyz
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,44 +13,47 @@ from ase import Atoms
 
 from .. import cli, jax_setup
 from ..composition import composition
-from ..inference import checkpoint
-from ..inference.checkpoint import Checkpoint
 from ..io import frames
 from ..models.graph import Graph
 from ..models.model import Prediction
-from .data import Bucket, make_batch, make_buckets
-
-BATCH_ATOMS = 256  # in a batch
+from . import checkpoint
+from .batches import Graphs, make_graphs, take_rows
+from .checkpoint import Checkpoint
 
 
 def predict_labels(
-    trained: Checkpoint, structures: Sequence[Atoms], buckets: Sequence[Bucket] | None = None
+    trained: Checkpoint, structures: Sequence[Atoms], graphs: Sequence[Graphs] | None = None
 ) -> list[Atoms]:
     """The structures with predicted labels, `charges` [e] and, for coupled models, `screening`.
 
-    The structures' own labels are left out. `buckets` are those of `make_buckets` for the same structures.
+    The structures' own labels are left out. `graphs` are those of `make_graphs` for the same structures.
     Raises BornflowError for an element that the model does not know.
     """
-    model = trained.model
-    if buckets is None:
-        buckets = make_buckets(structures, model, trained.baseline, BATCH_ATOMS, shapes=1)
-    predicted: dict[int, Atoms] = {}
-    for index, prediction, row in evaluate_batches(partial(model.batch, trained.parameters), buckets):
-        atoms = structures[index]
-        offset = composition(atoms, model.elements) @ trained.baseline
-        predicted[index] = _with_prediction(atoms, prediction, row, offset)
+    predicted = dict(predictions(trained, structures, graphs))
     return [predicted[index] for index in range(len(structures))]
 
 
+def predictions(
+    trained: Checkpoint, structures: Sequence[Atoms], graphs: Sequence[Graphs] | None = None
+) -> Iterator[tuple[int, Atoms]]:
+    """The same as `predict_labels`, one structure after the other, with the index of each."""
+    model = trained.model
+    evaluate = partial(model.batch, trained.parameters)
+    for index, prediction, row in evaluate_batches(evaluate, graphs or make_graphs(structures, model)):
+        atoms = structures[index]
+        offset = composition(atoms, model.elements) @ trained.baseline
+        yield index, _with_prediction(atoms, prediction, row, offset)
+
+
 def evaluate_batches(
-    evaluate: Callable[[Graph], Any], buckets: Sequence[Bucket]
+    evaluate: Callable[[Graph], Any], graphs: Sequence[Graphs]
 ) -> Iterator[tuple[int, Any, int]]:
     """The index of each structure, what `evaluate` gives for its batch, and its row there."""
-    for bucket in buckets:
-        for first in range(0, len(bucket.indices), bucket.batch_size):
-            rows = np.arange(first, min(first + bucket.batch_size, len(bucket.indices)))
-            result = jax.device_get(evaluate(make_batch(bucket, rows).graph))
-            for row, index in enumerate(bucket.indices[rows].tolist()):
+    for group in graphs:
+        for first in range(0, len(group.indices), group.batch_size):
+            rows = np.arange(first, min(first + group.batch_size, len(group.indices)))
+            result = jax.device_get(evaluate(take_rows(group.stacked, rows, group.batch_size)))
+            for row, index in enumerate(group.indices[rows].tolist()):
                 yield index, result, row
 
 
