@@ -74,11 +74,14 @@ rule study:
         MODEL_FIGURES,
 
 
-# Published models of the paper beside ours: --configfile config/studies/published.yaml
+# Published models of the paper beside ours: --configfile config/studies/published.yaml; spectra of published models
+# over the published spectra: --configfile config/studies/published-spectra.yaml
 rule published:
     input:
         rules.study.input,
         rules.published_forces.output if PUBLISHED_PHYSICAL else [],
+        PUBLISHED_BANDS,
+        PUBLISHED_FIGURES,
 
 
 # Models trained with other settings: --configfile config/studies/recipes.yaml

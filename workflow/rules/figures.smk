@@ -7,6 +7,8 @@ MODEL_PLOTS += expand("bec_parity-{backbone}", backbone=BACKBONES) + expand("scr
 MODEL_PLOTS += expand("committee-{model}", model=MODELS) if len(SEEDS) > 1 else []
 SPECTRUM_PLOTS = expand("{figure}-{backbone}", figure=["spectrum", "spectrum_linear"], backbone=BACKBONES)
 SPECTRUM_PLOTS += expand("current_terms-{backbone}", backbone=set(COUPLED))
+PUBLISHED_PLOTS = expand("published_spectra-{backbone}", backbone=BACKBONES if PUBLISHED_SPECTRA else [])
+PUBLISHED_FIGURES = [file for name in PUBLISHED_PLOTS for file in figure_files(name).values()]
 # Where all structures of a pool are selected, there is no choice to draw.
 SELECTION_PLOTS = [f"selection-{name}" for name in CHOSEN if POOLS[name]["select"] != "all"]
 STUDY_PLOTS = ["convergence", "field_strength", "field_operator"]
@@ -139,6 +141,27 @@ use rule labelled_set as current_terms with:
         f"{RESULTS}/logs/figures/current_terms-{{backbone}}.log",
     params:
         command=draw("current_terms", models=each_seed(coupled_models), **PANELS),
+
+
+# Only the first seed: published models have no seeds.
+use rule labelled_set as published_spectra with:
+    input:
+        spectra=expand(SPECTRUM, system=SYSTEMS, model=backbone_models, seed=SEEDS[0]),
+        published=lambda wildcards: [
+            PUBLISHED_SPECTRA[system][model] for system in SYSTEMS for model in backbone_models(wildcards)
+        ],
+        style=STYLE,
+    output:
+        **figure_files("published_spectra-{backbone}", "Spectra beside the published ones", "Spectra"),
+    log:
+        f"{RESULTS}/logs/figures/published_spectra-{{backbone}}.log",
+    params:
+        command=draw(
+            "published_spectra",
+            titles=PANELS["titles"],
+            models=backbone_models,
+            resolution=PANELS["resolution"],
+        ),
 
 
 use rule labelled_set as label_study_figure with:

@@ -7,6 +7,17 @@ SPECTRA = expand(SPECTRUM, system=SYSTEMS, model=MODELS, seed=SEEDS)
 WATER = [system for system, options in SYSTEMS.items() if options["experiment"] == "water"]
 COMPARED = WATER if SETTINGS["spectra"]["binning"] == "linear" else []
 DEVIATIONS = expand(f"{RESULTS}/spectra/{{system}}/deviations-{{seed}}.csv", system=COMPARED, seed=SEEDS)
+# The file of the paper's published spectrum for each system and model.
+PUBLISHED_SPECTRA = {
+    system: {
+        model: f"{SETTINGS['spectra']['published']}/spectrum_{variant['backbone']}_{variant['charges']}_{system}.npz"
+        for model, variant in MODELS.items()
+    }
+    for system in (SYSTEMS if "published" in SETTINGS["spectra"] else [])
+}
+PUBLISHED_BANDS = expand(
+    f"{RESULTS}/spectra/{{system}}/published-{{seed}}.csv", system=PUBLISHED_SPECTRA, seed=SEEDS
+)
 # The dipole in an electric field, with the first seed.
 RESPONSES = expand(RESPONSE, system=WATER, model=MODELS, seed=SEEDS[0])
 RESPONSE_NAMES = [model if len(WATER) == 1 else f"{system}, {model}" for system in WATER for model in MODELS]
@@ -65,6 +76,25 @@ rule deviations:
     shell:
         "python -m bornflow.spectra.deviations --spectra {input:q} --models {params.models:q}"
         " --out {output:q} &> {log:q}"
+
+
+# Positions and widths of bands beside those of published spectra.
+rule published_bands:
+    input:
+        spectra=expand(SPECTRUM, model=MODELS, allow_missing=True),
+        published=lambda wildcards: PUBLISHED_SPECTRA[wildcards.system].values(),
+    output:
+        f"{RESULTS}/spectra/{{system}}/published-{{seed}}.csv",
+    log:
+        f"{RESULTS}/logs/spectra/{{system}}/published-{{seed}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        models=list(MODELS),
+        bands=lambda wildcards: json.dumps(SYSTEMS[wildcards.system]["bands"]),
+    shell:
+        "python -m bornflow.spectra.published --spectra {input.spectra:q} --published {input.published:q}"
+        " --models {params.models:q} --bands {params.bands:q} --out {output:q} &> {log:q}"
 
 
 # The dipole after an electric field is switched on, compared with the fluctuations of a run without a field.

@@ -60,6 +60,8 @@ def select(settings: Mapping, section: str) -> dict:
             recipe, model = names.split(".")
             changed = _without(apply_recipe(training, recipe), *NOT_PER_MODEL)
             return {"training": changed, "models": {model: models[model]}}
+        case ["spectra"]:
+            return {"spectra": _without(settings["spectra"], "published")}
         case ["response"]:
             return {"dynamics": {key: dynamics[key] for key in ("dtype", "response")}}
         case ["timing"]:

@@ -12,3 +12,4 @@ class SpectraSettings:
     bins_per_decade: int
     route: str  # current or polarisation
     highest: float  # cm⁻¹
+    published: str | None = None  # folder of published spectra, for comparison
