@@ -77,7 +77,7 @@ def _new_label(atoms: Atoms, engine: Engine, workdir: Path) -> Atoms:
     )
     frame.info.update(label.provenance)
     frame.info["label_hash"] = label.hash
-    numbers = {**label.residuals, **label.spread}
+    numbers = {**label.residuals, **label.numbers}
     frame.info.update({key: round(value, 10) for key, value in numbers.items()})
     frame.info.update({key: values.round(10) for key, values in label.moments.items()})
     return frame

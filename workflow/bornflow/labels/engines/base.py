@@ -28,8 +28,8 @@ class Label:
     hash: str
     # Dipole or polarization, and polarizability, as `labels.moments` gives them.
     moments: dict[str, Float[np.ndarray, "..."]] = field(default_factory=dict)
-    # Uncertainties, if the label is a mean: names and values for the `info` of the frame.
-    spread: Mapping[str, float] = field(default_factory=dict)
+    # Further numbers for the `info` of the frame, such as uncertainties.
+    numbers: Mapping[str, float] = field(default_factory=dict)
     provenance: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # wall time of each kind of run
 

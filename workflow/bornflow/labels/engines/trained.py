@@ -1,14 +1,19 @@
 """Trained models as an engine: cheap labels for the training of other models (distillation).
 
-The label is the mean of the models in `labels.model.folders`. Forces are derivatives of the mean energy.
-Several models also give the spread of their predictions, which is stored with the label.
+The label is the mean of the models in `labels.model.folders`. Forces are derivatives of the mean energy. Born
+effective charges are shifted, all atoms alike, so that their sum is the total charge Q:
+
+    Z_i ← Z_i − (Σ_k Z_k − Q·1) / N
+
+Those of a tensor head violate this sum rule; the violation is stored as `unshifted_sum_rule` [e]. Several
+models also give the spread of their predictions, which is stored too.
 """
 
 import functools
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,15 +87,17 @@ class TrainedModels(Engine):
             np.stack([np.asarray(frames.label(member, name)) for member in members])
             for name in ("energy", "forces", "bec")
         )
-        mean = bec.mean(axis=0)
-        residuals = {"sum_rule": sum_rule(mean, total_charge(atoms)), "nonlinearity": 0.0}
+        charge, mean = total_charge(atoms), bec.mean(axis=0)
+        shifted = mean - (mean.sum(axis=0) - charge * np.eye(3)) / len(mean)
+        response = FiniteField(shifted, sum_rule(shifted, charge), nonlinearity=0.0)
+        numbers = {"unshifted_sum_rule": sum_rule(mean, charge)}
         return Label(
             energy=float(energies.mean()),
             forces=forces.mean(axis=0),
-            response=FiniteField(mean, **residuals),
-            residuals=residuals,
+            response=response,
+            residuals=response.residuals,
             hash=key,
-            spread=_spread(energies, forces, bec) if len(members) > 1 else {},
+            numbers=numbers | (_spread(energies, forces, bec) if len(members) > 1 else {}),
             provenance={
                 "label_program": "bornflow",
                 "label_settings": f"model {' '.join(self._identities)}",
@@ -136,7 +143,7 @@ def _spread(
     energies: Float[np.ndarray, " models"],
     forces: Float[np.ndarray, "models atoms 3"],
     bec: Float[np.ndarray, "models atoms 3 3"],
-) -> Mapping[str, float]:
+) -> dict[str, float]:
     """Standard deviations of the models' predictions: energy [eV], largest of a force [eV/Å] and of Z [e].
 
     σ of a force is √(Σ_α σ_α²), that of Z √(Σ_αβ σ_αβ²).
