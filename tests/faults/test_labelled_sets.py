@@ -196,6 +196,19 @@ def test_a_file_in_both_orders_is_rejected(every, order, shipped, tmp_path):
         labelled_sets.read([tmp_path / "a.extxyz"], replace(SETTINGS, bec_order=order))
 
 
+@pytest.mark.parametrize("noise", [0.005, 0.02, 0.05])
+def test_noisy_labels_are_not_taken_for_a_file_in_both_orders(noise, shipped, tmp_path):
+    rng = np.random.default_rng(0)
+
+    def noisy(z):
+        errors = rng.normal(scale=noise, size=z.shape)
+        return z + errors - errors.mean(axis=0)
+
+    frames.write(tmp_path / "a.extxyz", [relabel(atoms, bec=noisy) for atoms in shipped])
+    found = labelled_sets.read([tmp_path / "a.extxyz"], SETTINGS)
+    assert len(found) == len(shipped)
+
+
 PLACEHOLDERS = {"energy": lambda e: 0.0, "forces": lambda f: 0 * f, "bec": lambda z: 0 * z}
 
 

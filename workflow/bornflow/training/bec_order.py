@@ -26,6 +26,7 @@ LEVI_CIVITA = np.zeros((3, 3, 3))
 for _one, _two, _three in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
     LEVI_CIVITA[_one, _two, _three], LEVI_CIVITA[_one, _three, _two] = 1, -1
 SIGNIFICANT = 0.02  # e Å for one structure; smaller symmetric parts of D are noise of the labels
+ABOVE_NOISE = 4.0  # times the noise of the labels of a file; larger symmetric parts of D are significant
 SMALL_FRACTION = 0.3  # of D; the symmetric part is smaller than this in the right order
 CLEARLY = 2.0  # ratio of the symmetric parts in the two orders
 
@@ -38,15 +39,31 @@ class Violations:
     given: Float[np.ndarray, " isolated"]  # for Z as it is in the file
     transposed: Float[np.ndarray, " isolated"]
 
+    lever: Float[
+        np.ndarray, " isolated"
+    ]  # √(Σ_i |r_i|²) [Å]; errors σ of Z cause a violation of about σ times it
+
+    @property
+    def significant(self) -> Float[np.ndarray, " isolated"]:
+        """The smallest violation [e Å] of each structure that shows an order.
+
+        In the right order, the violation is noise of the labels, estimated by the median over the file.
+        Labels by models are noisier than those by density-functional theory.
+        """
+        errors = np.minimum(self.given, self.transposed) / self.lever
+        finite = errors[np.isfinite(errors)]
+        noise = float(np.median(finite)) if finite.size else 0.0
+        return np.maximum(SIGNIFICANT, ABOVE_NOISE * noise * self.lever)
+
     @property
     def show_force_field(self) -> Bool[np.ndarray, " isolated"]:
         """Whether each structure is in the order [force, field]."""
-        return (self.given > SIGNIFICANT) & (self.given > CLEARLY * self.transposed)
+        return (self.given > self.significant) & (self.given > CLEARLY * self.transposed)
 
     @property
     def show_field_force(self) -> Bool[np.ndarray, " isolated"]:
         """Whether each structure is in the order [field, force]; both orders may be unclear."""
-        return (self.transposed > SIGNIFICANT) & (self.transposed > CLEARLY * self.given)
+        return (self.transposed > self.significant) & (self.transposed > CLEARLY * self.given)
 
     def __str__(self) -> str:
         finite = np.isfinite(self.given)
@@ -66,7 +83,7 @@ def sum_rule_violations(structures: Sequence[Atoms]) -> Violations:
     It is the Frobenius norm of the symmetric part of D, for Z and for its transpose. Both are infinite if the
     symmetric part is a large fraction of D in both orders, as for invented numbers.
     """
-    isolated, rows = [], []
+    isolated, rows, levers = [], [], []
     for atoms in structures:
         label = frames.label(atoms, "bec")
         if label is None or atoms.pbc.any():
@@ -79,8 +96,9 @@ def sum_rule_violations(structures: Sequence[Atoms]) -> Violations:
             row = [np.inf, np.inf]
         isolated.append(atoms)
         rows.append(row)
+        levers.append(max(float(np.linalg.norm(places)), 1e-9))  # of a single atom 0
     given, transposed = np.array(rows).reshape(-1, 2).T
-    return Violations(isolated, given, transposed)
+    return Violations(isolated, given, transposed, np.array(levers))
 
 
 def bring_to_field_force(structures: Sequence[Atoms], path: str, order: str) -> None:
