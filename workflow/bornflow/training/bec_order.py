@@ -38,10 +38,7 @@ class Violations:
     structures: Sequence[Atoms]
     given: Float[np.ndarray, " isolated"]  # for Z as it is in the file
     transposed: Float[np.ndarray, " isolated"]
-
-    lever: Float[
-        np.ndarray, " isolated"
-    ]  # √(Σ_i |r_i|²) [Å]; errors σ of Z cause a violation of about σ times it
+    lever: Float[np.ndarray, " isolated"]  # √(Σ_i |r_i|²) [Å]; times errors of Z, about the violation
 
     @property
     def significant(self) -> Float[np.ndarray, " isolated"]:
