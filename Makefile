@@ -26,7 +26,7 @@ demo: env
 	$(SNAKEMAKE) --cores $(CORES)
 
 test: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow" -n 2 --dist loadfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow

@@ -24,6 +24,15 @@ from examples import STRUCTURES, noisy_parameters, variant
 from bornflow.models.model import Model
 
 
+# The files that take longest. They start first, so that no process is left alone with one of them.
+LONGEST = ("test_smoke.py", "test_training.py", "test_cp2k.py", "test_conservation.py", "test_dynamics.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
 @pytest.fixture(scope="session")
 def model() -> Model:
     return Model(variant(ewald_accuracy=1e-9), ("H", "O"))

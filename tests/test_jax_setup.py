@@ -80,6 +80,7 @@ def test_compiled_functions_are_read_by_the_next_process(tmp_path):
         "jax.monitoring.register_event_listener(lambda event, **_: found.update([event]))\n"
         "calculator = dynamics.bornflow_calculator(variant(charges='local'))\n"
         "jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)\n"
+        "found.clear()\n"  # whether the constructor's functions were stored depends on how long they compiled
         "calculator.calculate(water(6, 0.9))\n"
         "print(found['/jax/compilation_cache/cache_hits'], found['/jax/compilation_cache/cache_misses'])\n"
     )

@@ -175,6 +175,7 @@ def test_a_resumed_run_of_a_box_in_single_precision_equals_an_uninterrupted_one(
         np.testing.assert_array_equal(continued[name], undisturbed[name])
 
 
+@pytest.mark.slow
 def test_fluctuations_of_an_oscillator_predict_its_step_response():
     """M = q x in a well of width w: the response is q E (q/k)(1 − cos ωt), ⟨x²⟩ = k_B T / k."""
     rng = np.random.default_rng(0)

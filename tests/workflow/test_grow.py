@@ -7,6 +7,8 @@ from examples import copy_repository, snakemake
 
 from bornflow.io import frames
 
+pytestmark = pytest.mark.slow
+
 CONFIG = {
     "results": "results/grown",
     "structures": {

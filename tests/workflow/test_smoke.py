@@ -100,36 +100,42 @@ def test_a_wrong_key_is_rejected_before_any_job(run):
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("target", ["structures", "labels", "training", "dynamics", "spectra", "figures"])
-def test_stages_are_targets(run, target):
+def test_stages_are_targets(run):
     folder, _ = run
-    assert snakemake(folder, target, "-n", *SMOKE).returncode == 0
+    stages = ("structures", "labels", "training", "dynamics", "spectra", "figures")
+    result = snakemake(folder, *stages, "-n", *SMOKE)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+FAST_PLANS = [
+    ("config", "all"),
+    ("paper", "all"),
+    ("examples/grow", "grow"),
+    ("examples/methanol", "all"),
+    ("examples/salt-water", "all"),
+    ("studies/conservation", "conservation"),
+    ("studies/six-models", "study"),
+    ("studies/bench", "timing_figure"),
+    ("provenance/labels", "labels"),
+    ("provenance/hexamers", "relaxed"),
+]
+SLOW_PLANS = [
+    ("config", "field_response"),
+    ("studies/learning-curve", "learning_curve"),
+    ("studies/recipes", "recipes"),
+    ("studies/tight-binding", "all"),
+    ("studies/label-settings", "label_studies"),
+    ("studies/label-settings", "field_scan"),
+    ("studies/label-cost", "label_studies"),
+    ("studies/ablations", "study"),
+    ("provenance/structures", "structures"),
+    ("provenance/pretraining", "labels"),
+]
 
 
 @pytest.mark.parametrize(
     ("config", "target"),
-    [
-        ("config", "all"),
-        ("config", "field_response"),
-        ("paper", "all"),
-        ("examples/grow", "grow"),
-        ("examples/methanol", "all"),
-        ("examples/salt-water", "all"),
-        ("studies/conservation", "conservation"),
-        ("studies/learning-curve", "learning_curve"),
-        ("studies/recipes", "recipes"),
-        ("studies/tight-binding", "all"),
-        ("studies/label-settings", "label_studies"),
-        ("studies/label-settings", "field_scan"),
-        ("studies/label-cost", "label_studies"),
-        ("studies/six-models", "study"),
-        ("studies/ablations", "study"),
-        ("studies/bench", "timing_figure"),
-        ("provenance/structures", "structures"),
-        ("provenance/labels", "labels"),
-        ("provenance/pretraining", "labels"),
-        ("provenance/hexamers", "relaxed"),
-    ],
+    [*FAST_PLANS, *(pytest.param(*plan, marks=pytest.mark.slow) for plan in SLOW_PLANS)],
 )
 def test_the_other_configurations_have_a_complete_plan(run, config, target):
     folder, _ = run
