@@ -1,6 +1,7 @@
 # make env   the Python environment (.venv) from requirements.lock
 # make demo  the default configuration, from the shipped labels to every figure
 # make test  the fast tests, in under ten minutes; make test-slow: the others
+# make test-slurm  the workflow on a Slurm that it starts on this machine (as root, with Debian's slurm-wlm and munge)
 # make bench time of a step of dynamics and of training for every model, compared with lorem-jax and NEP
 # make bench-mace  time of a step of dynamics with MACE, and its errors after training, in an environment of its own (6 GB)
 # make lint  style and types of the code, style of the rules, and the workflow's own linter
@@ -12,7 +13,7 @@ BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 STAMP := .venv/.installed
 
-.PHONY: env demo test test-slow bench bench-mace lint lock clean
+.PHONY: env demo test test-slow test-slurm bench bench-mace lint lock clean
 
 env: $(STAMP)
 
@@ -26,10 +27,13 @@ demo: env
 	$(SNAKEMAKE) --cores $(CORES)
 
 test: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "not slow and not slurm" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "slow and not slurm"
+
+test-slurm: env
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m slurm -rs tests/slurm
 
 bench: env .venv/.bench
 	$(SNAKEMAKE) timing_figure training_timing --cores $(CORES) --configfile config/studies/bench.yaml

@@ -1,6 +1,10 @@
 # structures → labels → training → dynamics → spectra → figures: one rule file per stage.
 # `snakemake --cores N` makes the figures; `snakemake STAGE` stops after a stage.
+import time
+
 from snakemake.utils import min_version
+
+STARTED = time.time()
 
 min_version("9.0")
 
@@ -134,5 +138,20 @@ rule figures:
         FIGURES,
 
 
+# What is shown during and after a run.
+from bornflow import queue_watch
+from bornflow.figures.captions import list_outputs
+from bornflow.job_logs import find_warnings
+
+
+onstart:
+    if workflow.resource_settings.cores is None:  # jobs go to a cluster
+        queue_watch.watch(logger.warning)
+
+
 onsuccess:
-    print(list_outputs(RESULTS))
+    print(find_warnings(f"{RESULTS}/logs", STARTED), list_outputs(RESULTS), sep="\n")
+
+
+onerror:
+    print(find_warnings(f"{RESULTS}/logs", STARTED))

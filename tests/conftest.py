@@ -23,7 +23,6 @@ from examples import STRUCTURES, noisy_parameters, variant
 
 from bornflow.models.model import Model
 
-
 # The files that take longest. They start first, so that no process is left alone with one of them.
 LONGEST = ("test_smoke.py", "test_training.py", "test_cp2k.py", "test_conservation.py", "test_dynamics.py")
 

@@ -71,6 +71,14 @@ def test_an_xla_without_the_option_gets_no_option(monkeypatch):
     assert plain_loops.__wrapped__() == {}
 
 
+def test_without_a_home_folder_compiled_functions_are_kept_elsewhere(tmp_path):
+    """Users of containers have none, or one that they cannot write to."""
+    lines = ("import jax", "from bornflow.jax_setup import configure", "configure()")
+    script = "\n".join((*lines, "print(jax.config.jax_compilation_cache_dir)"))
+    (folder,) = run(script, HOME="/dev/null/none", XDG_CACHE_HOME="", TMPDIR=str(tmp_path))
+    assert folder.startswith(f"{tmp_path}/bornflow-{os.getuid()}/compiled/")
+
+
 def test_compiled_functions_are_read_by_the_next_process(tmp_path):
     """jax counts the hits; even a step that compiles quickly is stored."""
     script = (

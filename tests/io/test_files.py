@@ -1,5 +1,6 @@
 """Files are written completely, locks last while programs need them, a full disk gives one line."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from examples import ROOT
 
 from bornflow.cli import command
+from bornflow.errors import BornflowError
 from bornflow.io.files import atomic_write, locked, write_json
 
 
@@ -37,6 +39,18 @@ def test_a_lock_lasts_until_the_program_of_a_killed_job_has_ended(tmp_path):
     assert subprocess.run([sys.executable, "-c", JOB], cwd=tmp_path, env=environment).returncode == 9
     with locked(tmp_path / "d"):
         assert time.monotonic() - begun > 2
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(BornflowError, match=r"d\.lock: No locks available\. .* put `results`"),
+        locked(tmp_path / "d"),
+    ):
+        pass
 
 
 def test_a_full_disk_is_reported_in_one_line():

@@ -4,10 +4,12 @@ Importing bornflow changes no setting of a process. `configure()` does; every pr
 calls it, and so does the constructor of `BornflowCalculator`. Call it before the first calculation with jax.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import platform
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -70,10 +72,19 @@ def keep_compiled() -> None:
     $JAX_COMPILATION_CACHE_DIR names another folder; JAX_ENABLE_COMPILATION_CACHE=false switches this off.
     """
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(home / "bornflow" / "compiled" / _processor()))
+        jax.config.update("jax_compilation_cache_dir", str(_cache_folder() / "compiled" / _processor()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder; users of containers may have no home, or one that they cannot write to."""
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bornflow"
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.gettempdir()) / f"bornflow-{os.getuid()}"
 
 
 def _processor() -> str:

@@ -1,9 +1,14 @@
 """GFN-xTB by tblite as an ASE calculator, with the charge and the spin of a structure."""
 
+import os
 from collections.abc import Sequence
 
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, all_changes
+
+# Read once, when OpenMP is loaded. On a busy machine more threads than free cores wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from tblite.ase import TBLite
 
 from .electrons import multiplicity, total_charge

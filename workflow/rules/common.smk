@@ -15,7 +15,7 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(str(PACKAGES))}${{{{PYTHONPATH:+:$
 from bornflow import config as configuration
 from bornflow.config import growth, pools, registry, sections
 from bornflow.errors import BornflowError
-from bornflow.figures.captions import list_outputs, run_labels, system_labels
+from bornflow.figures.captions import run_labels, system_labels
 
 try:
     configuration.check_files(workflow.configfiles)
@@ -40,7 +40,7 @@ BACKBONES = sorted({variant["backbone"] for variant in MODELS.values()})
 LOCAL = [name for name, variant in MODELS.items() if variant["charges"] == "local"]
 COUPLED = [variant["backbone"] for variant in MODELS.values() if variant["charges"] != "uncoupled"]
 SYSTEMS = SETTINGS["dynamics"]["systems"]
-SHIPPED = "resources/labels/water.extxyz"
+ALL_CORES = workflow.resource_settings.cores or 2  # of a timing, which runs alone; two on a cluster
 
 
 # An empty table of the configuration has no names; `none` is not allowed as a name.

@@ -58,7 +58,7 @@ rule timing:
         f"{RESULTS}/logs/dynamics/timing.log",
     conda:
         "../../envs/jax.yaml"
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         mem_mb=16000,
         runtime=120,

@@ -1,4 +1,5 @@
 # Energies, forces and Born effective charges of the selected structures, labelled in batches.
+SHIPPED = "resources/labels/water.extxyz"
 LABELLED = f"{RESULTS}/labels/labels.extxyz"
 TOTAL = sum(POOL_FILES[name]["most_selected"] for name in CHOSEN)
 BATCHES = range(-(-TOTAL // SETTINGS["labels"]["batch_size"]))
@@ -15,6 +16,8 @@ LABELLING_MODELS = pools.model_files(
     {"model": SETTINGS["labels"]["model"]["folders"] if SETTINGS["labels"]["engine"] == "model" else []}
 )
 
+# xtb uses one core. CP2K and models use more, up to those that Snakemake gives.
+LABEL_THREADS = 1 if SETTINGS["labels"]["engine"] == "xtb" else SETTINGS["labels"]["threads"]
 # Structures to label: the selected ones, relaxed first if their pool asks for it.
 RELAXED = [name for name in CHOSEN if POOLS[name]["relax"]]
 TO_LABEL = [
@@ -37,7 +40,7 @@ rule relax:
         f"{RESULTS}/benchmarks/relax-{{structure}}.tsv"
     conda:
         "../../envs/cp2k.yaml" if SETTINGS["labels"]["engine"] != "model" else "../../envs/jax.yaml"
-    threads: SETTINGS["labels"]["threads"]
+    threads: LABEL_THREADS
     resources:
         mem_mb=label_memory,
         runtime=720,
@@ -74,7 +77,7 @@ rule label:
         f"{RESULTS}/benchmarks/label-{{batch}}.tsv"
     conda:
         "../../envs/cp2k.yaml" if SETTINGS["labels"]["engine"] != "model" else "../../envs/jax.yaml"
-    threads: SETTINGS["labels"]["threads"]
+    threads: LABEL_THREADS
     resources:
         mem_mb=label_memory,
         runtime=720,
@@ -109,6 +112,7 @@ rule join_batches:
         LABELLED,
     log:
         f"{RESULTS}/logs/labels/join_batches.log",
+    localrule: True
     conda:
         "../../envs/cp2k.yaml"
     shell:

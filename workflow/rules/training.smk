@@ -25,6 +25,7 @@ rule split:
         valid=f"{RESULTS}/training/valid.extxyz",
     log:
         f"{RESULTS}/logs/training/split.log",
+    localrule: True
     conda:
         "../../envs/jax.yaml"
     shell:
@@ -280,7 +281,7 @@ rule training_timing:
         f"{RESULTS}/logs/training/timing.log",
     conda:
         "../../envs/jax.yaml"
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         mem_mb=16000,
         runtime=120,

@@ -201,7 +201,8 @@ def test_a_divergence_that_ends_the_program_is_repeated_too(tmp_path):
     box.write_text(f"{line}\n * [ABORT] {'*':>69}\n *  \\___/    {reason} *\n *    |   *\n{line}\n")
     launcher = tmp_path / "launcher"
     launcher.write_text(
-        f'#!/bin/sh\nif [ -e {tmp_path}/tried ]; then exec "$@"; fi\ntouch {tmp_path}/tried\n'
+        f'#!/bin/sh\ncase "$*" in *" -o "*) [ -e {tmp_path}/tried ] || fail=1;; esac\n'
+        f'[ "$fail" ] || exec "$@"\ntouch {tmp_path}/tried\n'
         f'while [ "$1" != -o ]; do shift; done; cp {box} "$2"; exit 1\n'
     )
     launcher.chmod(0o755)

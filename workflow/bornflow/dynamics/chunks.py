@@ -96,7 +96,7 @@ class Chunks:
         `atoms` are the datasets of `quantities.FIXED`. HDF5 stores a checksum of every block, so that reading
         a damaged block fails. Raises BornflowError if a chunk is damaged.
         """
-        with atomic_write(out) as scratch, h5py.File(scratch, "w") as file:
+        with atomic_write(out) as scratch, h5py.File(scratch, "w", locking=False) as file:
             file.attrs.update(attributes)
             for name, values in atoms.items():
                 file.create_dataset(name, data=values, chunks=True, fletcher32=True)

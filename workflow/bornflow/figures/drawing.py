@@ -54,8 +54,12 @@ def parse(main: Callable[[], None], **own: Mapping[str, Any]) -> argparse.Namesp
 
 
 def style(path: str | Path = STYLE) -> None:
-    """Apply a style. Raises BornflowError for a file that matplotlib cannot read."""
+    """Apply a style alone, without the user's matplotlibrc.
+
+    Raises BornflowError for a file that matplotlib cannot read.
+    """
     documents.read_text(path, "give another --style")  # matplotlib does not report a wrong encoding
+    plt.rcdefaults()
     try:
         plt.style.use(str(path))
     except (OSError, ValueError) as error:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import BornflowError
+
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
@@ -53,14 +55,22 @@ HELD_LOCKS: set[int] = set()  # file descriptors; a program that inherits them k
 def locked(directory: str | Path) -> Iterator[None]:
     """Reserve `directory` (made if missing) for this process; wait while another process has it.
 
-    The lock is on a file next to the directory, opened for writing as network file systems require.
+    The lock is on a file next to the directory, opened for writing as network file systems require. Raises
+    BornflowError where the file system has no locks.
     """
     directory = Path(directory)
     lock = directory.with_name(directory.name + ".lock")
     while True:
         directory.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            os.close(descriptor)
+            raise BornflowError(
+                f"{lock}: {error.strerror}. Its file system has no locks, which keep two jobs from one "
+                "folder; put `results` and labels.cache elsewhere, or mount it with locks (Lustre: flock)"
+            ) from error
         # The previous owner of the lock may have removed both in the meantime.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(lock), os.fstat(descriptor)):

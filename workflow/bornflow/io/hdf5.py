@@ -105,7 +105,7 @@ def open_file(path: str | Path, remedy: str) -> Iterator[h5py.File]:
     if not Path(path).exists():
         raise BornflowError(f"{path}: no such file; {remedy}")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             yield file
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py raises all of these
         reason = " ".join(str(error).split())

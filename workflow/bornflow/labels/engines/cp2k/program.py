@@ -36,7 +36,7 @@ class Program:
     def __init__(self, command: str, threads: int = 1, hours: float = math.inf):
         self.hours = hours
         try:
-            self.command = shlex.split(command.format(ranks=threads))
+            self.command, self._single = (shlex.split(command.format(ranks=n)) for n in (threads, 1))
         except (AttributeError, KeyError, IndexError, ValueError) as error:
             raise BornflowError(
                 f"labels.cp2k.command is {command!r} ({error}): quotes must come in pairs, and only "
@@ -59,20 +59,24 @@ class Program:
     @functools.cached_property
     def version(self) -> str:
         """The version as the program prints it, e.g. 2023.1."""
-        printed = subprocess.run(
-            [self.executable, "--version"],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=_environment(),
-        ).stdout
-        words = printed.split()
-        if words[:2] != ["CP2K", "version"]:
-            raise BornflowError(
-                f"`{self.executable} --version` printed '{printed[:80]}' in place of CP2K's version; "
-                "labels.cp2k.command must end with the program's name"
-            )
-        return words[2]
+        return self._start[1]
+
+    @functools.cached_property
+    def _start(self) -> tuple[list[str], str]:
+        """How one process is started, and the version that it prints.
+
+        Some builds of CP2K cannot start without their launcher.
+        """
+        for words in ([self.executable], self._single):
+            result = _call([*words, "--version"])
+            printed = result.stdout.split()
+            if printed[:2] == ["CP2K", "version"]:
+                return words, printed[2]
+        raise BornflowError(
+            f"`{shlex.join(self._single)} --version` ended with status {result.returncode} and printed "
+            f"'{result.stdout[:80]}' in place of CP2K's version. labels.cp2k.command must launch CP2K and "
+            f"end with the program's name. Message: {_message(result)}"
+        )
 
     @functools.cached_property
     def data_hashes(self) -> dict[str, str]:
@@ -107,17 +111,10 @@ class Program:
         """Check an input with CP2K's own parser (`-c`); raise BornflowError with its message."""
         path = directory / "check.inp"
         path.write_text(text, encoding="utf-8")
-        result = subprocess.run(
-            [self.executable, "-c", path.name],
-            cwd=directory,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            env=_environment(),
-        )
+        result = _call([*self._start[0], "-c", path.name], directory)
         path.unlink()
         if "SUCCESS" not in result.stdout:
-            message = "\n".join(result.stdout.strip().splitlines()[-20:])
+            message = "\n".join((result.stdout.strip() or result.stderr.strip()).splitlines()[-20:])
             raise BornflowError(
                 f"CP2K {self.version} rejects the input; correct the settings of labels.cp2k:\n{message}"
             )
@@ -136,10 +133,11 @@ class Program:
             result = subprocess.run(
                 [*self.command, "-i", f"{name}.inp", "-o", output.name],
                 cwd=directory,
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
-                env=_environment()
+                env=_environment(self.command[0])
                 | {"CP2K_DATA_DIR": str(self.data_directory)},  # the files of `data_hashes`
                 preexec_fn=_end_with_parent,
                 pass_fds=tuple(HELD_LOCKS),  # its folder stays locked until it has ended
@@ -155,7 +153,7 @@ class Program:
                     f"'{shlex.join(self.command)}' ended with status {result.returncode} in {directory}, and "
                     "CP2K gave no reason: it was killed or not launched. More memory, a longer time limit or "
                     "another labels.cp2k.command may be needed; run again: finished calculations are kept. "
-                    f"It printed: {result.stderr.strip()[-300:] or 'no message'}"
+                    f"Message: {_message(result)}"
                 )
             reason = reason or (result.stderr + printed).strip()[-300:]
             raise Rejected(f"CP2K ended with status {result.returncode}: {reason}")
@@ -168,9 +166,34 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def _environment() -> dict[str, str]:
-    """One OpenMP thread in each process; Open MPI may run as root and with more processes than cores."""
-    return os.environ | {
+def _call(words: list[str], directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A finished call."""
+    return subprocess.run(
+        words,
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=_environment(words[0]),
+    )
+
+
+def _message(result: subprocess.CompletedProcess[str]) -> str:
+    """The end of what a call wrote to standard error."""
+    return result.stderr.strip()[-300:] or "none"
+
+
+def _environment(launcher: str) -> dict[str, str]:
+    """The environment of CP2K's processes, which run on this machine.
+
+    Each has one OpenMP thread; Open MPI may run as root and with more processes than cores. In a job of Slurm
+    mpiexec would take the job's single task as its only slot, and CP2K would expect srun to have started it.
+    Variables of Slurm and of process managers are therefore removed, unless srun is the launcher.
+    """
+    hidden = () if Path(launcher).name == "srun" else ("SLURM_", "PMI_", "PMIX_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return kept | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
