@@ -24,6 +24,7 @@ from bornflow.errors import BornflowError
 from bornflow.inference import checkpoint
 from bornflow.inference.calculator import BornflowCalculator
 from bornflow.io import frames
+from bornflow.io.files import sole_writer
 from bornflow.models.model import Model
 
 
@@ -249,6 +250,9 @@ def test_a_killed_run_equals_an_uninterrupted_one(gentle, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert not (tmp_path / "killed.h5").exists(), "the run ended before it was killed"
+    with sole_writer(tmp_path / "killed.h5"):  # as a job that outlived its workflow
+        second = subprocess.run(command("killed.h5"), cwd=tmp_path, capture_output=True, text=True)
+    assert second.returncode == 1 and "killed.h5: another process is writing it" in second.stderr
     subprocess.run(command("killed.h5"), cwd=tmp_path, check=True, capture_output=True)
     names = ("current", "dipole", "conserved_energy", "temperature", "positions", "velocities")
     one, two = (read_run(tmp_path / f"{name}.h5", *names)[1] for name in ("undisturbed", "killed"))

@@ -11,7 +11,7 @@ from examples import ROOT
 
 from bornflow.cli import command
 from bornflow.errors import BornflowError
-from bornflow.io.files import atomic_write, locked, write_json
+from bornflow.io.files import atomic_write, locked, sole_writer, write_json
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path):
@@ -39,6 +39,17 @@ def test_a_lock_lasts_until_the_program_of_a_killed_job_has_ended(tmp_path):
     assert subprocess.run([sys.executable, "-c", JOB], cwd=tmp_path, env=environment).returncode == 9
     with locked(tmp_path / "d"):
         assert time.monotonic() - begun > 2
+
+
+def test_an_output_has_one_writer(tmp_path):
+    script = 'from bornflow.io.files import sole_writer\nwith sole_writer("a.h5"): print("written")'
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    command = [sys.executable, "-c", script]
+    with sole_writer(tmp_path / "a.h5"):
+        other = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "a.h5: another process is writing it" in other.stderr
+    assert subprocess.check_output(command, cwd=tmp_path, env=environment) == b"written\n"
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):

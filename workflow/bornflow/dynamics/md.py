@@ -23,6 +23,7 @@ from ase import Atoms
 from .. import cli, config, constraints
 from ..inference.calculator import BornflowCalculator
 from ..io import frames
+from ..io.files import sole_writer
 from ..progress import Meter
 from . import initial_conditions, input_checks
 from .chunks import run_identity
@@ -94,7 +95,8 @@ def main() -> None:
         model.update((checkpoint / name).read_bytes())
     identity = run_identity(atoms, settings, args.seed, model.digest())
     provenance = {"model": args.checkpoint, "model_sha256": model.hexdigest(), "replica": args.seed}
-    simulate(atoms, calculator, settings, seed, Path(args.out), identity, provenance)
+    with sole_writer(args.out):
+        simulate(atoms, calculator, settings, seed, Path(args.out), identity, provenance)
 
 
 if __name__ == "__main__":

@@ -55,26 +55,53 @@ HELD_LOCKS: set[int] = set()  # file descriptors; a program that inherits them k
 def locked(directory: str | Path) -> Iterator[None]:
     """Reserve `directory` (made if missing) for this process; wait while another process has it.
 
-    The lock is on a file next to the directory, opened for writing as network file systems require. Raises
-    BornflowError where the file system has no locks.
+    Raises BornflowError where the file system has no locks.
     """
     directory = Path(directory)
-    lock = directory.with_name(directory.name + ".lock")
-    while True:
+    with _lock_beside(directory, fcntl.LOCK_EX):
         directory.mkdir(parents=True, exist_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def sole_writer(path: str | Path) -> Iterator[None]:
+    """Reserve `path`, the output of a long job, for this process.
+
+    Raises BornflowError if another process has it, such as a job that outlived its killed Snakemake, and
+    where the file system has no locks.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(_lock_beside(Path(path), fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise BornflowError(
+                f"{path}: another process is writing it, perhaps a job of a run that was killed. Wait until "
+                "it has ended, or end it, and run again"
+            ) from error
+        yield
+
+
+@contextlib.contextmanager
+def _lock_beside(path: Path, operation: int) -> Iterator[None]:
+    """Hold a lock on a file next to `path`, opened for writing as network file systems require."""
+    lock = path.with_name(path.name + ".lock")
+    while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, operation)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
         except OSError as error:
             os.close(descriptor)
             raise BornflowError(
                 f"{lock}: {error.strerror}. Its file system has no locks, which keep two jobs from one "
                 "folder; put `results` and labels.cache elsewhere, or mount it with locks (Lustre: flock)"
             ) from error
-        # The previous owner of the lock may have removed both in the meantime.
+        # The previous owner of the lock may have removed it in the meantime.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(lock), os.fstat(descriptor)):
-                directory.mkdir(parents=True, exist_ok=True)
                 break
         os.close(descriptor)
     HELD_LOCKS.add(descriptor)

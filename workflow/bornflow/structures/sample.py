@@ -19,6 +19,7 @@ from ..config import pools
 from ..electrons import reject_impossible
 from ..errors import BornflowError
 from ..io import frames, rejections
+from ..io.files import sole_writer
 from ..io.rejections import Rejection
 from . import molecules, samplers
 from .candidates import read_candidates
@@ -137,14 +138,16 @@ def main() -> None:
     ):
         raise BornflowError(f"--start is {args.start}, but the pool has {count} starts, numbered from 0")
     settings = PoolSettings(**pool)
-    if not pools.is_sampled(pool):
-        read = read_candidates(list(settings.files or []), settings.relax)
-        kept, left_out = split_connected(read, settings, section["gap"])
-    else:
-        kept, left_out = _sample(args.structure, args.start, settings, section, args.config, Path(args.out))
-    frames.write(args.out, kept)
-    rejections.write(args.left_out, left_out)
-    state_file(Path(args.out)).unlink(missing_ok=True)
+    out = Path(args.out)
+    with sole_writer(out):
+        if not pools.is_sampled(pool):
+            read = read_candidates(list(settings.files or []), settings.relax)
+            kept, left_out = split_connected(read, settings, section["gap"])
+        else:
+            kept, left_out = _sample(args.structure, args.start, settings, section, args.config, out)
+        frames.write(out, kept)
+        rejections.write(args.left_out, left_out)
+        state_file(out).unlink(missing_ok=True)
 
 
 def _sample(

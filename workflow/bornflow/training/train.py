@@ -27,7 +27,7 @@ from ..inference.batches import make_graphs
 from ..inference.checkpoint import Checkpoint
 from ..inference.predict import predict_labels
 from ..io import frames
-from ..io.files import write_json
+from ..io.files import sole_writer, write_json
 from . import data, labelled_sets, screening
 from .copies import copies_across
 from .divergence import Diverged
@@ -164,6 +164,12 @@ def main() -> None:
     """Train one model and write its folder."""
     args = parse()
     jax_setup.configure()
+    with sole_writer(args.out):
+        make_model(args)
+
+
+def make_model(args: Namespace) -> None:
+    """Train, measure and write the model that the command line describes."""
     section = config.load(args.config, "training")
     settings, variant = TrainingSettings.from_section(section), config.load_variant(args.config, args.model)
     inputs = read_inputs(args, settings, variant)
