@@ -5,6 +5,7 @@ import graphlib
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import yaml
@@ -65,6 +66,7 @@ def module_path(name: str):
     return path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
 
 
+@cache
 def internal_imports(name: str) -> set[str]:
     """Modules of bornflow that a module names in its imports."""
     path = module_path(name)
@@ -81,6 +83,7 @@ def internal_imports(name: str) -> set[str]:
     return modules
 
 
+@cache
 def external_imports(name: str) -> set[str]:
     """Top-level packages, other than bornflow, that a module names in its imports."""
     packages = set()
@@ -100,6 +103,7 @@ def imports(name: str, seen: set[str]) -> set[str]:
     return external_imports(name).union(*(imports(inner, seen) for inner in internal_imports(name)))
 
 
+@cache
 def modules() -> list[str]:
     """The dotted names of all modules of bornflow."""
     paths = (path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py"))
