@@ -66,16 +66,9 @@ class Cluster:
         SETTINGS.write_text(CONFIG.format(folder=folder, cores=cores, memory=memory))
         files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "log", "pid", "seed")]
         call("munged", "--force", f"--socket={folder}/munge.socket", *files)
-        self.start_controller()
+        call("slurmctld")
         call("slurmd")
         self.wait_for_node()
-
-    def start_controller(self) -> None:
-        call("slurmctld")
-
-    def stop_controller(self) -> None:
-        """Stop it; jobs go on running."""
-        _end(self.folder / "slurmctld.pid")
 
     def wait_for_node(self) -> None:
         """Return when the node accepts jobs."""

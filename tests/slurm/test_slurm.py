@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm: a complete run, a label by CP2K, and runs that are disturbed."""
+"""The workflow on a real Slurm: a complete run, a label by CP2K, a job that can never start."""
 
 import os
 import subprocess
@@ -89,35 +89,3 @@ def test_a_job_that_can_never_start_is_named(cluster, tmp_path):
     call("scancel", "--user=root")
     printed = log.read_text()
     assert "cannot start" in printed or "Requested node configuration is not available" in printed
-
-
-def test_a_disturbed_run_ends_with_the_same_results(cluster, finished, tmp_path):
-    """A cancelled training, a controller that is away, and a killed Snakemake; then the same command."""
-    expected, _ = finished
-    folder = copy_repository(tmp_path / "bornflow")
-    results = folder / "results/smoke"
-    run = start(folder, *SMOKE)
-    wait_for("a training", lambda: (results / "logs/training/model-physical-uncoupled-0.log").exists())
-    time.sleep(5)
-    call("scancel", "--user=root")
-    cluster.stop_controller()
-    time.sleep(20)
-    cluster.start_controller()
-    cluster.wait_for_node()
-    wait_for("dynamics", lambda: any((results / "logs/dynamics").rglob("*.log")))
-    run.kill()
-    run.wait()
-    call("scancel", "--user=root")
-    wait_for("jobs to end", lambda: not call("squeue", "--noheader").strip())
-    unlock = start(folder, "--unlock", *SMOKE)
-    assert unlock.wait() == 0
-    finish(start(folder, *SMOKE), folder)
-    for name in (
-        "labels/labels.extxyz",
-        "training/errors.csv",
-        "models/physical-uncoupled/0/parameters.msgpack",
-    ):
-        assert (results / name).read_bytes() == (expected / "results/smoke" / name).read_bytes(), name
-    for path in (expected / "results/smoke/spectra").rglob("*.csv"):
-        found = results / path.relative_to(expected / "results/smoke")
-        assert found.read_bytes() == path.read_bytes(), path.name
