@@ -87,6 +87,17 @@ def test_other_files_and_bands_without_frequencies_are_rejected(tmp_path):
         band_moments(good, {"narrow": (1603, 1604)})
 
 
+def test_a_band_that_the_published_bins_do_not_resolve_is_left_out_with_a_warning(tmp_path, caplog):
+    centres = np.geomspace(100, 6500, 200)
+    published = read(write(tmp_path / "a.npz", centres, bands_at(centres, 0)))
+    table = compare(ours(), published, {"narrow": (100, 102), **BANDS})
+    assert list(table["band"]) == list(BANDS)
+    assert table["share"].sum() == pytest.approx(1) == table["published share"].sum()
+    assert "band narrow is left out: 0 bins" in caplog.text
+    with pytest.raises(BornflowError, match="no band has 3 bins"):
+        compare(ours(), published, {"narrow": (100, 102)})
+
+
 def test_the_figure_has_a_panel_for_each_system_and_model(tmp_path):
     nu = np.arange(0.0, 6000, 26.7)
     theirs = read(write(tmp_path / "a.npz", nu, 7 * bands_at(nu, 0)))

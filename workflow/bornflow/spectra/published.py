@@ -8,6 +8,7 @@ the clusters averaged over runs. A computed spectrum is averaged over the same b
 """
 
 import json
+import logging
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,9 +24,12 @@ from ..units import TERAHERTZ, WAVENUMBER
 from . import tables
 from .susceptibility import CHI_COLUMN, INTENSITY_COLUMN, WAVENUMBER_COLUMN
 
+logger = logging.getLogger(__name__)
+
 Bands = Mapping[str, Sequence[float]]  # name: lowest and highest wavenumber [cm⁻¹]
 # χ'' of a liquid and of clusters in a published file, and the column of ours that is proportional to it.
 COLUMNS = {"susc_imag": CHI_COLUMN, "mean_susc_imag": INTENSITY_COLUMN}
+LEAST = 3  # frequencies of a band
 REMEDY = "place the authors' file there (docs/published.md)"
 
 
@@ -89,16 +93,16 @@ def band_moments(spectrum: pd.DataFrame, bands: Bands) -> pd.DataFrame:
         position ν̄ = ∫ ν w dν / ∫ w dν,   width √(∫ (ν − ν̄)² w dν / ∫ w dν),
         share ∫ w dν of the band / that of all bands
 
-    Raises BornflowError for a band with fewer than three frequencies.
+    Raises BornflowError for a band with fewer than LEAST frequencies.
     """
     nu, weight = spectrum[WAVENUMBER_COLUMN].to_numpy(), spectrum.iloc[:, 1].to_numpy()
     rows, total = [], 0.0
     for band, (low, high) in bands.items():
         inside = (nu >= low) & (nu <= high)
-        if inside.sum() < 3:
+        if inside.sum() < LEAST:
             raise BornflowError(
-                f"band {band}: {inside.sum()} frequencies between {low:g} and {high:g} cm⁻¹, at least 3 "
-                "needed; make spectra.resolution finer, spectra.highest larger or the band wider"
+                f"band {band}: {inside.sum()} frequencies between {low:g} and {high:g} cm⁻¹, at least "
+                f"{LEAST} needed; make spectra.resolution finer, spectra.highest larger or the band wider"
             )
         x, w = nu[inside], weight[inside] * np.gradient(nu)[inside]
         position = np.average(x, weights=w)
@@ -109,8 +113,20 @@ def band_moments(spectrum: pd.DataFrame, bands: Bands) -> pd.DataFrame:
 
 
 def compare(spectrum: pd.DataFrame, published: pd.DataFrame, bands: Bands) -> pd.DataFrame:
-    """A row for each band: ours, the published value and, of positions, the difference."""
-    ours, theirs = (band_moments(table, bands) for table in (averaged(spectrum, published), published))
+    """A row for each band: ours, the published value and, of positions, the difference.
+
+    Both are taken from the same bins. A band with fewer than three bins that our spectrum covers, as low
+    frequencies have where the published bins are wide, is left out with a warning.
+    """
+    ours = averaged(spectrum, published)
+    covered = published[published[WAVENUMBER_COLUMN].isin(ours[WAVENUMBER_COLUMN])]
+    counts = {name: ours[WAVENUMBER_COLUMN].between(*limits).sum() for name, limits in bands.items()}
+    for name in [name for name, count in counts.items() if count < LEAST]:
+        logger.warning("band %s is left out: %d bins of the published spectrum", name, counts[name])
+    bands = {name: limits for name, limits in bands.items() if counts[name] >= LEAST}
+    if not bands:
+        raise BornflowError(f"no band has {LEAST} bins; make spectra.resolution finer or the bands wider")
+    ours, theirs = (band_moments(table, bands) for table in (ours, covered))
     columns = {"band": ours["band"]}
     for name in ours.columns[1:]:
         columns |= {name: ours[name], f"published {name}": theirs[name]}
