@@ -150,8 +150,8 @@ onstart:
 
 
 onsuccess:
-    print(find_warnings(f"{RESULTS}/logs", STARTED), list_outputs(RESULTS), sep="\n")
+    print(find_warnings(f"{RESULTS}/logs", STARTED) + list_outputs(RESULTS))
 
 
 onerror:
-    print(find_warnings(f"{RESULTS}/logs", STARTED))
+    print(find_warnings(f"{RESULTS}/logs", STARTED), end="")

@@ -13,7 +13,7 @@ def test_warnings_of_this_run_are_given_once(tmp_path):
     }.items():
         (tmp_path / f"{name}.log").write_text(text)
     os.utime(tmp_path / "old.log", (1, 1))
-    assert find_warnings(tmp_path, since=2) == f"warning: no forces ({tmp_path}/a.log and 1 times more)"
+    assert find_warnings(tmp_path, since=2) == f"warning: no forces ({tmp_path}/a.log and 1 times more)\n"
     assert find_warnings(tmp_path / "missing", since=0) == ""
 
 

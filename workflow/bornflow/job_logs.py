@@ -24,4 +24,4 @@ def find_warnings(folder: str | Path, since: float) -> str:
     ]
     if len(text) > SHOWN:
         text[SHOWN:] = [f"and {len(text) - SHOWN} other warnings in the logs under {folder}"]
-    return "\n".join(text)
+    return "".join(f"{line}\n" for line in text)
